@@ -1,0 +1,433 @@
+"""The client's side of a conversation with a server, without sockets and clocks: bytes in, events out, bytes to send.
+
+One `ClientProtocol` lives as long as the program. It outlives its connections: what was seen (the cursor), what was sent and
+not yet committed (the outbox), which rooms one is in. A shell calls `connected` for each new connection, hands it what arrives
+(`receive`), writes what `data_to_send` gives, and calls `disconnected` when the connection is gone.
+
+    connected() -> hello -> Welcomed -> [shell keeps the token] -> token_kept() -> the outbox goes out
+                         -> NameRefused -> choose_name(other) -> hello again, on the same connection
+
+Why nothing is sent before `token_kept`: who sends and then forgets the token cannot repeat the message as the same person, and
+would either lose it or say it twice.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, NamedTuple, TypeAlias
+
+from common import messages as m
+from common.errors import MEANINGS, Code, Refused
+from common.framing import FrameDecoder
+from common.limits import FRAME_BYTES
+
+
+class Phase(enum.Enum):
+    """Where a connection stands."""
+
+    OFFLINE = "offline"
+    GREETING = "greeting"
+    """hello is under way, or was refused and waits for another name."""
+    REPLAYING = "replaying"
+    """Welcomed; what was missed is coming."""
+    LIVE = "live"
+    LEAVING = "leaving"
+    """One side said bye."""
+
+
+# --- events ------------------------------------------------------------------------------------------------------------
+
+
+class Welcomed(NamedTuple):
+    """The token is to be stored before `token_kept` is called. `afresh`: what was shown before may miss something."""
+
+    name: str
+    identity: str
+    token: str
+    afresh: bool
+    refused: dict[str, str]
+    """Rooms that could not be joined again, with the code that says why."""
+
+
+class NameRefused(NamedTuple):
+    """The connection stays; `choose_name` tries another."""
+
+    name: str
+    code: str
+    text: str
+
+
+class RoomJoined(NamedTuple):
+    room: str
+    conv: str
+    position: int
+    """What is live has greater ids; older ones come as pages."""
+    people: int
+    """How many are in the room; `members` has the first of them."""
+    members: list[str]
+
+
+class RoomParted(NamedTuple):
+    room: str
+
+
+class Delivered(NamedTuple):
+    """A message of the live stream or of the replay. Its id is greater than that of every `Delivered` before it."""
+
+    message: m.Msg
+
+
+class Acknowledged(NamedTuple):
+    """One's own message is in the log. Comes before its `Delivered`, or instead of it when that came earlier."""
+
+    ref: int
+    message: m.Msg
+
+
+class SendFailed(NamedTuple):
+    """One's own message was refused for good, and is no longer in the outbox."""
+
+    ref: int
+    to: str
+    body: str
+    code: str
+    text: str
+
+
+class RequestFailed(NamedTuple):
+    """Another request was refused."""
+
+    ref: int | None
+    code: str
+    text: str
+
+
+class CaughtUp(NamedTuple):
+    """The replay is complete: all that was missed has been delivered."""
+
+    id: int
+
+
+class Closed(NamedTuple):
+    """The server said goodbye."""
+
+    reason: str
+    text: str
+
+
+class Broken(NamedTuple):
+    """What the server sent cannot be understood: the connection must be closed, and may be tried again later."""
+
+    text: str
+
+
+Event: TypeAlias = (
+    Welcomed | NameRefused | RoomJoined | RoomParted | Delivered | Acknowledged | SendFailed | RequestFailed | CaughtUp | Closed
+    | Broken | m.Page | m.MemberList | m.RoomList | m.Presence | m.Pong
+)
+
+
+class _Outgoing(NamedTuple):
+    """A message that is not known to be committed."""
+
+    to: str
+    conv: str | None
+    text: str
+
+
+_PASSING: frozenset[str] = frozenset(code for code, meaning in MEANINGS.items() if meaning.passing)
+
+
+class ClientProtocol:
+    """See the module's docstring."""
+
+    def __init__(self, name: str, *, instance: int, token: str | None = None, after: int | None = None) -> None:
+        """`instance` is a random 32-bit number, drawn once per run of the program; `after` an id to begin behind."""
+        self.name = name
+        self.identity: str | None = None
+        self.log: str | None = None
+        self.cursor: int | None = after
+        self.limits: dict[str, Any] = {}
+        self.phase = Phase.OFFLINE
+        self.rooms: dict[str, None] = {}
+        """The rooms to be in, in the order of joining; they are joined again after a reconnect. Without the lobby."""
+        self.outbox: dict[int, _Outgoing] = {}
+        """What was sent and is not yet known to be committed, by ref, in order."""
+        self._token = token
+        self._instance = instance
+        self._counter = 0
+        self._last_committed: int | None = None
+        """The greatest counter of one's own messages that is known to be in the log."""
+        self._hello_ref: int | None = None
+        self._resuming = False
+        self._sending = False
+        self._joining: dict[int, str] = {}
+        self._parting: dict[int, str] = {}
+        self._retry: set[int] = set()
+        self._decoder = FrameDecoder(FRAME_BYTES)
+        self._out: list[bytes] = []
+
+    # --- the connection ------------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """A new connection is open: says hello on it."""
+        self._decoder = FrameDecoder(FRAME_BYTES)
+        self._out.clear()
+        self._say_hello()
+
+    def disconnected(self) -> None:
+        """The connection is gone. What was not answered is asked again after the next `connected`, where it matters."""
+        self.phase = Phase.OFFLINE
+        self._sending = False
+        self._out.clear()
+        self._retry.clear()
+        self._joining.clear()
+        self._parting.clear()
+
+    def choose_name(self, name: str) -> None:
+        """Another name, after `NameRefused` or before connecting. Another person's token does not go with it."""
+        self.name = name
+        if self.phase is Phase.GREETING:
+            self._say_hello()
+
+    def use_token(self, token: str | None) -> None:
+        """The token to show with the next hello."""
+        self._token = token
+
+    def token_kept(self) -> None:
+        """The token of `Welcomed` is stored: what is in the outbox may go out."""
+        if self.phase in (Phase.REPLAYING, Phase.LIVE) and not self._sending:
+            self._sending = True
+            self._send_outbox()
+
+    def receive(self, data: bytes) -> list[Event]:
+        """What the server's bytes mean. After `Broken` the connection is of no use."""
+        bodies, problem = self._decoder.feed(data)
+        events: list[Event] = []
+        for body in bodies:
+            try:
+                reply = m.parse_reply(body)
+            except Refused as refused:
+                return [*events, Broken(f"the server sent something unreadable: {refused.text}")]
+            if reply is not None:
+                events += self._handle(reply)
+        if problem is not None:
+            events.append(Broken(f"the server sent something unreadable: {problem}"))
+        return events
+
+    def data_to_send(self) -> bytes:
+        """What is to be written; each byte is given out once."""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    # --- requests ------------------------------------------------------------------------------------------------------
+
+    def send(self, to: str, text: str, conv: str | None = None) -> int:
+        """Puts a message into the outbox, and on its way if there is a connection. Its ref, which `Acknowledged` names."""
+        before = self._newest()
+        ref = self._next_ref()
+        self.outbox[ref] = _Outgoing(to, conv, text)
+        if self._sending:
+            self._send_one(ref, before)
+        return ref
+
+    def join(self, room: str) -> int:
+        ref = self._request(m.Join, room, {})
+        self._joining[ref] = room
+        return ref
+
+    def part(self, room: str) -> int:
+        self.rooms.pop(room, None)
+        ref = self._request(m.Part, room, {})
+        self._parting[ref] = room
+        return ref
+
+    def history(self, to: str, *, conv: str | None = None, before: int | None = None, limit: int | None = None) -> int:
+        options = {"conv": conv, "before": before, "limit": limit}
+        return self._request(m.History, to, {key: value for key, value in options.items() if value is not None})
+
+    def members(self, room: str, after: str | None = None) -> int:
+        return self._request(m.Members, room, {} if after is None else {"after": after})
+
+    def list_rooms(self, after: str | None = None) -> int:
+        return self._request(m.Rooms, {} if after is None else {"after": after})
+
+    def ping(self) -> int:
+        return self._request(m.Ping)
+
+    def bye(self) -> None:
+        """Says goodbye; the server answers with `Closed` and closes."""
+        self._request(m.Bye)
+        self.phase = Phase.LEAVING
+
+    def retry(self) -> None:
+        """Sends again what the server could not take for a passing reason (a full disk, say). To be called now and then."""
+        if self._retry and self._sending:
+            self._retry.clear()
+            self._send_outbox()
+
+    @property
+    def wants_retry(self) -> bool:
+        return bool(self._retry)
+
+    # --- sending -------------------------------------------------------------------------------------------------------
+
+    def _next_ref(self) -> int:
+        self._counter += 1
+        return m.make_ref(self._instance, self._counter)
+
+    def _request(self, build: Any, *fields: Any) -> int:
+        ref = self._next_ref()
+        self._write(build(ref, *fields))
+        return ref
+
+    def _write(self, message: m.Request) -> None:
+        if self.phase is not Phase.OFFLINE:
+            self._out.append(m.encode(message))
+
+    def _say_hello(self) -> None:
+        self.phase = Phase.GREETING
+        options: m.Options = {"rooms": list(self.rooms)}
+        if self._token is not None:
+            options["token"] = self._token
+        self._resuming = self.cursor is not None
+        if self._resuming:
+            options["after"] = self.cursor
+        if self._resuming and self.log is not None:
+            options["log"] = self.log
+        self._hello_ref = self._next_ref()
+        self._write(m.Hello(self._hello_ref, m.VERSION, self.name, options))
+
+    def _send_outbox(self) -> None:
+        before = self._last_committed
+        for ref in self.outbox:
+            self._send_one(ref, before)
+            before = m.split_ref(ref)[1]
+
+    def _send_one(self, ref: int, before: int | None) -> None:
+        """Each message names the one `before` it, so that a refused one is not overtaken by those behind it."""
+        to, conv, text = self.outbox[ref]
+        options: m.Options = {}
+        if conv is not None:
+            options["conv"] = conv
+        if before is not None:
+            options["prev"] = before
+        self._write(m.Send(ref, to, text, options))
+
+    def _newest(self) -> int | None:
+        """The counter of the message that the next one follows."""
+        newest = next(reversed(self.outbox), None)
+        return self._last_committed if newest is None else m.split_ref(newest)[1]
+
+    # --- replies -------------------------------------------------------------------------------------------------------
+
+    def _handle(self, reply: m.Reply) -> list[Event]:
+        match reply:
+            case m.Msg():
+                return self._on_msg(reply)
+            case m.Error():
+                return self._on_error(reply)
+            case m.Welcome():
+                return self._on_welcome(reply)
+            case m.Resumed():
+                self.cursor = max(self.cursor or 0, reply.id)
+                self.phase = Phase.LIVE
+                return [CaughtUp(reply.id)]
+            case m.Joined():
+                return self._on_joined(reply)
+            case m.Parted():
+                self._parting.pop(reply.ref, None)
+                self.rooms.pop(reply.room, None)
+                return [RoomParted(reply.room)]
+            case m.Ping():
+                self._write(m.Pong(reply.ref))
+                return []
+            case m.Goodbye():
+                self.phase = Phase.LEAVING
+                return [Closed(reply.reason, reply.text)]
+            case _:
+                return [reply]
+
+    def _on_welcome(self, welcome: m.Welcome) -> list[Event]:
+        options = welcome.options
+        identity, log, token, last = (options.get(key) for key in ("from", "log", "token", "last"))
+        if identity is None or log is None or token is None or last is None:
+            return [Broken("the server's welcome lacks from, log, token or last")]
+        stranger = self.identity is not None and identity != self.identity
+        afresh = not self._resuming
+        if not self._resuming:
+            self.cursor = last
+        self.name, self.identity, self.log, self._token = welcome.name, identity, log, token
+        self.limits = options.get("limits", {})
+        refused = options.get("refused", {})
+        for room in refused:
+            self.rooms.pop(room, None)
+        self.phase = Phase.REPLAYING if self._resuming else Phase.LIVE
+        failed = self._abandon_outbox() if stranger else []
+        return [Welcomed(welcome.name, identity, token, afresh, refused), *failed]
+
+    def _abandon_outbox(self) -> list[Event]:
+        """As another person one cannot repeat what may have been committed already: it is given back instead."""
+        given_back: list[Event] = [
+            SendFailed(ref, to, text, Code.BAD_TOKEN, "you are somebody new to the server; whether this was sent is not known")
+            for ref, (to, _, text) in self.outbox.items()
+        ]
+        self.outbox.clear()
+        self._last_committed = None
+        return given_back
+
+    def _on_joined(self, joined: m.Joined) -> list[Event]:
+        self._joining.pop(joined.ref, None)
+        if joined.room != m.LOBBY:
+            self.rooms[joined.room] = None
+        options = joined.options
+        return [RoomJoined(joined.room, options.get("conv", joined.room), options.get("last", 0), options.get("count", 0),
+                           options.get("members", []))]
+
+    def _on_msg(self, msg: m.Msg) -> list[Event]:
+        events: list[Event] = []
+        if msg.options.get("from") == self.identity and self.outbox.pop(msg.ref, None) is not None:
+            self._retry.discard(msg.ref)
+            self._last_committed = max(self._last_committed or 0, m.split_ref(msg.ref)[1])
+            events.append(Acknowledged(msg.ref, msg))
+        if not msg.options.get("again") and msg.id > (self.cursor or 0):
+            self.cursor = msg.id
+            events.append(Delivered(msg))
+        return events
+
+    def _on_error(self, error: m.Error) -> list[Event]:
+        if error.ref is not None:
+            if error.ref == self._hello_ref and self.phase is Phase.GREETING:
+                return self._on_hello_refused(error)
+            if error.ref in self.outbox:
+                return self._on_send_refused(error.ref, error)
+            room = self._joining.pop(error.ref, None)
+            if room is not None:
+                self.rooms.pop(room, None)
+            self._parting.pop(error.ref, None)
+        return [RequestFailed(error.ref, error.code, error.text)]
+
+    def _on_hello_refused(self, error: m.Error) -> list[Event]:
+        match error.code:
+            case Code.BAD_RESUME:  # the server has another log than the one we know: what we hold of it is history
+                self.cursor = self.log = None
+                self._say_hello()
+                return []
+            case Code.BAD_TOKEN:
+                self._token = None
+                self._say_hello()
+                return []
+            case Code.NAME_TAKEN | Code.BAD_NAME | Code.RESERVED_NAME:
+                return [NameRefused(self.name, error.code, error.text)]
+            case _:
+                return [RequestFailed(error.ref, error.code, error.text)]
+
+    def _on_send_refused(self, ref: int, error: m.Error) -> list[Event]:
+        """A passing refusal, and what was refused for it, wait for `retry`; anything else is given back for good."""
+        if error.code == Code.OUT_OF_ORDER or error.code in _PASSING:
+            self._retry.add(ref)
+            return []
+        self._retry.discard(ref)
+        to, _, text = self.outbox.pop(ref)
+        return [SendFailed(ref, to, text, error.code, error.text)]

@@ -1,0 +1,59 @@
+"""Frames: a 4-byte big-endian length, then that many bytes. Knows nothing of what is inside.
+
+The same framing is used on the wire (limit `limits.FRAME_BYTES`) and on the pipes between the server's processes.
+"""
+
+from __future__ import annotations
+
+import struct
+
+HEADER = struct.Struct(">I")
+
+
+class FrameTooLarge(ValueError):
+    """A header announces more than the limit; nothing after it can be read."""
+
+    def __init__(self, announced: int, limit: int) -> None:
+        super().__init__(f"a frame of {announced} bytes was announced, the limit is {limit}")
+
+
+def frame(body: bytes) -> bytes:
+    """The body with its length in front."""
+    return HEADER.pack(len(body)) + body
+
+
+class FrameDecoder:
+    """Cuts a stream of bytes into frame bodies, whatever the pieces it arrives in."""
+
+    __slots__ = ("_limit", "_rest")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = b""
+
+    def feed(self, data: bytes) -> tuple[list[bytes], FrameTooLarge | None]:
+        """The bodies that are complete with `data`, and what makes the stream unreadable from there on, if anything.
+
+        After an error the stream is lost: feed nothing more.
+        """
+        if self._rest:
+            data = self._rest + data
+        bodies: list[bytes] = []
+        at, end = 0, len(data)
+        while end - at >= HEADER.size:
+            (length,) = HEADER.unpack_from(data, at)
+            if length > self._limit:
+                self._rest = b""
+                return bodies, FrameTooLarge(length, self._limit)
+            start = at + HEADER.size
+            if end - start < length:
+                break
+            at = start + length
+            bodies.append(data[start:at])
+        self._rest = data[at:] if at else data
+        return bodies, None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of a frame that is not complete yet."""
+        return len(self._rest)

@@ -1,0 +1,38 @@
+"""How much of everything: the sizes and times that both sides know, and the server's settings under `[limits]`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+FRAME_BYTES = 64 * 1024
+"""The longest frame body of the protocol, in either direction (bytes)."""
+PAGE_MESSAGES = 200
+"""The most messages of one `page` (and what fits a frame)."""
+MEMBERS_SHOWN = 200
+"""The most members in one `joined` or `members` frame."""
+ROOMS_SHOWN = 100
+"""The most rooms in one `rooms` frame."""
+NAME_CHARS = 32
+"""The longest name, in code points."""
+ROOM_CHARS = 50
+"""The longest room name with its `#`, in code points."""
+
+
+def _limit(default: int, meaning: str) -> Any:
+    return dataclasses.field(default=default, metadata={"help": meaning})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """The server's limits, each a key of `[limits]` in its configuration."""
+
+    text_bytes: int = _limit(16_000, "longest message text, in bytes of UTF-8")
+    rooms_per_connection: int = _limit(100, "rooms that one connection may be in")
+    requests_pending: int = _limit(256, "unanswered requests of a connection before the server stops reading from it")
+    backlog_bytes: int = _limit(65_536, "unsent bytes of a connection before it is served from the log instead")
+    send_buffer_bytes: int = _limit(65_536, "size of the kernel's send buffer of a connection (SO_SNDBUF)")
+    login_seconds: int = _limit(10, "time for a new connection to say hello")
+    idle_seconds: int = _limit(60, "silence after which a connection is asked for a sign of life; after twice that it is closed")
+    name_grace_seconds: int = _limit(60, "time for which a name is kept after its owner's last connection")
+    token_days: int = _limit(90, "time for which a guest's token is valid after its last use")

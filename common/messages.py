@@ -1,0 +1,371 @@
+"""The messages of the wire: one class each, and the tables that both sides parse them by.
+
+A message is an array: its tag, its positional fields, and for most a last map of options. `docs/protocol.md` is the
+contract; its examples are checked against this module. Whether a message makes sense *now* is not decided here.
+
+Adding one: a class, its line in `REQUESTS` or `REPLIES`, its section in `docs/protocol.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from common import codec
+from common.errors import Code, Refused
+
+VERSION = 1
+LOBBY = "#lobby"
+COUNTER_BITS = 32
+REF_MAX = 2**64 - 1
+ID_MAX = 2**63 - 1
+
+Options: TypeAlias = dict[str, Any]
+Ref: TypeAlias = int
+"""Chosen by the client, 0 to 2**64-1. In `Send`: the instance in the upper 32 bits, a rising counter in the lower."""
+Row: TypeAlias = list[Any]
+"""A message as it stands in a page: the fields of `Msg` in their order."""
+
+
+def make_ref(instance: int, counter: int) -> Ref:
+    return instance << COUNTER_BITS | counter
+
+
+def split_ref(ref: Ref) -> tuple[int, int]:
+    """The instance and the counter of a ref."""
+    return ref >> COUNTER_BITS, ref & (1 << COUNTER_BITS) - 1
+
+
+def is_room(to: str) -> bool:
+    return to.startswith("#")
+
+
+# --- from the client ---------------------------------------------------------------------------------------------------
+
+
+class Hello(NamedTuple):
+    """The first request: who I am. Options: `after`, `log`, `rooms`, `token`."""
+
+    ref: Ref
+    version: int
+    name: str
+    options: Options
+
+
+class Join(NamedTuple):
+    ref: Ref
+    room: str
+    options: Options
+
+
+class Part(NamedTuple):
+    ref: Ref
+    room: str
+    options: Options
+
+
+class Send(NamedTuple):
+    """A message for a room or a person. Options: `conv` (decides over `to`), `prev` (a counter of the same instance)."""
+
+    ref: Ref
+    to: str
+    text: str
+    options: Options
+
+
+class History(NamedTuple):
+    """Older messages of a conversation. Options: `before` (exclusive id), `limit`, `conv`."""
+
+    ref: Ref
+    to: str
+    options: Options
+
+
+class Members(NamedTuple):
+    """Who is in a room, in the order of their names. Options: `after` (a name, exclusive), `limit`."""
+
+    ref: Ref
+    room: str
+    options: Options
+
+
+class Rooms(NamedTuple):
+    """Which public rooms have people in them. Options: `after` (a room, exclusive), `limit`."""
+
+    ref: Ref
+    options: Options
+
+
+class Ping(NamedTuple):
+    ref: Ref
+
+
+class Pong(NamedTuple):
+    ref: Ref
+
+
+class Bye(NamedTuple):
+    ref: Ref
+
+
+# --- from the server ---------------------------------------------------------------------------------------------------
+
+
+class Welcome(NamedTuple):
+    """Options: `from`, `last`, `log`, `token`, `server`, `limits`, `refused` (a map of room to code)."""
+
+    ref: Ref
+    name: str
+    options: Options
+
+
+class Joined(NamedTuple):
+    """Options: `last` (the position: what is live has greater ids), `count`, `members`, `conv`."""
+
+    ref: Ref
+    room: str
+    options: Options
+
+
+class Parted(NamedTuple):
+    ref: Ref
+    room: str
+
+
+class Msg(NamedTuple):
+    """A committed message. Options: `conv`, `from`, and `again` on the answer to a repeat."""
+
+    id: int
+    time_ms: int
+    to: str
+    sender: str
+    ref: Ref
+    text: str
+    options: Options
+
+
+class Resumed(NamedTuple):
+    """The replay is complete up to `id`; what follows is live."""
+
+    ref: Ref
+    id: int
+
+
+class Page(NamedTuple):
+    """Oldest first. Options: `more` (older ones exist), `conv`."""
+
+    ref: Ref
+    to: str
+    rows: list[Row]
+    options: Options
+
+
+class MemberList(NamedTuple):
+    """Options: `count` (of all), `more`."""
+
+    ref: Ref
+    room: str
+    names: list[str]
+    options: Options
+
+
+class RoomList(NamedTuple):
+    """Pairs of a room and its number of members. Options: `more`."""
+
+    ref: Ref
+    rooms: list[list[Any]]
+    options: Options
+
+
+class Presence(NamedTuple):
+    """Who came to a room and who left it since the last such frame. Options: `joined`, `left`, `count`."""
+
+    room: str
+    options: Options
+
+
+class Goodbye(NamedTuple):
+    """The last frame before the server closes."""
+
+    reason: str
+    text: str
+
+
+class Error(NamedTuple):
+    """`ref` is None where no request caused it."""
+
+    ref: Ref | None
+    code: str
+    text: str
+
+
+Request: TypeAlias = Hello | Join | Part | Send | History | Members | Rooms | Ping | Pong | Bye
+Reply: TypeAlias = (
+    Welcome | Joined | Parted | Msg | Resumed | Page | MemberList | RoomList | Presence | Ping | Pong | Goodbye | Error
+)
+
+# --- shapes ------------------------------------------------------------------------------------------------------------
+
+
+def _is_ref(value: object) -> bool:
+    return type(value) is int and 0 <= value <= REF_MAX
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 <= value <= ID_MAX
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value <= ID_MAX
+
+
+def _is_counter(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << COUNTER_BITS
+
+
+def _is_str(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_bool(value: object) -> bool:
+    return type(value) is bool
+
+
+def _is_names(value: object) -> bool:
+    return type(value) is list and all(type(item) is str for item in value)
+
+
+def _is_map(value: object) -> bool:
+    return type(value) is dict
+
+
+def _is_anything(value: object) -> bool:
+    return True
+
+
+def _is_maybe_ref(value: object) -> bool:
+    return value is None or _is_ref(value)
+
+
+def _is_codes(value: object) -> bool:
+    return type(value) is dict and all(type(code) is str for code in value.values())
+
+
+def _is_rows(value: object) -> bool:
+    return type(value) is list and all(_is_row(row) for row in value)
+
+
+def _is_row(row: object) -> bool:
+    shape = REPLIES["msg"]
+    return (
+        type(row) is list
+        and len(row) == len(shape.checks)
+        and all(check(field) for check, field in zip(shape.checks, row, strict=True))
+        and not shape.bad_options(row[-1])
+    )
+
+
+def _is_room_counts(value: object) -> bool:
+    return type(value) is list and all(
+        type(pair) is list and len(pair) == 2 and _is_str(pair[0]) and _is_id(pair[1]) for pair in value
+    )
+
+
+Check: TypeAlias = Callable[[object], bool]
+
+
+class Shape(NamedTuple):
+    """How one kind of message is checked and built. A last map may be left out when it would be empty."""
+
+    build: Callable[..., Any]
+    checks: tuple[Check, ...]
+    options: Mapping[str, Check] | None = None
+    """The known keys of the last map; unknown ones are ignored. None: this message has no map."""
+
+    def bad_options(self, given: Options) -> list[str]:
+        """The known keys whose values are not what they should be."""
+        known = self.options or {}
+        return [key for key, value in given.items() if key in known and not known[key](value)]
+
+
+REQUESTS: dict[str, Shape] = {
+    "hello": Shape(
+        Hello, (_is_ref, _is_ref, _is_str, _is_map),
+        {"after": _is_id, "log": _is_str, "rooms": _is_names, "token": _is_str},
+    ),
+    "join": Shape(Join, (_is_ref, _is_str, _is_map), {}),
+    "part": Shape(Part, (_is_ref, _is_str, _is_map), {}),
+    "send": Shape(Send, (_is_ref, _is_str, _is_str, _is_map), {"conv": _is_str, "prev": _is_counter}),
+    "history": Shape(History, (_is_ref, _is_str, _is_map), {"before": _is_id, "limit": _is_count, "conv": _is_str}),
+    "members": Shape(Members, (_is_ref, _is_str, _is_map), {"after": _is_str, "limit": _is_count}),
+    "rooms": Shape(Rooms, (_is_ref, _is_map), {"after": _is_str, "limit": _is_count}),
+    "ping": Shape(Ping, (_is_ref,)),
+    "pong": Shape(Pong, (_is_ref,)),
+    "bye": Shape(Bye, (_is_ref,)),
+}
+
+REPLIES: dict[str, Shape] = {
+    "welcome": Shape(
+        Welcome, (_is_ref, _is_str, _is_map),
+        {"from": _is_str, "last": _is_id, "log": _is_str, "token": _is_str, "server": _is_str, "limits": _is_map,
+         "refused": _is_codes},
+    ),
+    "joined": Shape(
+        Joined, (_is_ref, _is_str, _is_map), {"last": _is_id, "count": _is_id, "members": _is_names, "conv": _is_str}
+    ),
+    "parted": Shape(Parted, (_is_ref, _is_str)),
+    "msg": Shape(
+        Msg, (_is_id, _is_id, _is_str, _is_str, _is_ref, _is_str, _is_map),
+        {"conv": _is_str, "from": _is_str, "again": _is_bool},
+    ),
+    "resumed": Shape(Resumed, (_is_ref, _is_id)),
+    "page": Shape(Page, (_is_ref, _is_str, _is_rows, _is_map), {"more": _is_bool, "conv": _is_str}),
+    "members": Shape(MemberList, (_is_ref, _is_str, _is_names, _is_map), {"count": _is_id, "more": _is_bool}),
+    "rooms": Shape(RoomList, (_is_ref, _is_room_counts, _is_map), {"more": _is_bool}),
+    "presence": Shape(Presence, (_is_str, _is_map), {"joined": _is_names, "left": _is_names, "count": _is_id}),
+    "ping": Shape(Ping, (_is_ref,)),
+    "pong": Shape(Pong, (_is_ref,)),
+    "bye": Shape(Goodbye, (_is_str, _is_str)),
+    "error": Shape(Error, (_is_maybe_ref, _is_str, _is_str)),
+}
+
+_TAGS: dict[type, str] = {shape.build: tag for table in (REQUESTS, REPLIES) for tag, shape in table.items()}  # type: ignore[misc]
+
+
+def parse_request(body: bytes) -> Request:
+    """What a client says in one frame. Raises `Refused`, with the request's ref where it can be told."""
+    return _parse(codec.decode(body), REQUESTS)  # type: ignore[no-any-return]
+
+
+def parse_reply(body: bytes) -> Reply | None:
+    """What the server says in one frame; None if its tag is not known here (a newer server's). Raises `Refused`."""
+    value = codec.decode(body)
+    if type(value) is list and value and type(value[0]) is str and value[0] not in REPLIES:
+        return None
+    return _parse(value, REPLIES)  # type: ignore[no-any-return]
+
+
+def _parse(value: object, shapes: Mapping[str, Shape]) -> Any:
+    if type(value) is not list or not value or type(value[0]) is not str:
+        raise Refused(Code.BAD_MESSAGE, "a message is an array that begins with a string")
+    tag, *fields = value
+    ref = fields[0] if fields and _is_ref(fields[0]) else None
+    shape = shapes.get(tag)
+    if shape is None:
+        raise Refused(Code.UNKNOWN_TYPE, f"there is no message {tag[:32]!r}", ref)
+    build, checks, options = shape
+    if options is not None and len(fields) == len(checks) - 1:
+        fields.append({})
+    if len(fields) != len(checks):
+        raise Refused(Code.BAD_MESSAGE, f"{tag} has {len(checks)} fields, not {len(fields)}", ref)
+    for position, (check, field) in enumerate(zip(checks, fields, strict=True), 1):
+        if not check(field):
+            raise Refused(Code.BAD_MESSAGE, f"field {position} of {tag} is not what it should be", ref)
+    if options and fields[-1] and (bad := shape.bad_options(fields[-1])):
+        raise Refused(Code.BAD_MESSAGE, f"option {bad[0]} of {tag} is not what it should be", ref)
+    return build(*fields)
+
+
+def encode(message: Request | Reply) -> bytes:
+    """The message as one frame, length included."""
+    return codec.encode((_TAGS[type(message)], *message))

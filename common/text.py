@@ -1,0 +1,32 @@
+"""Cleaning text that comes from elsewhere: nothing of it may act on a terminal, a log or the layout of a screen."""
+
+from __future__ import annotations
+
+import re
+
+_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_HARMFUL = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
+    "\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # invisible, and what reorders a line
+    "\ud800-\udfff\ufff9-\ufffb"  # lone surrogates, interlinear marks
+    "\U000e0000-\U000e007f"  # tags
+    "]"
+)
+_SPACES = re.compile(r"\s+")
+
+
+def clean(text: str) -> str:
+    """The text without anything that could act: line ends become line feeds, controls and invisible marks go.
+
+    Tabs and line feeds stay, and so do the joiner (U+200D) and the variation selectors that emoji are made of.
+    The result is the same when it is cleaned again.
+    """
+    if not _HARMFUL.search(text):
+        return text
+    return _HARMFUL.sub("", _LINE_ENDS.sub("\n", text))
+
+
+def clean_line(text: str) -> str:
+    """The same on one line: every run of white space becomes one space, none at the ends."""
+    return _SPACES.sub(" ", clean(text)).strip()
