@@ -1,8 +1,8 @@
 """Batches of msgpack over a pipe between two of the server's processes, never blocking.
 
-The pipe is a `multiprocessing.Pipe`; its own `send` and `recv` are not used, since they block, and two processes that send to
-each other lock up for good once both pipes are full. Here what cannot be written waits in a bounded buffer, reading goes on
-all the while, and nothing is ever unpickled.
+The pipe is a `multiprocessing.Pipe`; its own `send` and `recv` are not used, since they block, and two processes that
+send to each other lock up for good once both pipes are full. Here what cannot be written waits in a bounded buffer,
+reading goes on all the while, and nothing is ever unpickled.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """The client's side of a conversation with a server, without sockets and clocks: bytes in, events out, bytes to send.
 
-One `ClientProtocol` lives as long as the program. It outlives its connections: what was seen (the cursor), what was sent and
-not yet committed (the outbox), which rooms one is in. A shell calls `connected` for each new connection, hands it what arrives
-(`receive`), writes what `data_to_send` gives, and calls `disconnected` when the connection is gone.
+One `ClientProtocol` lives as long as the program. It outlives its connections: what was seen (the cursor), what was
+sent and not yet committed (the outbox), which rooms one is in. A shell calls `connected` for each new connection, hands
+it what arrives (`receive`), writes what `data_to_send` gives, and calls `disconnected` when the connection is gone.
 
     connected() -> hello -> Welcomed -> [shell keeps the token] -> token_kept() -> the outbox goes out
                          -> NameRefused -> choose_name(other) -> hello again, on the same connection
 
-Why nothing is sent before `token_kept`: who sends and then forgets the token cannot repeat the message as the same person, and
-would either lose it or say it twice.
+Why nothing is sent before `token_kept`: who sends and then forgets the token cannot repeat the message as the same
+person, and would either lose it or say it twice.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Phase(enum.Enum):
     """One side said bye."""
 
 
-# --- events ------------------------------------------------------------------------------------------------------------
+# --- events -----------------------------------------------------------------------------------------------------------
 
 
 class Welcomed(NamedTuple):
@@ -122,8 +122,22 @@ class Broken(NamedTuple):
 
 
 Event: TypeAlias = (
-    Welcomed | NameRefused | RoomJoined | RoomParted | Delivered | Acknowledged | SendFailed | RequestFailed | CaughtUp | Closed
-    | Broken | m.Page | m.MemberList | m.RoomList | m.Presence | m.Pong
+    Welcomed
+    | NameRefused
+    | RoomJoined
+    | RoomParted
+    | Delivered
+    | Acknowledged
+    | SendFailed
+    | RequestFailed
+    | CaughtUp
+    | Closed
+    | Broken
+    | m.Page
+    | m.MemberList
+    | m.RoomList
+    | m.Presence
+    | m.Pong
 )
 
 
@@ -167,7 +181,7 @@ class ClientProtocol:
         self._decoder = FrameDecoder(FRAME_BYTES)
         self._out: list[bytes] = []
 
-    # --- the connection ------------------------------------------------------------------------------------------------
+    # --- the connection -----------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
         """A new connection is open: says hello on it."""
@@ -221,10 +235,10 @@ class ClientProtocol:
         self._out.clear()
         return data
 
-    # --- requests ------------------------------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------------------
 
     def send(self, to: str, text: str, conv: str | None = None) -> int:
-        """Puts a message into the outbox, and on its way if there is a connection. Its ref, which `Acknowledged` names."""
+        """Puts a message into the outbox, and on its way if one is connected: its ref, which `Acknowledged` names."""
         before = self._newest()
         ref = self._next_ref()
         self.outbox[ref] = _Outgoing(to, conv, text)
@@ -262,7 +276,7 @@ class ClientProtocol:
         self.phase = Phase.LEAVING
 
     def retry(self) -> None:
-        """Sends again what the server could not take for a passing reason (a full disk, say). To be called now and then."""
+        """Sends again what was refused for a passing reason (a full disk, say). To be called now and then."""
         if self._retry and self._sending:
             self._retry.clear()
             self._send_outbox()
@@ -271,7 +285,7 @@ class ClientProtocol:
     def wants_retry(self) -> bool:
         return bool(self._retry)
 
-    # --- sending -------------------------------------------------------------------------------------------------------
+    # --- sending ------------------------------------------------------------------------------------------------------
 
     def _next_ref(self) -> int:
         self._counter += 1
@@ -320,7 +334,7 @@ class ClientProtocol:
         newest = next(reversed(self.outbox), None)
         return self._last_committed if newest is None else m.split_ref(newest)[1]
 
-    # --- replies -------------------------------------------------------------------------------------------------------
+    # --- replies ------------------------------------------------------------------------------------------------------
 
     def _handle(self, reply: m.Reply) -> list[Event]:
         match reply:
@@ -370,7 +384,13 @@ class ClientProtocol:
     def _abandon_outbox(self) -> list[Event]:
         """As another person one cannot repeat what may have been committed already: it is given back instead."""
         given_back: list[Event] = [
-            SendFailed(ref, to, text, Code.BAD_TOKEN, "you are somebody new to the server; whether this was sent is not known")
+            SendFailed(
+                ref,
+                to,
+                text,
+                Code.BAD_TOKEN,
+                "the server takes you for somebody new; whether this was sent is not known",
+            )
             for ref, (to, _, text) in self.outbox.items()
         ]
         self.outbox.clear()
@@ -382,8 +402,15 @@ class ClientProtocol:
         if joined.room != m.LOBBY:
             self.rooms[joined.room] = None
         options = joined.options
-        return [RoomJoined(joined.room, options.get("conv", joined.room), options.get("last", 0), options.get("count", 0),
-                           options.get("members", []))]
+        return [
+            RoomJoined(
+                joined.room,
+                options.get("conv", joined.room),
+                options.get("last", 0),
+                options.get("count", 0),
+                options.get("members", []),
+            )
+        ]
 
     def _on_msg(self, msg: m.Msg) -> list[Event]:
         events: list[Event] = []

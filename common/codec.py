@@ -39,7 +39,11 @@ def decode(body: bytes) -> Any:
         raise Refused(Code.EMPTY_FRAME)
     try:
         return msgpack.unpackb(
-            body, max_array_len=ARRAY_ITEMS, max_map_len=MAP_ITEMS, max_ext_len=0, strict_map_key=False,
+            body,
+            max_array_len=ARRAY_ITEMS,
+            max_map_len=MAP_ITEMS,
+            max_ext_len=0,
+            strict_map_key=False,
             object_pairs_hook=_unique,
         )
     except (_DuplicateKey, TypeError) as problem:  # TypeError: a key that cannot be hashed

@@ -40,7 +40,7 @@ def is_room(to: str) -> bool:
     return to.startswith("#")
 
 
-# --- from the client ---------------------------------------------------------------------------------------------------
+# --- from the client --------------------------------------------------------------------------------------------------
 
 
 class Hello(NamedTuple):
@@ -65,7 +65,7 @@ class Part(NamedTuple):
 
 
 class Send(NamedTuple):
-    """A message for a room or a person. Options: `conv` (decides over `to`), `prev` (a counter of the same instance)."""
+    """A message for a room or a person. Options: `conv` (decides over `to`), `prev` (a counter of this instance)."""
 
     ref: Ref
     to: str
@@ -108,7 +108,7 @@ class Bye(NamedTuple):
     ref: Ref
 
 
-# --- from the server ---------------------------------------------------------------------------------------------------
+# --- from the server --------------------------------------------------------------------------------------------------
 
 
 class Welcome(NamedTuple):
@@ -204,7 +204,7 @@ Reply: TypeAlias = (
     Welcome | Joined | Parted | Msg | Resumed | Page | MemberList | RoomList | Presence | Ping | Pong | Goodbye | Error
 )
 
-# --- shapes ------------------------------------------------------------------------------------------------------------
+# --- shapes -----------------------------------------------------------------------------------------------------------
 
 
 def _is_ref(value: object) -> bool:
@@ -290,7 +290,8 @@ class Shape(NamedTuple):
 
 REQUESTS: dict[str, Shape] = {
     "hello": Shape(
-        Hello, (_is_ref, _is_ref, _is_str, _is_map),
+        Hello,
+        (_is_ref, _is_ref, _is_str, _is_map),
         {"after": _is_id, "log": _is_str, "rooms": _is_names, "token": _is_str},
     ),
     "join": Shape(Join, (_is_ref, _is_str, _is_map), {}),
@@ -306,16 +307,25 @@ REQUESTS: dict[str, Shape] = {
 
 REPLIES: dict[str, Shape] = {
     "welcome": Shape(
-        Welcome, (_is_ref, _is_str, _is_map),
-        {"from": _is_str, "last": _is_id, "log": _is_str, "token": _is_str, "server": _is_str, "limits": _is_map,
-         "refused": _is_codes},
+        Welcome,
+        (_is_ref, _is_str, _is_map),
+        {
+            "from": _is_str,
+            "last": _is_id,
+            "log": _is_str,
+            "token": _is_str,
+            "server": _is_str,
+            "limits": _is_map,
+            "refused": _is_codes,
+        },
     ),
     "joined": Shape(
         Joined, (_is_ref, _is_str, _is_map), {"last": _is_id, "count": _is_id, "members": _is_names, "conv": _is_str}
     ),
     "parted": Shape(Parted, (_is_ref, _is_str)),
     "msg": Shape(
-        Msg, (_is_id, _is_id, _is_str, _is_str, _is_ref, _is_str, _is_map),
+        Msg,
+        (_is_id, _is_id, _is_str, _is_str, _is_ref, _is_str, _is_map),
         {"conv": _is_str, "from": _is_str, "again": _is_bool},
     ),
     "resumed": Shape(Resumed, (_is_ref, _is_id)),

@@ -11,7 +11,9 @@ from common.limits import NAME_CHARS, ROOM_CHARS
 _SHAPE = re.compile(r"\w[\w.\-\[\]{}^|`]*")
 """Letters, digits and marks of any script, and a few signs; no spaces, nothing that commands use."""
 
-RESERVED = frozenset({"admin", "administrator", "broker", "everyone", "here", "me", "moderator", "operator", "root", "server", "system"})
+RESERVED = frozenset(
+    {"admin", "administrator", "broker", "everyone", "here", "me", "moderator", "operator", "root", "server", "system"}
+)
 
 
 def fold(name: str) -> str:
@@ -24,7 +26,10 @@ def check_name(name: str) -> str:
     if len(name) > NAME_CHARS:
         raise Refused(Code.BAD_NAME, f"a name has at most {NAME_CHARS} characters")
     if not _well_formed(name):
-        raise Refused(Code.BAD_NAME, "a name begins with a letter or a digit and has no spaces; letters, digits and _ - . [ ] { } ^ | ` are fine")
+        raise Refused(
+            Code.BAD_NAME,
+            "a name is letters, digits or _ - . [ ] { } ^ | `, without spaces, and begins with a letter or a digit",
+        )
     if fold(name) in RESERVED:
         raise Refused(Code.RESERVED_NAME, f"the name {name} is reserved, pick another")
     return name
@@ -35,7 +40,9 @@ def check_room(room: str) -> str:
     if len(room) > ROOM_CHARS:
         raise Refused(Code.BAD_ROOM, f"a room's name has at most {ROOM_CHARS} characters")
     if not room.startswith("#") or not _well_formed(room[1:]):
-        raise Refused(Code.BAD_ROOM, "a room's name is # and then letters, digits or _ - . [ ] { } ^ | `, without spaces")
+        raise Refused(
+            Code.BAD_ROOM, "a room's name is # and then letters, digits or _ - . [ ] { } ^ | `, without spaces"
+        )
     return room
 
 
