@@ -1,0 +1,101 @@
+"""What every child of the supervisor does at its start and its end. What it does in between is its own module's business.
+
+A child is a fresh interpreter, `python -m MODULE BOOT`, that has no descriptors but the ones it was given. It takes its
+orders over its control socket alone: the signals that stop a program are blocked when it starts (it inherits the mask from
+the supervisor), so a Ctrl+C in the terminal, which goes to all processes, is the supervisor's to handle.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from common import logs
+from common.control import Control, ControlClosed
+from common.limits import Limits
+
+CANNOT_START = 3
+"""The exit status of a child that cannot start at all: it is not started again."""
+
+
+class Boot(NamedTuple):
+    """What a child is told on its command line."""
+
+    role: str
+    """"broker", "worker" or "acceptor"."""
+    number: int
+    """Which of the workers (from 1); 0 for the others."""
+    generation: int
+    """How many of this role and number were started before it."""
+    parent: int
+    """The supervisor's pid."""
+    control_fd: int
+    data_dir: str
+    limits: Limits
+    log_format: str
+    log_level: str
+
+    @property
+    def name(self) -> str:
+        """For people: `broker`, `worker 1`."""
+        return f"{self.role} {self.number}" if self.number else self.role
+
+    def to_json(self) -> str:
+        return json.dumps(self._asdict() | {"limits": dataclasses.asdict(self.limits)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Boot:
+        fields = json.loads(text)
+        return cls(**fields | {"limits": Limits(**fields["limits"])})
+
+
+class CannotStart(Exception):
+    """Raised by a child that cannot start: one line for the user, and the exit status of the whole program."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+def run(main: Callable[[Boot, Control], None]) -> None:
+    """The whole life of a child: `main` is called once, and returns when the child is to end (exit status 0).
+
+    `main` sends `ready`, and lets `ControlClosed` and `CannotStart` pass.
+    """
+    boot = Boot.from_json(sys.argv[1])
+    _die_with(boot.parent)
+    logs.set_up(boot.name, boot.log_format, boot.log_level)
+    control = Control(socket.socket(fileno=boot.control_fd))
+    try:
+        main(boot, control)
+    except ControlClosed:
+        pass  # the supervisor is gone, and nobody is left to work for
+    except CannotStart as problem:
+        control.send("failed", {"status": problem.status, "text": problem.text})
+        sys.exit(CANNOT_START)
+    except Exception as problem:
+        logs.unexpected(logging.getLogger("chat_broker.child"), problem)
+        sys.exit(1)
+
+
+def _die_with(parent: int) -> None:
+    """Ties this process's life to the supervisor's.
+
+    The closing of the control socket does that for a child that runs; on Linux the kernel does it also for one that
+    is stopped or busy.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)  # it was gone before the kernel was asked
