@@ -1,1 +1,1 @@
-"""The tests, in folders that mirror the programs' own, and in groups that each have a time budget (`tests.support.groups`)."""
+"""The tests, in folders that mirror the programs; some folders are groups of their own (`tests.support.groups`)."""

@@ -1,0 +1,119 @@
+"""A real server for a test: its processes, its port, its log; and the proof that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.support.timeouts import seconds, wait_until
+
+SCRIPTS = Path(sys.executable).parent
+"""Where the scripts of this environment are."""
+_READY = re.compile(r"^chat-broker ready on (?P<host>.+):(?P<port>\d+)", re.MULTILINE)
+
+
+class Server:
+    """A `chat-broker` that runs, on a free port. It is the leader of a process group of its own."""
+
+    def __init__(self, data_dir: Path, *options: str) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir.with_name(data_dir.name + ".log")
+        """What it wrote to stderr."""
+        self._output = data_dir.with_name(data_dir.name + ".out")
+        with self.log.open("a") as log, self._output.open("w") as output:
+            self.process = subprocess.Popen(
+                [SCRIPTS / "chat-broker", "--port", "0", "--data-dir", data_dir, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            ready = wait_until(self._ready, "the server says that it is ready", limit=10)
+        except BaseException:
+            self.kill()
+            raise
+        self.host, self.port = ready["host"], int(ready["port"])
+
+    def _ready(self) -> re.Match[str] | None:
+        if self.process.poll() is not None:
+            raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log.read_text()}")
+        return _READY.search(self._output.read_text())
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's."""
+        return self.process.pid
+
+    def status(self) -> dict[str, Any]:
+        """What `chat-broker status --json` tells: the pids of the processes, and figures."""
+        command: list[str | Path] = [SCRIPTS / "chat-broker", "status", "--data-dir", self.data_dir, "--json"]
+        answer = subprocess.run(command, capture_output=True, check=True, text=True, timeout=seconds(5))
+        figures: dict[str, Any] = json.loads(answer.stdout)
+        return figures
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        """Stops it as Ctrl+C does; proves that it ended well, in time, and that nobody is left."""
+        self.signal(signal.SIGTERM)
+        status = self.process.wait(seconds(6))
+        assert status == 0, f"the server ended with {status}:\n{self.log.read_text()}"
+        self.check()
+
+    def kill(self) -> None:
+        """Kills every process of it at once (SIGKILL), as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait(seconds(5))
+        wait_until(lambda: not members(self.pid), "the killed processes are gone")
+
+    def check(self) -> None:
+        """What holds of a server that has ended, however it did: nobody is left, and no traceback was logged."""
+        wait_until(lambda: not members(self.pid), f"nobody is left of the server, but {members(self.pid)} are", limit=2)
+        text = self.log.read_text()
+        assert "Traceback" not in text, text
+
+
+@contextlib.contextmanager
+def running_server(data_dir: Path, *options: str, workers: int = 2) -> Iterator[Server]:
+    """A server on `data_dir` (its log goes beside it) that is stopped, and checked, at the end.
+
+    A test may kill or stop it itself, and then owes the checks to nobody: they are made here all the same.
+    """
+    server = Server(data_dir, "--workers", str(workers), *options)
+    try:
+        yield server
+        if server.process.poll() is None:
+            server.stop()
+        else:
+            server.check()
+    finally:
+        if members(server.pid):
+            server.kill()
+
+
+def members(group: int) -> list[int]:
+    """The pids of a process group, without those that are dead and only wait for their parent to notice."""
+    return [pid for pid in _pids() if _group_of(pid) == group]
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        state, _, group = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:3]
+    except OSError:
+        return None
+    return None if state in "ZX" else int(group)
