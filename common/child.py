@@ -1,8 +1,8 @@
-"""What every child of the supervisor does at its start and its end. What it does in between is its own module's business.
+"""What every child of the supervisor does at its start and its end. What it does in between is its own module's.
 
 A child is a fresh interpreter, `python -m MODULE BOOT`, that has no descriptors but the ones it was given. It takes its
-orders over its control socket alone: the signals that stop a program are blocked when it starts (it inherits the mask from
-the supervisor), so a Ctrl+C in the terminal, which goes to all processes, is the supervisor's to handle.
+orders over its control socket alone: the signals that stop a program are blocked when it starts (it inherits the mask
+from the supervisor), so a Ctrl+C in the terminal, which goes to all processes, is the supervisor's to handle.
 """
 
 from __future__ import annotations
