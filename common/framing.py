@@ -29,28 +29,33 @@ class FrameDecoder:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> tuple[list[bytes], FrameTooLarge | None]:
         """The bodies that are complete with `data`, and what makes the stream unreadable from there on, if anything.
 
         After an error the stream is lost: feed nothing more.
         """
-        if self._rest:
-            data = self._rest + data
+        stream: bytes | bytearray = data
+        if self._rest:  # grown in place: a long frame comes in many pieces, and is not to be copied with each of them
+            self._rest += data
+            stream = self._rest
         bodies: list[bytes] = []
-        at, end = 0, len(data)
+        at, end = 0, len(stream)
         while end - at >= HEADER.size:
-            (length,) = HEADER.unpack_from(data, at)
+            (length,) = HEADER.unpack_from(stream, at)
             if length > self._limit:
-                self._rest = b""
+                self._rest.clear()
                 return bodies, FrameTooLarge(length, self._limit)
             start = at + HEADER.size
             if end - start < length:
                 break
             at = start + length
-            bodies.append(data[start:at])
-        self._rest = data[at:] if at else data
+            bodies.append(bytes(stream[start:at]))
+        if stream is self._rest:
+            del self._rest[:at]
+        else:
+            self._rest += data[at:]
         return bodies, None
 
     @property

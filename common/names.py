@@ -18,6 +18,8 @@ RESERVED = frozenset(
 
 def fold(name: str) -> str:
     """What two names have in common when they count as the same: compatibility forms and case are no difference."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 

@@ -1,0 +1,564 @@
+"""The broker's decisions: batches of requests in, one append to the log, batches of answers out.
+
+A turn is `receive` for each batch that the pipes hold, then one `settle`. Requests are decided in the order in which they
+arrive, and what each leads to is noted as a step. `settle` appends all messages of the turn in one commit and only then turns
+the steps into answers, in their order: so nobody learns of a message that is not on the disk, a group of messages costs one
+wait for the disk, and whoever joins between two messages of one turn gets exactly the second.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from broker.core.names import Names
+from broker.core.repeats import Repeats
+from broker.core.rooms import Rooms
+from broker.log import Draft, Log, PersonUpdate, StorageError, StorageFull
+from common import messages as m
+from common.errors import MEANINGS, Code, Refused
+from common.limits import MEMBERS_SHOWN, ROOMS_SHOWN, Limits
+from common.log import Entry, direct, is_direct, parties
+from common.names import check_name, check_room, fold
+from common.routing import Batch, Item
+
+_LOBBY = fold(m.LOBBY)
+
+
+class Session:
+    """One connection of a client, at a worker."""
+
+    __slots__ = ("identity", "key", "name", "rooms", "sid", "worker")
+
+    def __init__(self, worker: int, sid: int, identity: str, name: str) -> None:
+        self.worker = worker
+        self.sid = sid
+        self.identity = identity
+        self.name = name
+        self.key = fold(name)
+        self.rooms: set[str] = set()
+
+
+@dataclasses.dataclass(slots=True)
+class Person:
+    """An identity with at least one session."""
+
+    stored: bool
+    """The log knows this identity: it has written or joined something."""
+    sessions: list[Session] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Worker:
+    """A worker process that is alive."""
+
+    generation: int
+    known: bool = False
+    """It has introduced itself to this broker, so that the names of its sessions are held."""
+    listening: bool = False
+    """What it was told is complete since its last introduction: its requests count."""
+    behind: bool = False
+    """It does not read; what was meant for it was thrown away."""
+    introducing: list[list[Any]] = dataclasses.field(default_factory=list)
+    """The sessions that it has told of so far."""
+    sessions: dict[int, Session] = dataclasses.field(default_factory=dict)
+    answered: int = -1
+    position: int = 0
+    """What it was told last."""
+
+
+# --- steps: what a request leads to, once the turn's messages are committed ---------------------------------------------
+
+
+class Tell(NamedTuple):
+    """An item for one worker; `position_at` is the place in it where the position at this step belongs, if any."""
+
+    worker: int
+    item: Item
+    position_at: int | None = None
+
+
+class Post(NamedTuple):
+    """A message of this turn, for those who are to see it."""
+
+    draft: Draft
+    sender: Session
+    workers: Sequence[int]
+    """For a room: the workers with people in it."""
+    sessions: Sequence[Session]
+    """For a direct conversation: the connections of both."""
+
+
+class Repeat(NamedTuple):
+    """A message that is in the log already, or is about to be by an earlier step of this turn."""
+
+    first: Entry | Draft
+    sender: Session
+
+
+Step: TypeAlias = Tell | Post | Repeat
+
+
+class Broker:
+    """See the module's docstring. Times are milliseconds since 1970."""
+
+    def __init__(self, log: Log, limits: Limits, now_ms: int) -> None:
+        self._log = log
+        self._limits = limits
+        self._names = Names(limits.name_grace_seconds * 1000)
+        self._rooms = Rooms()
+        self._repeats = Repeats(log)
+        self._people: dict[str, Person] = {}
+        self._workers: dict[int, Worker] = {}
+        self._begun = False
+        self._postponed: list[tuple[int, Batch]] = []
+        """Requests that came before every worker had introduced itself: no name is granted before that."""
+        self._steps: list[Step] = []
+        self._updates: dict[str, PersonUpdate] = {}
+        self._out: defaultdict[int, list[Item]] = defaultdict(list)
+        self._now_ms = now_ms
+        self._handlers: dict[str, Callable[..., None]] = {
+            "join": self._join,
+            "part": self._part,
+            "send": self._send,
+            "find": self._find,
+            "members": self._list_members,
+            "rooms": self._list_rooms,
+        }
+        self._keep_names()
+
+    def _keep_names(self) -> None:
+        """Who was here when the last broker ended gets the grace from now on; workers that live will speak for theirs."""
+        for person in self._log.kept_people(self._now_ms):
+            until = person.kept_until_ms
+            if until is None:
+                until = self._now_ms + self._limits.name_grace_seconds * 1000
+                self._updates[person.identity] = PersonUpdate(person.identity, person.name, person.name_key, until)
+            self._names.keep(person.name_key, person.name, person.identity, until)
+
+    def figures(self) -> dict[str, Any]:
+        """What `chat-broker status` shows of the broker."""
+        return {
+            "users": len(self._people),
+            "rooms": len(self._rooms),
+            "messages": self._log.count,
+            "last": self._log.last,
+            "behind": sorted(number for number, worker in self._workers.items() if worker.behind),
+        }
+
+    # --- workers come and go -------------------------------------------------------------------------------------------
+
+    def worker_came(self, number: int, generation: int) -> None:
+        self._workers[number] = Worker(generation)
+
+    def worker_gone(self, number: int, generation: int, now_ms: int) -> None:
+        """The worker is dead for certain. Its clients will come back; their names are kept for a grace."""
+        self._now_ms = now_ms
+        worker = self._workers.get(number)
+        if worker is None or worker.generation != generation:
+            return
+        for session in [*worker.sessions.values()]:
+            self._end(worker, session)
+        del self._workers[number]
+        self._out.pop(number, None)
+        self._postponed = [(other, batch) for other, batch in self._postponed if other != number]
+        self._decide_postponed()
+
+    def begin(self, now_ms: int) -> None:
+        """All workers that are alive have been named by `worker_came`."""
+        self._now_ms = now_ms
+        self._begun = True
+        self._decide_postponed()
+
+    def fell_behind(self, number: int) -> None:
+        """This worker does not read: what is meant for it is thrown away until it does."""
+        worker = self._workers[number]
+        worker.behind = True
+        worker.listening = False
+
+    def caught_up(self, number: int) -> None:
+        """A worker that was behind reads again: it is to introduce itself, and to repeat what it asked for."""
+        worker = self._workers[number]
+        worker.behind = False
+        self._out[number].append(["introduce"])
+
+    @property
+    def ready(self) -> bool:
+        """Names can be granted: every worker has introduced itself."""
+        return self._begun and all(worker.known for worker in self._workers.values())
+
+    def _introduce(self, number: int, worker: Worker, sessions: list[list[Any]], more: bool) -> None:
+        worker.introducing += sessions
+        if more:
+            return
+        was_ready = self.ready
+        introduced, worker.introducing = worker.introducing, []
+        present = {sid for sid, *_ in introduced}
+        for session in [session for sid, session in worker.sessions.items() if sid not in present]:
+            self._end(worker, session)
+        worker.known = worker.listening = True
+        self._out[number].append(["snapshot", self._log.uuid, self._log.key])
+        for sid, identity, name, rooms in introduced:
+            self._restore(number, worker, sid, identity, name, rooms)
+        if self.ready and not was_ready:
+            self._tell_who_is_where()
+        self._decide_postponed()
+
+    def _restore(self, number: int, worker: Worker, sid: int, identity: str, name: str, rooms: list[str]) -> None:
+        """A session as its worker knows it; it may have been in more rooms, or in fewer, as far as this broker knew."""
+        session = worker.sessions.get(sid)
+        if session is None:
+            try:
+                session = self._begin_session(number, worker, sid, identity, name)
+            except Refused as refused:
+                self._out[number].append(["lost", sid, refused.code, refused.text])
+                return
+        present = {fold(room): room for room in rooms}
+        for conv in session.rooms - present.keys():
+            self._leave(session, conv)
+        for conv in present.keys() - session.rooms:
+            self._enter(session, conv, present[conv])
+
+    def _tell_who_is_where(self) -> None:
+        """After the introductions to a new broker: who left while there was none is not known to be missed otherwise."""
+        for _ in self._rooms.take_changes():
+            pass
+        for room in self._rooms:
+            names = room.members() if len(room.people) <= MEMBERS_SHOWN else []
+            for number in room.workers:
+                self._out[number].append(["present", room.conv, room.name, names, len(room.people)])
+
+    def _decide_postponed(self) -> None:
+        if self._postponed and self.ready:
+            postponed, self._postponed = self._postponed, []
+            for number, batch in postponed:
+                self._decide(number, self._workers[number], batch)
+
+    # --- a turn --------------------------------------------------------------------------------------------------------
+
+    def receive(self, number: int, batch: Batch, now_ms: int) -> None:
+        """Decides what one batch of a worker asks for."""
+        self._now_ms = now_ms
+        worker = self._workers.get(number)
+        if worker is None:
+            return
+        if batch[0] == "intro":
+            _, sessions, more = batch
+            self._introduce(number, worker, sessions, more)
+        elif not worker.listening:
+            return  # it will be repeated after the introduction that this worker was asked for
+        elif self.ready:
+            self._decide(number, worker, batch)
+        else:
+            self._postponed.append((number, batch))
+
+    def settle(self) -> dict[int, Batch]:
+        """Commits the turn's messages and gives out the answers, by worker."""
+        position = self._log.last
+        committed = self._append()
+        for step in self._steps:
+            match step:
+                case Tell():
+                    self._tell(step, position)
+                case Post():
+                    position = self._deliver(step, committed, position)
+                case Repeat():
+                    self._repeat(step, committed)
+        self._steps.clear()
+        self._tell_presence()
+        return self._take_batches()
+
+    def tick(self, now_ms: int) -> None:
+        """Once a second or so: frees names, and lets every worker know the position."""
+        self._now_ms = now_ms
+        self._names.forget_expired(now_ms)
+        for number, worker in self._workers.items():
+            if worker.listening and worker.position < self._log.last:
+                self._out.setdefault(number, [])
+
+    def _decide(self, number: int, worker: Worker, batch: Batch) -> None:
+        _, first, requests = batch
+        for tag, sid, *fields in requests:
+            session = worker.sessions.get(sid)
+            if tag == "hello":
+                self._hello(number, worker, sid, *fields)
+            elif session is None:
+                pass  # it is gone
+            elif tag == "gone":
+                self._end(worker, session)
+            else:
+                ref = fields[0]
+                try:
+                    self._handlers[tag](session, *fields)
+                except Refused as refused:
+                    self._reply(session, m.Error(ref, refused.code, refused.text))
+        worker.answered = first + len(requests) - 1
+        self._out.setdefault(number, [])
+
+    def _append(self) -> dict[tuple[str, int], Entry] | StorageError:
+        """The turn's messages by their keys, now committed; or why they are not."""
+        drafts = [step.draft for step in self._steps if type(step) is Post]
+        if not drafts and not self._updates:
+            return {}
+        try:
+            entries = self._log.append(drafts, [*self._updates.values()])
+        except StorageError as problem:
+            self._repeats.failed()
+            return problem
+        self._updates.clear()
+        self._repeats.committed()
+        return {(entry.identity, entry.ref): entry for entry in entries}
+
+    def _tell(self, step: Tell, position: int) -> None:
+        if step.position_at is not None:
+            step.item[step.position_at] = position
+        self._out[step.worker].append(step.item)
+
+    def _deliver(self, post: Post, committed: dict[tuple[str, int], Entry] | StorageError, position: int) -> int:
+        """Gives the message to those who are to see it, or its sender the reason why not. The position after it."""
+        if isinstance(committed, StorageError):
+            self._out[post.sender.worker].append(_refusal(post.sender, post.draft.ref, committed))
+            return position
+        entry = committed[post.draft.identity, post.draft.ref]
+        frame = m.encode(entry.as_msg())
+        for number in post.workers:
+            self._out[number].append(["room", entry.id, entry.conv, frame])
+        by_worker: defaultdict[int, list[int]] = defaultdict(list)
+        for session in post.sessions:
+            by_worker[session.worker].append(session.sid)
+        for number, sids in by_worker.items():
+            self._out[number].append(["direct", entry.id, sids, frame])
+        return entry.id
+
+    def _repeat(self, step: Repeat, committed: dict[tuple[str, int], Entry] | StorageError) -> None:
+        first = step.first
+        if isinstance(first, Draft):
+            if isinstance(committed, StorageError):
+                self._out[step.sender.worker].append(_refusal(step.sender, first.ref, committed))
+                return
+            first = committed[first.identity, first.ref]
+        self._out[step.sender.worker].append(["reply", step.sender.sid, m.encode(first.as_msg(again=True))])
+
+    def _tell_presence(self) -> None:
+        for room, came, left in self._rooms.take_changes():
+            count = len(room.people)
+            if count > MEMBERS_SHOWN:
+                came, left = [], []
+            for number in room.workers:
+                self._out[number].append(["presence", room.conv, room.name, came, left, count])
+
+    def _take_batches(self) -> dict[int, Batch]:
+        out, self._out = self._out, defaultdict(list)
+        batches: dict[int, Batch] = {}
+        for number, items in out.items():
+            worker = self._workers.get(number)
+            if worker is not None and not worker.behind:
+                worker.position = self._log.last
+                batches[number] = [worker.position, worker.answered, items]
+        return batches
+
+    def _reply(self, session: Session, reply: m.Reply) -> None:
+        self._steps.append(Tell(session.worker, ["reply", session.sid, m.encode(reply)]))
+
+    # --- sessions ------------------------------------------------------------------------------------------------------
+
+    def _hello(
+        self,
+        number: int,
+        worker: Worker,
+        sid: int,
+        ref: int,
+        identity: str,
+        name: str,
+        after: int | None,
+        log: str | None,
+        rooms: list[str],
+        known: bool,
+    ) -> None:
+        """`known`: the identity was proved by a token, and may have been here before."""
+        before = worker.sessions.get(sid)
+        if before is not None:
+            self._end(worker, before)
+        try:
+            check_name(name)
+            if after is not None and (log not in (None, self._log.uuid) or after > self._log.last):
+                raise Refused(Code.BAD_RESUME)
+            session = self._begin_session(number, worker, sid, identity, name, known)
+        except Refused as refused:
+            self._steps.append(Tell(number, ["refused", sid, ref, refused.code, refused.text]))
+            return
+        joined: list[Item] = []
+        refusals: dict[str, str] = {}
+        for room in [m.LOBBY, *rooms]:
+            try:
+                joined.append(self._join_room(session, room))
+            except Refused as refused:
+                refusals[room] = refused.code
+        self._steps.append(Tell(number, ["welcome", sid, ref, name, 0, joined, refusals], position_at=4))
+
+    def _begin_session(
+        self, number: int, worker: Worker, sid: int, identity: str, name: str, known: bool = True
+    ) -> Session:
+        session = Session(number, sid, identity, name)
+        self._names.claim(session.key, name, identity, self._now_ms)
+        person = self._people.get(identity)
+        if person is None:
+            person = self._people[identity] = Person(known and self._log.person(identity) is not None)
+        person.sessions.append(session)
+        worker.sessions[sid] = session
+        if person.stored:
+            self._store(session, kept_until_ms=None)
+        return session
+
+    def _end(self, worker: Worker, session: Session) -> None:
+        del worker.sessions[session.sid]
+        for conv in session.rooms:
+            self._rooms.remove(conv, session.worker, session.name)
+        person = self._people[session.identity]
+        person.sessions.remove(session)
+        if not person.sessions:
+            del self._people[session.identity]
+        kept_until_ms = self._names.release(session.key, session.identity, self._now_ms)
+        if kept_until_ms is not None and person.stored:
+            self._store(session, kept_until_ms)
+
+    def _store(self, session: Session, kept_until_ms: int | None) -> None:
+        self._updates[session.identity] = PersonUpdate(session.identity, session.name, session.key, kept_until_ms)
+
+    def _remember(self, session: Session) -> None:
+        """The person has done something that lasts: from now on the log knows them."""
+        person = self._people[session.identity]
+        if not person.stored:
+            person.stored = True
+            self._store(session, kept_until_ms=None)
+
+    # --- rooms ---------------------------------------------------------------------------------------------------------
+
+    def _enter(self, session: Session, conv: str, name: str) -> None:
+        session.rooms.add(conv)
+        self._rooms.add(conv, name, session.worker, session.name)
+
+    def _leave(self, session: Session, conv: str) -> None:
+        session.rooms.remove(conv)
+        self._rooms.remove(conv, session.worker, session.name)
+
+    def _join_room(self, session: Session, name: str) -> Item:
+        """What a `joined` says of the room: its name, conv, count and members. Raises `Refused`."""
+        conv = fold(check_room(name))
+        if conv not in session.rooms:
+            if len(session.rooms) >= self._limits.rooms_per_connection:
+                raise Refused(Code.TOO_MANY_ROOMS, f"you are in {len(session.rooms)} rooms already, part one first")
+            self._enter(session, conv, name)
+            if conv != _LOBBY:
+                self._remember(session)
+        room = self._rooms[conv]
+        return [room.name, conv, len(room.people), room.members()]
+
+    def _join(self, session: Session, ref: int, room: str) -> None:
+        joined = self._join_room(session, room)
+        self._steps.append(Tell(session.worker, ["joined", session.sid, ref, 0, joined], position_at=3))
+
+    def _part(self, session: Session, ref: int, name: str) -> None:
+        conv = fold(check_room(name))
+        if conv == _LOBBY:
+            raise Refused(Code.BAD_ROOM, f"everybody is in {m.LOBBY}")
+        if conv not in session.rooms:
+            raise Refused(Code.NOT_IN_ROOM, f"you are not in {name}")
+        room = self._rooms[conv].name
+        self._leave(session, conv)
+        self._steps.append(Tell(session.worker, ["parted", session.sid, ref, room, conv]))
+
+    def _list_members(self, session: Session, ref: int, name: str, after: str, limit: int) -> None:
+        room = self._rooms.get(fold(check_room(name)))
+        limit = min(limit, MEMBERS_SHOWN)
+        names = room.members_after(after, limit + 1) if room is not None else []
+        count = len(room.people) if room is not None else 0
+        self._reply(session, m.MemberList(ref, name, names[:limit], {"count": count, "more": len(names) > limit}))
+
+    def _list_rooms(self, session: Session, ref: int, after: str, limit: int) -> None:
+        limit = min(limit, ROOMS_SHOWN)
+        rooms = self._rooms.rooms_after(fold(after), limit + 1)
+        shown: list[list[Any]] = [[room.name, len(room.people)] for room in rooms[:limit]]
+        self._reply(session, m.RoomList(ref, shown, {"more": len(rooms) > limit}))
+
+    # --- messages ------------------------------------------------------------------------------------------------------
+
+    def _send(self, session: Session, ref: int, to: str, text: str, conv: str | None, prev: int | None) -> None:
+        first = self._repeats.first(session.identity, ref)
+        if first is not None:
+            same_place = first.conv == conv if conv is not None else fold(first.to) == fold(to)
+            if not same_place or first.text != text:
+                raise Refused(Code.ID_REUSED)
+            self._steps.append(Repeat(first, session))
+            return
+        if prev is not None:
+            instance, _ = m.split_ref(ref)
+            if not self._repeats.knows(session.identity, m.make_ref(instance, prev)):
+                raise Refused(Code.OUT_OF_ORDER)
+        if m.is_room(to) if conv is None else not is_direct(conv):
+            self._post_to_room(session, ref, to, text, fold(to) if conv is None else conv)
+        else:
+            self._post_directly(session, ref, to, text, conv)
+
+    def _post_to_room(self, session: Session, ref: int, to: str, text: str, conv: str) -> None:
+        if conv not in session.rooms:
+            raise Refused(Code.NOT_IN_ROOM, f"you are not in {to}, join it first")
+        room = self._rooms[conv]
+        self._post(
+            session,
+            Draft(self._now_ms, conv, room.name, session.name, session.identity, ref, text),
+            [*room.workers],
+            (),
+        )
+
+    def _post_directly(self, session: Session, ref: int, to: str, text: str, conv: str | None) -> None:
+        if conv is None:
+            other = self._find_person(to)
+            conv = direct(session.identity, other)
+        else:
+            other, to = self._other_party(session, conv, to)
+        sessions = [*self._people[session.identity].sessions]
+        if other != session.identity and other in self._people:
+            sessions += self._people[other].sessions
+        self._post(session, Draft(self._now_ms, conv, to, session.name, session.identity, ref, text), (), sessions)
+
+    def _post(self, session: Session, draft: Draft, workers: Sequence[int], sessions: Sequence[Session]) -> None:
+        self._remember(session)
+        self._repeats.drafted(draft)
+        self._steps.append(Post(draft, session, workers, sessions))
+
+    def _find_person(self, name: str) -> str:
+        """The identity that a name stands for now: whoever has it, else who had it last. Raises `Refused`."""
+        key = fold(name)
+        identity = self._names.identity(key, self._now_ms)
+        if identity is None:
+            named = self._log.people_named(key)
+            if not named:
+                raise Refused(Code.NO_SUCH_USER, f"nobody is called {name}")
+            identity = named[0].identity
+        return identity
+
+    def _other_party(self, session: Session, conv: str, to: str) -> tuple[str, str]:
+        """The other person of a direct conversation, and what they are called now. Raises `Refused`."""
+        pair = parties(conv)
+        if session.identity not in pair or conv != direct(*pair):
+            raise Refused(Code.NO_SUCH_CONVERSATION)
+        other = pair[0] if pair[1] == session.identity else pair[1]
+        person = self._people.get(other)
+        if person is not None:
+            return other, person.sessions[0].name
+        stored = self._log.person(other)
+        if stored is None:
+            raise Refused(Code.NO_SUCH_CONVERSATION)
+        return other, stored.name or check_name(to)
+
+    def _find(self, session: Session, ref: int, name: str, before: int | None, limit: int) -> None:
+        conv = direct(session.identity, self._find_person(name))
+        self._steps.append(Tell(session.worker, ["page", session.sid, ref, name, conv, before, limit]))
+
+
+def _refusal(sender: Session, ref: int, problem: StorageError) -> Item:
+    code = Code.STORAGE_FULL if isinstance(problem, StorageFull) else Code.STORAGE_UNAVAILABLE
+    return ["reply", sender.sid, m.encode(m.Error(ref, code, MEANINGS[code].sentence))]

@@ -1,0 +1,71 @@
+"""Who has which name. A name belongs to an identity, from its first session with it until a grace after its last."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from common.errors import Code, Refused
+
+
+@dataclasses.dataclass(slots=True)
+class Owner:
+    """The holder of one name."""
+
+    identity: str
+    name: str
+    sessions: int = 0
+    kept_until_ms: int = 0
+    """Once there are no sessions: when the name becomes free."""
+
+    def holds(self, now_ms: int) -> bool:
+        return self.sessions > 0 or now_ms < self.kept_until_ms
+
+
+class Names:
+    """All names in use, by their folded form."""
+
+    def __init__(self, grace_ms: int) -> None:
+        self._grace_ms = grace_ms
+        self._owners: dict[str, Owner] = {}
+
+    def claim(self, key: str, name: str, identity: str, now_ms: int) -> None:
+        """One more session of `identity` uses the name. Raises `Refused` with `name_taken`."""
+        owner = self._owners.get(key)
+        if owner is not None and owner.identity != identity and owner.holds(now_ms):
+            raise Refused(Code.NAME_TAKEN, _taken(owner, now_ms))
+        if owner is None or owner.identity != identity:
+            owner = self._owners[key] = Owner(identity, name)
+        owner.name = name
+        owner.sessions += 1
+
+    def release(self, key: str, identity: str, now_ms: int) -> int | None:
+        """One session fewer. If it was the last: until when the name is kept (ms)."""
+        owner = self._owners.get(key)
+        if owner is None or owner.identity != identity:
+            return None
+        owner.sessions -= 1
+        if owner.sessions > 0:
+            return None
+        owner.kept_until_ms = now_ms + self._grace_ms
+        return owner.kept_until_ms
+
+    def keep(self, key: str, name: str, identity: str, until_ms: int) -> None:
+        """The name is kept for somebody who is not here: what a new broker finds in the log."""
+        self._owners[key] = Owner(identity, name, kept_until_ms=until_ms)
+
+    def identity(self, key: str, now_ms: int) -> str | None:
+        """Whose name this is now."""
+        owner = self._owners.get(key)
+        return owner.identity if owner is not None and owner.holds(now_ms) else None
+
+    def forget_expired(self, now_ms: int) -> None:
+        """Frees what is kept no longer."""
+        for key in [key for key, owner in self._owners.items() if not owner.holds(now_ms)]:
+            del self._owners[key]
+
+
+def _taken(owner: Owner, now_ms: int) -> str:
+    if owner.sessions > 0:
+        return f"{owner.name} is taken, pick another name"
+    wait = -(-(owner.kept_until_ms - now_ms) // 1000)
+    return f"{owner.name} belongs to somebody who just left: pick another name, or wait {wait} s"

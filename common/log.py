@@ -1,0 +1,56 @@
+"""What the log holds, and how its rows stand in the file: shared by the broker, which writes it, and the workers, which read it.
+
+No database is opened here: `broker.storage` writes, `workers.log_reader` reads.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from common import messages as m
+from common.messages import Msg
+
+
+class Entry(NamedTuple):
+    """One message of the log."""
+
+    id: int
+    time_ms: int
+    conv: str
+    """The conversation: a room's folded name, or a direct conversation's id (see `direct`)."""
+    to: str
+    """What the sender wrote to: the room's or the person's name, for showing."""
+    sender: str
+    """The sender's name at that time, for showing."""
+    identity: str
+    """Who the sender is."""
+    ref: int
+    """0 to 2**64-1; unique together with the identity."""
+    text: str
+
+    def as_msg(self, again: bool = False) -> Msg:
+        options: m.Options = {"conv": self.conv, "from": self.identity}
+        if again:
+            options["again"] = True
+        return Msg(self.id, self.time_ms, self.to, self.sender, self.ref, self.text, options)
+
+
+DIRECT = "~"
+
+
+def direct(one: str, other: str) -> str:
+    """The id of the direct conversation of two identities; the same whichever comes first.
+
+    It is derived, not drawn, so that it is known before the first message, and to any host alike.
+    """
+    return DIRECT.join(sorted((one, other)))
+
+
+def is_direct(conv: str) -> bool:
+    return DIRECT in conv
+
+
+def parties(conv: str) -> tuple[str, str]:
+    """The two identities of a direct conversation."""
+    one, _, other = conv.partition(DIRECT)
+    return one, other

@@ -1,0 +1,44 @@
+"""What a worker and the broker say to each other over their pipe. Only shapes: both sides pack them with msgpack.
+
+A session is one connection of a client; its `sid` is unique within the worker. Items are arrays that begin with a tag.
+
+From a worker, one of two kinds of batch:
+
+    ["intro", sessions, more]           who is here: on every new pipe, and when the broker asked for it;
+                                        a session is [sid, identity, name, rooms]
+    ["requests", first, items]          numbered: the n-th item has the number first + n
+
+        ["hello", sid, ref, identity, name, after, log, rooms, known]
+        ["join", sid, ref, room]                    ["part", sid, ref, room]
+        ["send", sid, ref, to, text, conv, prev]    ["find", sid, ref, name, before, limit]
+        ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
+        ["gone", sid]
+
+From the broker, one kind: [position, answered, items]. `position` is the id up to which this worker has been told everything
+with this batch; all requests with numbers up to `answered` are dealt with. A worker repeats to a new broker what was not
+answered, and so each request can be carried out twice without harm.
+
+        ["snapshot", log, key]                      the answer to an introduction, before anything else
+        ["introduce"]                               what was said to this worker was lost: it is to introduce itself again
+        ["lost", sid, code, text]                   an introduced session cannot go on
+        ["welcome", sid, ref, name, position, [joined, ...], refused]
+        ["refused", sid, ref, code, text]           no welcome
+        ["joined", sid, ref, position, joined]      joined: [room, conv, count, members]
+        ["parted", sid, ref, room, conv]
+        ["room", id, conv, frame]                   a message for all who are in the room
+        ["direct", id, sids, frame]                 a message for these
+        ["reply", sid, frame]                       anything else that is for one session, as it goes over the wire
+        ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
+        ["presence", conv, room, joined, left, count]
+        ["present", conv, room, members, count]     who is there, whatever was told before
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Item: TypeAlias = list[Any]
+Batch: TypeAlias = list[Any]
+
+INTRODUCED_AT_ONCE = 5_000
+"""Sessions in one introductory batch."""
