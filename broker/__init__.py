@@ -1,0 +1,1 @@
+"""The server's programs that own its state: the command line, the supervisor, and the broker with its log."""
