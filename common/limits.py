@@ -19,22 +19,22 @@ ROOM_CHARS = 50
 """The longest room name with its `#`, in code points."""
 
 
-def _limit(default: int, meaning: str) -> Any:
-    return dataclasses.field(default=default, metadata={"help": meaning})
+def _limit(default: int, meaning: str, most: int = 1_000_000) -> Any:
+    return dataclasses.field(default=default, metadata={"help": meaning, "most": most})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
-    """The server's limits, each a key of `[limits]` in its configuration."""
+    """The server's limits, each a key of `[limits]` in its configuration; from 1 to the field's `most`."""
 
-    text_bytes: int = _limit(16_000, "longest message text, in bytes of UTF-8")
+    text_bytes: int = _limit(16_000, "longest message text, in bytes of UTF-8", most=60_000)
     rooms_per_connection: int = _limit(100, "rooms that one connection may be in")
     requests_pending: int = _limit(256, "unanswered requests of a connection before the server stops reading from it")
-    backlog_bytes: int = _limit(65_536, "unsent bytes of a connection before it is served from the log instead")
-    send_buffer_bytes: int = _limit(65_536, "size of the kernel's send buffer of a connection (SO_SNDBUF)")
-    login_seconds: int = _limit(10, "time for a new connection to say hello")
-    idle_seconds: int = _limit(
-        60, "silence after which a connection is asked for a sign of life; after twice that it ends"
+    backlog_bytes: int = _limit(
+        65_536, "unsent bytes of a connection before it is served from the log instead", most=1_000_000_000
     )
+    send_buffer_bytes: int = _limit(65_536, "size of the kernel's send buffer of a connection (SO_SNDBUF)", most=1_000_000_000)
+    login_seconds: int = _limit(10, "time for a new connection to say hello")
+    idle_seconds: int = _limit(60, "silence after which a connection is asked for a sign of life; after twice that it ends")
     name_grace_seconds: int = _limit(60, "time for which a name is kept after its owner's last connection")
-    token_days: int = _limit(90, "time for which a guest's token is valid after its last use")
+    token_days: int = _limit(90, "time for which a guest's token is valid after its last use", most=36_500)

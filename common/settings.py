@@ -1,6 +1,7 @@
 """Settings: one table of a program's settings, read from the command line, the environment, a TOML file, or defaults.
 
-The first of these that has a value decides. What is wrong in any of them is a `UsageError`: one line that names the place.
+The first of these that has a value decides. What is wrong in any of them is a `UsageError`: one line that names the
+place.
 Which settings there are is the programs' business, and so is what becomes of them.
 """
 
@@ -104,10 +105,9 @@ class Flag(Kind):
     """Yes or no; on the command line its mere presence is a yes."""
 
     wants = "true or false"
-    _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
     def from_text(self, text: str) -> bool:
-        return self.from_toml(self._WORDS.get(text.lower()))
+        return self.from_toml({"true": True, "1": True, "false": False, "0": False}.get(text.lower()))
 
     def from_toml(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -119,7 +119,7 @@ class Flag(Kind):
 
 
 class Setting(NamedTuple):
-    """One row of the table: `data_dir` is the key of the file, `--data-dir` the option, PREFIX_DATA_DIR the variable."""
+    """One row of the table: `data_dir` is the file's key, `--data-dir` the option, PREFIX_DATA_DIR the variable."""
 
     name: str
     kind: Kind
@@ -150,9 +150,7 @@ HELP = Setting("help", Flag(), "show this help and exit", option_only=True)
 VERSION = Setting("version", Flag(), "show the version and exit", option_only=True)
 
 
-def load(
-    settings: Sequence[Setting], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str
-) -> dict[str, Any]:
+def load(settings: Sequence[Setting], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str) -> dict[str, Any]:
     """The value of every setting, by key. `given` is what `read_options` found, `prefix` begins the variables' names.
 
     Where `CONFIG` is one of the settings, the file that it names is read. Raises `UsageError`.
@@ -281,9 +279,7 @@ def _line_of(key: str, text: str) -> str:
     for number, line in enumerate(text.split("\n"), 1):
         if header := re.match(r"\s*\[+\s*([^]\s]*)", line):
             current = header[1]
-        if (header and current == key) or (
-            current == section and re.match(rf"""\s*["']?{re.escape(name)}["']?\s*[=.]""", line)
-        ):
+        if (header and current == key) or (current == section and re.match(rf"""\s*["']?{re.escape(name)}["']?\s*[=.]""", line)):
             return f", line {number}"
     return ""
 

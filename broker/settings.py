@@ -1,0 +1,92 @@
+"""The server's settings: the table that the command line, the environment, the file and the help are made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common import logs
+from common.limits import Limits
+from common.settings import CONFIG, HELP, VERSION, Choice, Flag, Location, Number, Setting, Text, load
+
+PREFIX = "CHAT_BROKER"
+"""What the names of the environment variables begin with."""
+_WORKERS_MOST = 1024
+
+DATA_DIR = Setting("data_dir", Location("DIR"), "where the log is kept", default_text="chat-broker in your data directory")
+JSON = Setting("json", Flag(), "as one JSON object, for programs", option_only=True)
+
+_LIMITS = tuple(
+    Setting(
+        field.name,
+        Number(1, field.metadata["most"]),
+        field.metadata["help"],
+        field.default,
+        section="limits",
+    )
+    for field in dataclasses.fields(Limits)
+)
+
+SERVE = (
+    Setting("host", Text("ADDRESS"), "address to listen on", "127.0.0.1"),
+    Setting("port", Number(0, 65535), "port to listen on; 0 takes a free one", 65432),
+    Setting("workers", Number(1, _WORKERS_MOST), "processes that serve the clients", default_text="one for each core"),
+    DATA_DIR,
+    CONFIG,
+    Setting("log_format", Choice(*logs.FORMATS), "one line per event, for people or for programs", "text"),
+    Setting("log_level", Choice(*logs.LEVELS), "how much is logged", "info"),
+    Setting("insecure", Flag(), "allow an address that other machines can reach, without encryption", False),
+    HELP,
+    VERSION,
+    *_LIMITS,
+)
+STATUS = (DATA_DIR, JSON, HELP)
+CHECK = (DATA_DIR, HELP)
+
+
+class ServerSettings(NamedTuple):
+    """What `chat-broker` was asked to do, complete."""
+
+    host: str
+    port: int
+    workers: int
+    data_dir: Path
+    log_format: str
+    log_level: str
+    insecure: bool
+    limits: Limits
+
+
+def server_settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> ServerSettings:
+    """What the command line (`given`, see `common.settings.read_options`), the environment and the file ask for.
+
+    Raises `UsageError`.
+    """
+    values = load(SERVE, given, environ, PREFIX)
+    limits = Limits(**{setting.name: values[setting.key] for setting in _LIMITS})
+    return ServerSettings(
+        host=values["host"],
+        port=values["port"],
+        workers=values["workers"] or min(os.cpu_count() or 1, _WORKERS_MOST),
+        data_dir=_directory(values),
+        log_format=values["log_format"],
+        log_level=values["log_level"],
+        insecure=values["insecure"],
+        limits=limits,
+    )
+
+
+def data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
+    """The data directory that `chat-broker status` and `check` are to look at. Raises `UsageError`."""
+    return _directory(load([DATA_DIR], given, environ, PREFIX))
+
+
+def _directory(values: Mapping[str, Any]) -> Path:
+    if values["data_dir"]:
+        return Path(values["data_dir"]).absolute()
+    import platformdirs  # slow to import, and often not needed
+
+    return Path(platformdirs.user_data_dir("chat-broker"))

@@ -1,0 +1,168 @@
+"""The acceptor: takes connections from the listening socket and passes each to a worker. Runs as `-m workers.acceptor`.
+
+It never reads from a connection, and keeps no copy of it: once passed, a connection is the worker's, and what a dead worker
+had not taken yet is closed by the kernel together with its handoff socket. When there is nobody to take a connection, none
+is accepted: it waits in the kernel's queue.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import time
+
+from common import child
+from common.child import Boot
+from common.control import Control, Order
+from workers.handoff import AcceptorEnd, HandoffClosed
+from workers.placement import Placement
+
+logger = logging.getLogger("chat_broker.acceptor")
+
+_BURST = 64
+"""Connections that are accepted before the workers are listened to again."""
+_PAUSE_SECONDS = 0.25
+"""How long nothing is accepted after the system was short of descriptors or memory."""
+_QUIET_SECONDS = 60.0
+"""How long a shortage is not reported again."""
+
+
+class Acceptor:
+    """One loop over the control socket, the listening socket and the workers' handoff sockets."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ, self._take_orders)
+        self._listener: socket.socket | None = None
+        self._listening = False
+        self._handoffs: dict[int, AcceptorEnd] = {}
+        self._generations: dict[int, int] = {}
+        self._placement = Placement()
+        self._in_hand: tuple[socket.socket, str, int] | None = None
+        """A connection that was accepted while the last worker that could have taken it went away."""
+        self._paused_until = 0.0
+        self._quiet_until = 0.0
+        self._accepted = 0
+        self._stopped = False
+
+    def run(self) -> None:
+        """Works until it is told to stop. Raises `ControlClosed`."""
+        while not self._stopped:
+            self._listen_or_not()
+            for key, _ in self._selector.select(self._pause_left()):
+                key.data()
+            self._control.flush()
+
+    # --- orders --------------------------------------------------------------------------------------------------------
+
+    def _take_orders(self) -> None:
+        for order in self._control.receive():
+            self._obey(order)
+
+    def _obey(self, order: Order) -> None:
+        match order.kind:
+            case "listen":
+                self._listener = socket.socket(fileno=order.fds[0])
+                self._control.send("ready")
+            case "worker":
+                self._add_worker(order.data["number"], order.data["generation"], order.fds[0])
+            case "worker_gone":
+                if self._generations.get(order.data["number"]) == order.data["generation"]:
+                    self._drop_worker(order.data["number"])
+            case "status":
+                self._control.send("status", {"accepted": self._accepted})
+            case "stop":
+                self._stopped = True
+
+    def _add_worker(self, number: int, generation: int, fd: int) -> None:
+        self._drop_worker(number)
+        handoff = AcceptorEnd(fd)
+        self._handoffs[number] = handoff
+        self._generations[number] = generation
+        self._placement.add(number)
+        self._selector.register(handoff, selectors.EVENT_READ, lambda: self._hear(number, handoff))
+
+    def _drop_worker(self, number: int) -> None:
+        self._placement.remove(number)
+        if handoff := self._handoffs.pop(number, None):
+            self._selector.unregister(handoff)
+            handoff.close()
+
+    def _hear(self, number: int, handoff: AcceptorEnd) -> None:
+        if self._handoffs.get(number) is not handoff:
+            return  # it was dropped earlier in this turn
+        try:
+            load = handoff.load()
+        except HandoffClosed:
+            self._drop_worker(number)
+            return
+        if load:
+            self._placement.confirm(number, load.confirmed, load.open)
+
+    # --- connections ---------------------------------------------------------------------------------------------------
+
+    def _pause_left(self) -> float | None:
+        left = self._paused_until - time.monotonic()
+        return left if left > 0 else None
+
+    def _listen_or_not(self) -> None:
+        """Watches the listening socket while a connection could be accepted and passed on, and only then."""
+        if (listener := self._listener) is None:
+            return
+        if self._in_hand and not self._pause_left():
+            self._pass_on(*self._in_hand)
+        wanted = self._in_hand is None and self._pause_left() is None and self._placement.pick() is not None
+        if wanted and not self._listening:
+            self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+        elif self._listening and not wanted:
+            self._selector.unregister(listener)
+        self._listening = wanted
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_BURST):
+            if self._in_hand or self._placement.pick() is None:
+                return
+            try:
+                connection, peer = listener.accept()
+            except (BlockingIOError, ConnectionError):
+                return  # another one took it, or it is gone already
+            except OSError as problem:
+                self._pause(problem)
+                return
+            self._accepted += 1
+            self._pass_on(connection, peer[0], peer[1])
+
+    def _pass_on(self, connection: socket.socket, host: str, port: int) -> None:
+        """Gives the connection to a worker, or keeps it in hand while there is none."""
+        self._in_hand = None
+        while (number := self._placement.pick()) is not None:
+            try:
+                self._handoffs[number].give(connection, host, port)
+            except HandoffClosed:
+                self._drop_worker(number)
+                continue
+            except OSError as problem:
+                self._pause(problem)
+                break
+            self._placement.give(number)
+            connection.close()
+            return
+        self._in_hand = (connection, host, port)
+
+    def _pause(self, problem: OSError) -> None:
+        now = time.monotonic()
+        self._paused_until = now + _PAUSE_SECONDS
+        if now >= self._quiet_until:
+            self._quiet_until = now + _QUIET_SECONDS
+            logger.warning("new connections have to wait: %s", problem.strerror)
+
+
+def main(boot: Boot, control: Control) -> None:
+    """What `common.child.run` calls."""
+    Acceptor(control).run()
+
+
+if __name__ == "__main__":
+    child.run(main)

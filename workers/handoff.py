@@ -1,0 +1,132 @@
+"""The handoff socket between the acceptor and one worker: connections one way, confirmations the other.
+
+An AF_UNIX SOCK_SEQPACKET socketpair. A packet to the worker is `[peer_host, peer_port]` with exactly one descriptor; a packet
+to the acceptor is `[confirmed_total, open_connections]`. Which worker gets a connection is `workers.placement`'s business.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import NamedTuple
+
+import msgpack
+
+_PACKET_BYTES = 1024
+_AT_ONCE = 64
+
+
+class HandoffClosed(Exception):
+    """The process at the other end is gone."""
+
+
+class Passed(NamedTuple):
+    """A connection that the worker was given; it is the worker's now."""
+
+    connection: socket.socket
+    host: str
+    port: int
+
+
+class Load(NamedTuple):
+    """What a worker says about itself."""
+
+    confirmed: int
+    """Connections that it took from this handoff socket, in all."""
+    open: int
+    """Connections that it has, wherever they came from."""
+
+
+class AcceptorEnd:
+    """The end that gives. The owner polls `fileno()` for reading."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = _adopt(fd)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def give(self, connection: socket.socket, host: str, port: int) -> None:
+        """Passes the connection on; the caller closes its own copy.
+
+        Raises `HandoffClosed`, and `OSError` (`BlockingIOError` among them) when it cannot be passed now.
+        """
+        try:
+            socket.send_fds(self._socket, [msgpack.packb([host, port])], [connection.fileno()])
+        except ConnectionError as problem:
+            raise HandoffClosed from problem
+
+    def load(self) -> Load | None:
+        """The newest of what the worker said since the last call. Raises `HandoffClosed`."""
+        newest = None
+        for _ in range(_AT_ONCE):
+            try:
+                packet = self._socket.recv(_PACKET_BYTES)
+            except BlockingIOError:
+                break
+            except ConnectionError as problem:
+                raise HandoffClosed from problem
+            if not packet:
+                raise HandoffClosed
+            newest = Load(*msgpack.unpackb(packet))
+        return newest
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class WorkerEnd:
+    """The end that takes. The owner polls `fileno()` for reading, and calls `confirm` after it changed something."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = _adopt(fd)
+        self._taken = 0
+        self._said = Load(0, 0)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def take(self) -> list[Passed]:
+        """The connections that wait here. Raises `HandoffClosed` when there are none, and will be none."""
+        taken: list[Passed] = []
+        while len(taken) < _AT_ONCE:
+            try:
+                packet, fds, flags, _ = socket.recv_fds(self._socket, _PACKET_BYTES, 1)
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                packet, fds, flags = b"", [], 0
+            if not packet and not taken:
+                raise HandoffClosed
+            if not packet:
+                break  # the end is seen again by the next call
+            self._taken += 1
+            if flags & socket.MSG_CTRUNC or len(fds) != 1:
+                for fd in fds:
+                    os.close(fd)
+                continue  # the kernel had no descriptor left for it: this connection is lost, and closed by that
+            host, port = msgpack.unpackb(packet)
+            taken.append(Passed(socket.socket(fileno=fds[0]), host, port))
+        return taken
+
+    def confirm(self, open_connections: int) -> None:
+        """Tells the acceptor how many were taken and are open, if that is news. What does not fit now is said later."""
+        load = Load(self._taken, open_connections)
+        if load == self._said:
+            return
+        try:
+            self._socket.send(msgpack.packb(load))
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            pass  # `take` is where it shows that the acceptor is gone
+        self._said = load
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _adopt(fd: int) -> socket.socket:
+    adopted = socket.socket(fileno=fd)
+    adopted.setblocking(False)
+    return adopted

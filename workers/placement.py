@@ -1,0 +1,59 @@
+"""Which worker gets the next connection. Decides only; the acceptor carries it out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+UNCONFIRMED_MOST = 16
+"""The most connections that a worker was given and has not confirmed: one that is stopped or full gets no more."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Worker:
+    given: int = 0
+    confirmed: int = 0
+    open: int = 0
+    last_given: int = 0
+    """When it last got a connection, counted in connections of all workers."""
+
+    @property
+    def unconfirmed(self) -> int:
+        return self.given - self.confirmed
+
+    @property
+    def burden(self) -> tuple[int, int]:
+        return self.open + self.unconfirmed, self.last_given
+
+
+class Placement:
+    """The workers, by number, and what is known of their load."""
+
+    def __init__(self) -> None:
+        self._workers: dict[int, _Worker] = {}
+        self._given = 0
+
+    def add(self, number: int) -> None:
+        """A new worker, in the place of the former one of that number."""
+        self._workers[number] = _Worker()
+
+    def remove(self, number: int) -> None:
+        """It gets no more connections. Nothing happens if it is not there."""
+        self._workers.pop(number, None)
+
+    def confirm(self, number: int, confirmed: int, open_connections: int) -> None:
+        """What the worker said: connections taken in all, and open now."""
+        worker = self._workers[number]
+        worker.confirmed = confirmed
+        worker.open = open_connections
+
+    def pick(self) -> int | None:
+        """The worker with the fewest connections; of equals the one that waited longest. None if all are full."""
+        free = [number for number, worker in self._workers.items() if worker.unconfirmed < UNCONFIRMED_MOST]
+        return min(free, key=lambda number: self._workers[number].burden, default=None)
+
+    def give(self, number: int) -> None:
+        """Counts one connection for this worker."""
+        self._given += 1
+        worker = self._workers[number]
+        worker.given += 1
+        worker.last_given = self._given
