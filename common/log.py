@@ -1,6 +1,6 @@
-"""What the log holds, and how its rows stand in the file: shared by the broker, which writes it, and the workers, which read it.
+"""What the log holds: shared by the broker, which writes it, and the workers, which read it.
 
-No database is opened here: `broker.storage` writes, `workers.log_reader` reads.
+How that stands in a file is in `common.log_file`. `broker.storage` writes it, `workers.log_reader` reads it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ class Entry(NamedTuple):
         if again:
             options["again"] = True
         return Msg(self.id, self.time_ms, self.to, self.sender, self.ref, self.text, options)
+
+
+class LogUnreadable(Exception):
+    """The log cannot be read now; the text says why, in one line."""
 
 
 DIRECT = "~"

@@ -332,7 +332,9 @@ REPLIES: dict[str, Shape] = {
     "page": Shape(Page, (_is_ref, _is_str, _is_rows, _is_map), {"more": _is_bool, "conv": _is_str}),
     "members": Shape(MemberList, (_is_ref, _is_str, _is_names, _is_map), {"count": _is_id, "more": _is_bool}),
     "rooms": Shape(RoomList, (_is_ref, _is_room_counts, _is_map), {"more": _is_bool}),
-    "presence": Shape(Presence, (_is_str, _is_map), {"joined": _is_names, "left": _is_names, "count": _is_id, "members": _is_names}),
+    "presence": Shape(
+        Presence, (_is_str, _is_map), {"joined": _is_names, "left": _is_names, "count": _is_id, "members": _is_names}
+    ),
     "ping": Shape(Ping, (_is_ref,)),
     "pong": Shape(Pong, (_is_ref,)),
     "bye": Shape(Goodbye, (_is_str, _is_str)),

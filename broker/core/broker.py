@@ -398,9 +398,7 @@ class Broker:
                 refusals[room] = refused.code
         self._steps.append(Tell(number, ["welcome", sid, ref, name, 0, joined, refusals], position_at=4))
 
-    def _begin_session(
-        self, number: int, worker: Worker, sid: int, identity: str, name: str, known: bool = True
-    ) -> Session:
+    def _begin_session(self, number: int, worker: Worker, sid: int, identity: str, name: str, known: bool = True) -> Session:
         session = Session(number, sid, identity, name)
         self._names.claim(session.key, name, identity, self._now_ms)
         person = self._people.get(identity)

@@ -1,0 +1,173 @@
+"""The broker process: the pipes to the workers, and the log. Runs as `-m broker.process`.
+
+Only moves batches and keeps time; what they mean is decided in `broker.core`. One turn of the loop is: read everything that the
+pipes hold, decide, commit once, send everything. While a commit waits for the disk the pipes fill up, and so batches grow with
+the load.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import time
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+
+from broker.core.broker import Broker
+from broker.log import Log, StorageError, StorageRefused
+from broker.storage.sqlite import SqliteLog
+from common import child
+from common.channel import Channel, ChannelClosed
+from common.child import Boot, CannotStart
+from common.control import Control, Order
+
+logger = logging.getLogger("chat_broker.broker")
+
+_TICK_SECONDS = 1.0
+_UNSENT_BYTES = 16 * 1024 * 1024
+"""What may wait for a worker that does not read, before its stream is dropped."""
+_TIDY_MESSAGES = 4_000
+"""Messages after which the log is tidied up; otherwise that is done when it is quiet."""
+_WAL_PAGES = 8_000
+"""The size of the write-ahead log (32 MiB) from which on tidying it up may hold up the rest."""
+
+
+class BrokerProcess:
+    """One loop over the control socket and the workers' pipes."""
+
+    def __init__(self, log: Log, boot: Boot, control: Control) -> None:
+        self._log = log
+        self._control = control
+        self._core = Broker(log, boot.limits, _now_ms())
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ, self._take_orders)
+        self._channels: dict[int, Channel] = {}
+        self._behind: set[int] = set()
+        self._next_tick = time.monotonic() + _TICK_SECONDS
+        self._tidied_at = log.last
+        self._said_ready = False
+        self._stopped = False
+
+    def run(self) -> None:
+        """Works until it is told to stop. Raises `ControlClosed`."""
+        while not self._stopped:
+            patience = max(0.0, self._next_tick - time.monotonic())
+            for key, events in self._selector.select(patience):
+                key.data(events)
+            self._finish_turn()
+
+    def _finish_turn(self) -> None:
+        if time.monotonic() >= self._next_tick:
+            self._next_tick = time.monotonic() + _TICK_SECONDS
+            self._core.tick(_now_ms())
+            self._tidy(at_least=1)
+        for number, batch in self._core.settle().items():
+            self._send(number, batch)
+        self._tidy(at_least=_TIDY_MESSAGES)
+        if self._core.ready and not self._said_ready:
+            self._said_ready = True
+            self._control.send("ready")
+        self._control.flush()
+
+    def _tidy(self, at_least: int) -> None:
+        if self._log.last - self._tidied_at < at_least:
+            return
+        self._tidied_at = self._log.last
+        try:
+            if self._log.checkpoint() > _WAL_PAGES:
+                self._log.checkpoint(wait=True)
+        except StorageError as problem:
+            logger.warning("the log could not be tidied up: %s", problem)
+
+    # --- orders of the supervisor --------------------------------------------------------------------------------------
+
+    def _take_orders(self, events: int) -> None:
+        for order in self._control.receive():
+            self._obey(order)
+
+    def _obey(self, order: Order) -> None:
+        match order.kind:
+            case "worker":
+                number = order.data["number"]
+                self._core.worker_came(number, order.data["generation"])
+                self._listen_to(number, Channel(Pipe(order.fds[0])))
+            case "worker_gone":
+                self._core.worker_gone(order.data["number"], order.data["generation"], _now_ms())
+            case "begin":
+                self._core.begin(_now_ms())
+            case "status":
+                self._control.send("status", self._core.figures())
+            case "stop":
+                self._stopped = True
+
+    # --- workers -------------------------------------------------------------------------------------------------------
+
+    def _listen_to(self, number: int, channel: Channel) -> None:
+        self._forget(number)
+        self._channels[number] = channel
+        self._selector.register(channel, selectors.EVENT_READ, lambda events: self._serve(number, channel, events))
+
+    def _forget(self, number: int) -> None:
+        channel = self._channels.pop(number, None)
+        if channel is not None:
+            self._selector.unregister(channel)
+            channel.close()
+        self._behind.discard(number)
+
+    def _serve(self, number: int, channel: Channel, events: int) -> None:
+        if self._channels.get(number) is not channel:
+            return
+        try:
+            if events & selectors.EVENT_WRITE:
+                channel.flush()
+                self._watch(number, channel)
+            batches = channel.receive()
+        except ChannelClosed:
+            self._forget(number)  # the supervisor will say when it is dead for certain
+            return
+        for batch in batches:
+            self._core.receive(number, batch, _now_ms())
+
+    def _send(self, number: int, batch: list[object]) -> None:
+        channel = self._channels.get(number)
+        if channel is None:
+            return
+        try:
+            channel.send(batch)
+        except ChannelClosed:
+            self._forget(number)
+            return
+        self._watch(number, channel)
+
+    def _watch(self, number: int, channel: Channel) -> None:
+        """Watches for room in the pipe while something waits, and drops the stream of a worker that does not read."""
+        if channel.waiting > _UNSENT_BYTES and number not in self._behind:
+            logger.warning("worker %d does not read: it will be told everything anew", number)
+            self._behind.add(number)
+            self._core.fell_behind(number)
+        elif number in self._behind and not channel.waiting:
+            self._behind.discard(number)
+            self._core.caught_up(number)
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if channel.waiting else 0)
+        if self._selector.get_key(channel).events != events:
+            self._selector.modify(channel, events, lambda events: self._serve(number, channel, events))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def main(boot: Boot, control: Control) -> None:
+    """What `common.child.run` calls."""
+    try:
+        log = SqliteLog.open(Path(boot.data_dir))
+    except StorageRefused as refused:
+        raise CannotStart(str(refused)) from None
+    try:
+        BrokerProcess(log, boot, control).run()
+    finally:
+        log.close()
+
+
+if __name__ == "__main__":
+    child.run(main)

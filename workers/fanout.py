@@ -1,0 +1,126 @@
+"""What one turn of a worker's loop brings each connection: one buffer, in the order of ids, shared where it is the same.
+
+The cost is per connection and turn, not per delivered message: a thousand people in a room to whom a turn brings fifty
+messages get the same fifty-message buffer, put together once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
+
+NO_ID = 0
+"""Stands with frames that are no live messages: answers, presence."""
+
+_Placed: TypeAlias = tuple[int, int, bytes]
+"""A frame with its place in the turn and its id."""
+
+
+class Delivery(NamedTuple):
+    """One buffer for a group of sessions."""
+
+    data: bytes
+    frames: list[tuple[int, bytes]]
+    """What the data consists of: the id (or `NO_ID`) and the bytes of each frame."""
+    sids: Iterable[int]
+    base: int
+    """The id up to which these sessions were sent everything before."""
+
+
+class Remainder(NamedTuple):
+    """What is still to be written of a delivery that the connection did not take whole."""
+
+    data: bytes
+    cursor: int | None
+    """The id after which live messages were left out; None if none were."""
+
+
+def remainder(delivery: Delivery, taken: int, room: int) -> Remainder:
+    """The rest behind the `taken` bytes if it is at most `room` bytes long.
+
+    Otherwise only the frame that was begun and the answers: the messages behind it are left out, since the connection gets them
+    from the log later. Frames are never cut.
+    """
+    if len(delivery.data) - taken <= room:
+        return Remainder(delivery.data[taken:], None)
+    kept: list[bytes] = []
+    cursor = delivery.base
+    at = 0
+    for id, frame in delivery.frames:
+        start, at = at, at + len(frame)
+        if at <= taken:
+            cursor = id or cursor
+        elif start < taken:
+            kept.append(frame[taken - start :])
+            cursor = id or cursor
+        elif id == NO_ID:
+            kept.append(frame)
+    return Remainder(b"".join(kept), cursor)
+
+
+class Turn:
+    """Collects what a turn brings, in the order in which it happens, and groups it at the end."""
+
+    def __init__(self) -> None:
+        self._place = 0
+        self._rooms: defaultdict[str, list[_Placed]] = defaultdict(list)
+        self._own: defaultdict[int, list[_Placed]] = defaultdict(list)
+        self._since: dict[tuple[int, str], int] = {}
+        """For who came into a room during the turn: the place from which on the room's frames are theirs."""
+
+    def to_room(self, conv: str, id: int, frame: bytes) -> None:
+        """A frame for all live sessions in the room."""
+        self._place += 1
+        self._rooms[conv].append((self._place, id, frame))
+
+    def to_session(self, sid: int, id: int, frame: bytes) -> None:
+        """A frame for one session."""
+        self._place += 1
+        self._own[sid].append((self._place, id, frame))
+
+    def entered(self, sid: int, conv: str) -> None:
+        """The session is in the room from here on."""
+        if conv in self._rooms:
+            self._since[sid, conv] = self._place
+
+    def left(self, sid: int, conv: str) -> None:
+        """The session is in the room up to here."""
+        if conv in self._rooms:
+            self._own[sid] += self._frames_since(sid, conv)
+            self._since.pop((sid, conv), None)
+
+    def closed(self, sid: int) -> None:
+        self._own.pop(sid, None)
+
+    def deliveries(self, live: Mapping[str, Iterable[int]], base: int) -> Iterator[Delivery]:
+        """Ends the turn. `live` are the sessions in each room that take part in the live stream, `base` what they all have."""
+        touched: dict[int, list[str]] = {}
+        for conv in self._rooms:
+            for sid in live.get(conv, ()):
+                touched.setdefault(sid, []).append(conv)
+        apart = self._own.keys() | {sid for sid, _ in self._since}
+        groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+        for sid, convs in touched.items():
+            if sid not in apart:
+                groups[tuple(convs)].append(sid)
+        for convs, sids in groups.items():
+            yield _delivery([frame for conv in convs for frame in self._rooms[conv]], sids, base)
+        for sid in apart:
+            frames = [frame for conv in touched.get(sid, ()) for frame in self._frames_since(sid, conv)]
+            if own := self._own.get(sid, []) + frames:
+                yield _delivery(own, [sid], base)
+
+    def _frames_since(self, sid: int, conv: str) -> list[_Placed]:
+        since = self._since.get((sid, conv), 0)
+        return [frame for frame in self._rooms[conv] if frame[0] > since]
+
+
+def _delivery(placed: list[_Placed], sids: list[int], base: int) -> Delivery:
+    placed.sort()
+    return deliver([(id, frame) for _, id, frame in placed], sids, base)
+
+
+def deliver(frames: list[tuple[int, bytes]], sids: Iterable[int], base: int) -> Delivery:
+    """These frames, in their order, for these sessions."""
+    return Delivery(b"".join([frame for _, frame in frames]), frames, sids, base)

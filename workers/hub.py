@@ -1,0 +1,692 @@
+"""What a worker decides: its clients' frames in, the broker's batches in; buffers for clients and requests for the broker out.
+
+Pure: it knows no sockets and no clock. The log it reads through an interface. One turn of the loop is: `received` and
+`broker_said` for what there is, then `end_turn`, then `catch_up`; the shell writes what these give.
+
+Sending a connection *what follows its cursor* is one mechanism with two speeds. A live session's cursor is the worker's position:
+it takes part in the fan-out. A lagging one has a cursor of its own and is served from the log, a page at a time, whenever it has
+taken the page before. After a hello with `after`, after falling behind, and after the broker was replaced, it is the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from common import messages as m
+from common.codec import size
+from common.errors import MEANINGS, Code, Reason, Refused
+from common.limits import FRAME_BYTES, MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
+from common.log import Entry, LogUnreadable, is_direct, parties
+from common.messages import ID_MAX
+from common.names import check_room, fold
+from common.routing import INTRODUCED_AT_ONCE, Batch, Item
+from common.text import clean
+from workers import tokens
+from workers.fanout import NO_ID, Delivery, Turn, deliver
+from workers.session import Phase, Session
+
+ROWS_PER_TURN = 2_000
+"""Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
+PAGES_PER_TURN = 20
+"""Pages of history that one turn reads."""
+UNANSWERED_MAX = 20_000
+"""Requests that wait for the broker before the worker stops reading from its clients."""
+UNANSWERED_BYTES_MAX = 8 * 1024 * 1024
+"""The same for the texts of all these requests together."""
+_PRESENCE_EVERY = 0.1
+_COUNT_EVERY = 1.0
+_IDLE_CHECK_EVERY = 5.0
+_UNREADABLE_PAUSE = 1.0
+_FRAME_ROOM = FRAME_BYTES - 1024
+
+
+class Reader(Protocol):
+    """The log, as far as a worker reads it. May raise `LogUnreadable`."""
+
+    def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]: ...
+
+    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int) -> list[Entry]: ...
+
+
+class _PageWanted(NamedTuple):
+    sid: int
+    ref: int
+    to: str
+    conv: str
+    before: int | None
+    limit: int
+
+
+class _Presence:
+    """Who came to a room and who left it, until it is told."""
+
+    __slots__ = ("came", "count", "due", "left", "room")
+
+    def __init__(self, room: str, due: float) -> None:
+        self.room = room
+        self.due = due
+        self.count = 0
+        self.came: set[str] = set()
+        self.left: set[str] = set()
+
+    def add(self, came: list[str], left: list[str], count: int) -> None:
+        self.count = count
+        for name in came:
+            self.left.discard(name)
+            self.came.add(name)
+        for name in left:
+            self.came.discard(name)
+            self.left.add(name)
+
+
+class Hub:
+    """See the module's docstring. `now` is monotonic seconds, `now_ms` milliseconds since 1970."""
+
+    def __init__(self, reader: Reader, limits: Limits, server: str, new_identity: Callable[[], str]) -> None:
+        self._reader = reader
+        self._limits = limits
+        self._server = server
+        self._new_identity = new_identity
+        self._key = b""
+        self._log = ""
+        self._position = 0
+        self._position_before = 0
+        """What every live session had before this turn."""
+        self._position_next = 0
+        """The position once the batch at hand is dealt with."""
+        self._now = 0.0
+        self._now_ms = 0
+        self._deliveries: list[Delivery] = []
+        self._sessions: dict[int, Session] = {}
+        self._live: defaultdict[str, set[int]] = defaultdict(set)
+        """The live sessions in each room."""
+        self._lagging: dict[int, None] = {}
+        self._waiting: list[tuple[Session, m.Hello]] = []
+        """Hellos that came before the broker told the key to check tokens with."""
+        self._pages: deque[_PageWanted] = deque()
+        self._presence: dict[str, _Presence] = {}
+        self._turn = Turn()
+        self._closing: list[int] = []
+        self._notices: list[str] = []
+        self._connected = False
+        self._introducing = False
+        self._new: list[Item] = []
+        self._unanswered: deque[Item] = deque()
+        self._unanswered_bytes = 0
+        self._first = 0
+        """The number of the oldest unanswered request."""
+        self._draining = False
+        self._next_idle_check = 0.0
+        self._unreadable_until = 0.0
+        """Nothing is read from the log before then: it could not be read just now."""
+        self._requests: dict[type, Callable[[Session, Any], None]] = {
+            m.Send: self._on_send,
+            m.Hello: self._on_hello,
+            m.Join: self._on_join,
+            m.Part: self._on_part,
+            m.History: self._on_history,
+            m.Members: self._on_members,
+            m.Rooms: self._on_rooms,
+            m.Ping: self._on_ping,
+            m.Pong: self._on_pong,
+            m.Bye: self._on_bye,
+        }
+        self._items: dict[str, Callable[..., None]] = {
+            "room": self._room_message,
+            "direct": self._direct_message,
+            "reply": self._reply,
+            "joined": self._joined,
+            "parted": self._parted,
+            "welcome": self._welcome,
+            "refused": self._refused,
+            "presence": self._presence_changed,
+            "present": self._present,
+            "page": self._page_found,
+            "snapshot": self._snapshot,
+            "introduce": self._introduce,
+            "lost": self._lost,
+        }
+
+    # --- for the shell -------------------------------------------------------------------------------------------------
+
+    def opened(self, sid: int, peer: str, now: float) -> Session:
+        """A client is connected. `sid` has never been used before."""
+        session = self._sessions[sid] = Session(sid, peer, now)
+        return session
+
+    def received(self, session: Session, data: bytes, now: float, now_ms: int) -> None:
+        """Bytes of a client."""
+        session.heard = now
+        session.pinged = False
+        bodies, too_large = session.decoder.feed(data)
+        for body in bodies:
+            if session.leaving is not None:
+                return
+            ref = None
+            try:
+                request = m.parse_request(body)
+                ref = getattr(request, "ref", None)
+                self._now_ms = now_ms
+                self._requests[type(request)](session, request)
+            except Refused as refused:
+                self._error(session, refused.ref if ref is None else ref, refused)
+        if too_large is not None and session.leaving is None:
+            self._error(session, None, Refused(Code.FRAME_TOO_LARGE, str(too_large)))
+
+    def closed(self, sid: int) -> None:
+        """The connection is gone, whoever ended it."""
+        session = self._sessions.pop(sid, None)
+        if session is None:
+            return
+        self._leave_live(session)
+        self._lagging.pop(sid, None)
+        self._turn.closed(sid)
+        if session.phase is not Phase.GREETING and session.identity:
+            self._ask(None, "gone", sid)
+            if session.name:
+                self._notices.append(f"{session.name} left ({session.peer})")
+
+    def wants_input(self, session: Session) -> bool:
+        """Whether to read from this client now: not while it has much unanswered or unread, nor while the broker is behind."""
+        return (
+            session.leaving is None
+            and not session.blocked
+            and session.pending < self._limits.requests_pending
+            and len(self._unanswered) < UNANSWERED_MAX
+            and self._unanswered_bytes < UNANSWERED_BYTES_MAX
+            and not self._draining
+        )
+
+    def lag(self, sid: int, cursor: int) -> None:
+        """The connection does not take all that is live: it goes on from the log, after `cursor`."""
+        session = self._sessions.get(sid)
+        if session is None or not session.welcomed:
+            return
+        if session.phase is Phase.LIVE:
+            self._leave_live(session)
+            session.phase = Phase.LAGGING
+            session.cursor = cursor
+            self._lagging[sid] = None
+        session.cursor = min(session.cursor, cursor)
+
+    def tick(self, now: float) -> None:
+        """Timers: presence, logins that take too long, silence."""
+        for conv in [conv for conv, presence in self._presence.items() if now >= presence.due]:
+            self._tell_presence(conv, self._presence.pop(conv))
+        if now >= self._next_idle_check:
+            self._next_idle_check = now + _IDLE_CHECK_EVERY
+            for session in [*self._sessions.values()]:
+                self._check_silence(session, now)
+
+    def next_timer(self, now: float) -> float:
+        """Seconds until `tick` has something to do, at most."""
+        due = min((presence.due for presence in self._presence.values()), default=self._next_idle_check)
+        return max(0.0, min(due, self._next_idle_check) - now)
+
+    def drain(self) -> None:
+        """Takes no more requests; once all are answered, `drained` holds."""
+        self._draining = True
+
+    @property
+    def drained(self) -> bool:
+        return self._draining and not self._unanswered and not self._new and not self._pages
+
+    def farewell(self) -> None:
+        """Tells every client that the server stops."""
+        for session in self._sessions.values():
+            self._say_goodbye(session, Reason.SHUTDOWN, "the server is stopping, come back later")
+
+    def figures(self) -> dict[str, Any]:
+        """What `chat-broker status` shows of a worker."""
+        lagging = [self._sessions[sid].cursor for sid in self._lagging]
+        return {
+            "connections": len(self._sessions),
+            "position": self._position,
+            "lagging": len(lagging),
+            "slowest_behind": self._position - min(lagging, default=self._position),
+            "unanswered": len(self._unanswered),
+        }
+
+    def take_notices(self) -> list[str]:
+        """Who came and who left, for the log."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    # --- the broker ----------------------------------------------------------------------------------------------------
+
+    def broker_came(self) -> None:
+        """There is a new pipe to a broker that knows nothing of this worker."""
+        self._connected = True
+        self._introducing = True
+
+    def broker_lost(self) -> None:
+        """The pipe is closed. Requests wait for the next one."""
+        self._connected = False
+
+    def broker_said(self, batch: Batch, now: float, now_ms: int) -> None:
+        """One batch of the broker."""
+        position, answered, items = batch
+        self._now, self._now_ms = now, now_ms
+        self._position_next = position
+        for tag, *fields in items:
+            self._items[tag](*fields)
+        self._position = position
+        while self._unanswered and self._first <= answered:
+            request = self._unanswered.popleft()
+            self._first += 1
+            self._unanswered_bytes -= _text_bytes(request)
+            self._answered(request[1])
+
+    def take_requests(self) -> Iterator[Batch]:
+        """Batches for the broker: what is new, or after an introduction all that is not answered."""
+        new, self._new = self._new, []
+        self._unanswered += new
+        if not self._connected:
+            return
+        if self._introducing:
+            self._introducing = False
+            yield from self._introduction()
+            new = [*self._unanswered]
+        if new:
+            yield ["requests", self._first + len(self._unanswered) - len(new), new]
+
+    def _introduction(self) -> Iterator[Batch]:
+        sessions = [
+            [session.sid, session.identity, session.name, [name for name, _ in session.rooms.values()]]
+            for session in self._sessions.values()
+            if session.welcomed
+        ]
+        for start in range(0, max(len(sessions), 1), INTRODUCED_AT_ONCE):
+            end = start + INTRODUCED_AT_ONCE
+            yield ["intro", sessions[start:end], end < len(sessions)]
+
+    def _ask(self, session: Session | None, *request: Any) -> None:
+        if session is not None:
+            session.pending += 1
+        self._new.append([*request])
+        self._unanswered_bytes += _text_bytes(request)
+
+    def _answered(self, sid: int) -> None:
+        session = self._sessions.get(sid)
+        if session is not None:
+            session.pending = max(0, session.pending - 1)
+            if session.leaving is not None and session.pending == 0:
+                self._say_goodbye(session, *session.leaving)
+
+    # --- a turn's end --------------------------------------------------------------------------------------------------
+
+    def end_turn(self) -> list[Delivery]:
+        """What this turn brings the clients."""
+        self._read_pages()
+        self._close_turn()
+        deliveries, self._deliveries = self._deliveries, []
+        return deliveries
+
+    def _close_turn(self) -> None:
+        turn, self._turn = self._turn, Turn()
+        self._deliveries += turn.deliveries(self._live, self._position_before)
+        self._position_before = self._position
+
+    def take_closing(self) -> list[int]:
+        """Sessions that are to be closed once what was sent to them is written."""
+        closing, self._closing = self._closing, []
+        return closing
+
+    def catch_up(self, now: float) -> Iterator[Delivery]:
+        """What follows the cursors of lagging sessions, as far as one turn goes. To be written before the next one."""
+        if now < self._unreadable_until:
+            return
+        rows = ROWS_PER_TURN
+        for sid in [*self._lagging]:
+            session = self._sessions.get(sid)
+            if session is None or session.blocked:
+                continue
+            if rows <= 0:
+                break
+            try:
+                entries = self._following(session)
+            except LogUnreadable as problem:
+                self._notices.append(str(problem))
+                self._unreadable_until = now + _UNREADABLE_PAUSE
+                break
+            rows -= len(entries) + 1
+            yield self._catch_up_with(session, entries)
+
+    def _catch_up_with(self, session: Session, entries: list[Entry]) -> Delivery:
+        """One helping of what follows the session's cursor: as much as its backlog may hold, so that it is never cut."""
+        base = session.cursor
+        complete = len(entries) < PAGE_MESSAGES
+        frames: list[tuple[int, bytes]] = []
+        room = self._limits.backlog_bytes // 2
+        for entry in entries:
+            if entry.id <= session.departed.get(entry.conv, (0, ID_MAX))[1]:
+                frame = m.encode(entry.as_msg())
+                room -= len(frame)
+                if room < 0 and frames:
+                    complete = False
+                    break
+                frames.append((entry.id, frame))
+            session.cursor = entry.id
+        del self._lagging[session.sid]
+        if complete:
+            session.cursor = self._position
+            frames += self._enter_live(session)
+        else:
+            self._lagging[session.sid] = None  # behind all others
+        return deliver(frames, [session.sid], base)
+
+    def can_go_on(self, now: float) -> bool:
+        """There is something to do at once, whatever comes in: a session to be served from the log, a page to be read."""
+        if self._pages:
+            return True
+        return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
+
+    def _following(self, session: Session) -> list[Entry]:
+        floors = {conv: floor for conv, (floor, _) in session.departed.items()}
+        floors |= {conv: floor for conv, (_, floor) in session.rooms.items()}
+        return self._reader.following(session.cursor, self._position, floors, session.identity, PAGE_MESSAGES)
+
+    def _enter_live(self, session: Session) -> list[tuple[int, bytes]]:
+        """The session is live from the next turn on; what is to be said about it."""
+        session.phase = Phase.LIVE
+        session.departed.clear()
+        for conv in session.rooms:
+            self._live[conv].add(session.sid)
+        if session.resuming is None:
+            return []
+        ref, _ = session.resuming
+        session.resuming = None
+        return [(NO_ID, m.encode(m.Resumed(ref, session.cursor)))]
+
+    def _leave_live(self, session: Session) -> None:
+        if session.phase is Phase.LIVE:
+            for conv in session.rooms:
+                self._leave_live_room(session.sid, conv)
+
+    def _leave_live_room(self, sid: int, conv: str) -> None:
+        live = self._live[conv]
+        live.discard(sid)
+        if not live:
+            del self._live[conv]
+
+    # --- what clients ask for ------------------------------------------------------------------------------------------
+
+    def _on_hello(self, session: Session, hello: m.Hello) -> None:
+        session.require_greeting()
+        if hello.version != m.VERSION:
+            raise Refused(Code.BAD_VERSION, f"this server speaks version {m.VERSION} of the protocol, not {hello.version}")
+        session.phase = Phase.ASKED
+        if self._key:
+            self._pass_on(session, hello)
+        else:
+            self._waiting.append((session, hello))
+
+    def _pass_on(self, session: Session, hello: m.Hello) -> None:
+        options = hello.options
+        token = options.get("token")
+        session.proved = token is not None
+        try:
+            identity = self._new_identity() if token is None else tokens.identity_of(self._key, token, self._now_ms)
+        except Refused:
+            session.phase = Phase.GREETING
+            raise
+        session.identity = identity
+        after = options.get("after")
+        session.resuming = None if after is None else (hello.ref, after)
+        self._ask(
+            session, "hello", session.sid, hello.ref, identity, hello.name, after, options.get("log"),
+            options.get("rooms", []), session.proved,
+        )  # fmt: skip
+
+    def _on_join(self, session: Session, join: m.Join) -> None:
+        session.require_welcome()
+        self._ask(session, "join", session.sid, join.ref, check_room(join.room))
+
+    def _on_part(self, session: Session, part: m.Part) -> None:
+        session.require_welcome()
+        self._ask(session, "part", session.sid, part.ref, check_room(part.room))
+
+    def _on_send(self, session: Session, send: m.Send) -> None:
+        session.require_welcome()
+        ref, to, text, options = send
+        text = clean(text)
+        if not text or text.isspace():
+            raise Refused(Code.EMPTY_TEXT)
+        limit = self._limits.text_bytes
+        if len(text) * 4 > limit and len(text.encode()) > limit:
+            raise Refused(Code.TOO_LONG, f"a message has at most {limit} bytes, this one has {len(text.encode())}")
+        if len(to) > ROOM_CHARS:
+            raise Refused(Code.NO_SUCH_USER, "nobody has so long a name")
+        self._ask(session, "send", session.sid, ref, to, text, options.get("conv"), options.get("prev"))
+
+    def _on_history(self, session: Session, history: m.History) -> None:
+        session.require_welcome()
+        ref, to, options = history
+        before, limit = options.get("before"), min(options.get("limit", PAGE_MESSAGES), PAGE_MESSAGES)
+        conv = options.get("conv")
+        if len(to) > ROOM_CHARS:
+            raise Refused(Code.NO_SUCH_USER, "nobody has so long a name")
+        if conv is None and not m.is_room(to):
+            self._ask(session, "find", session.sid, ref, to, before, limit)
+            return
+        if conv is None:
+            conv = fold(check_room(to))
+        elif is_direct(conv) and session.identity not in parties(conv):
+            raise Refused(Code.NO_SUCH_CONVERSATION)
+        session.pending += 1
+        self._pages.append(_PageWanted(session.sid, ref, to, conv, before, limit))
+
+    def _on_members(self, session: Session, members: m.Members) -> None:
+        session.require_welcome()
+        options = members.options
+        self._ask(session, "members", session.sid, members.ref, check_room(members.room), options.get("after", ""),
+                  min(options.get("limit", MEMBERS_SHOWN), MEMBERS_SHOWN))  # fmt: skip
+
+    def _on_rooms(self, session: Session, rooms: m.Rooms) -> None:
+        session.require_welcome()
+        options = rooms.options
+        limit = min(options.get("limit", ROOMS_SHOWN), ROOMS_SHOWN)
+        self._ask(session, "rooms", session.sid, rooms.ref, options.get("after", ""), limit)
+
+    def _on_ping(self, session: Session, ping: m.Ping) -> None:
+        self._tell(session, m.Pong(ping.ref))
+
+    def _on_pong(self, session: Session, pong: m.Pong) -> None:
+        """That it came is all that matters."""
+
+    def _on_bye(self, session: Session, bye: m.Bye) -> None:
+        session.leaving = (Reason.BYE, "goodbye")
+        if session.pending == 0:
+            self._say_goodbye(session, *session.leaving)
+
+    # --- what the broker says ------------------------------------------------------------------------------------------
+
+    def _room_message(self, id: int, conv: str, frame: bytes) -> None:
+        if conv in self._live:
+            self._turn.to_room(conv, id, frame)
+
+    def _direct_message(self, id: int, sids: list[int], frame: bytes) -> None:
+        for sid in sids:
+            session = self._sessions.get(sid)
+            if session is not None and session.phase is Phase.LIVE:
+                self._turn.to_session(sid, id, frame)
+
+    def _reply(self, sid: int, frame: bytes) -> None:
+        if sid in self._sessions:
+            self._turn.to_session(sid, NO_ID, frame)
+
+    def _welcome(self, sid: int, ref: int, name: str, position: int, joined: list[list[Any]], refused: dict[str, str]) -> None:
+        session = self._sessions.get(sid)
+        if session is None or session.phase is not Phase.ASKED:
+            return
+        session.name = name
+        after = position if session.resuming is None else session.resuming[1]
+        session.cursor = after
+        token = tokens.mint(self._key, session.identity, self._now_ms, self._limits.token_days)
+        options = {
+            "from": session.identity,
+            "last": position,
+            "log": self._log,
+            "token": token,
+            "server": self._server,
+            "limits": {"text_bytes": self._limits.text_bytes},
+            "refused": refused,
+        }
+        self._tell(session, m.Welcome(ref, name, options))
+        live = session.resuming is None
+        session.phase = Phase.LIVE if live else Phase.LAGGING
+        if not live:
+            self._lagging[sid] = None
+        for room in joined:
+            self._enter_room(session, ref, position, after, room)
+        self._notices.append(f"{name} came ({session.peer})")
+
+    def _refused(self, sid: int, ref: int, code: str, text: str) -> None:
+        session = self._sessions.get(sid)
+        if session is not None and session.phase is Phase.ASKED:
+            session.phase = Phase.GREETING
+            self._tell(session, m.Error(ref, code, text))
+
+    def _joined(self, sid: int, ref: int, position: int, joined: list[Any]) -> None:
+        session = self._sessions.get(sid)
+        if session is not None and session.welcomed:
+            conv = joined[1]
+            known = session.rooms.get(conv)
+            self._enter_room(session, ref, position, position if known is None else known[1], joined)
+
+    def _enter_room(self, session: Session, ref: int, position: int, floor: int, joined: list[Any]) -> None:
+        """`floor`: the id behind which the room's messages are sent to this session as they come, or from the log."""
+        room, conv, count, members = joined
+        self._tell(session, m.Joined(ref, room, {"last": position, "count": count, "members": members, "conv": conv}))
+        if conv not in session.rooms and session.phase is Phase.LIVE:
+            self._live[conv].add(session.sid)
+            self._turn.entered(session.sid, conv)
+        session.rooms[conv] = (room, floor)
+
+    def _parted(self, sid: int, ref: int, room: str, conv: str) -> None:
+        session = self._sessions.get(sid)
+        if session is None:
+            return
+        _, floor = session.rooms.pop(conv, (room, None))
+        if floor is not None and session.phase is Phase.LIVE:
+            self._turn.left(sid, conv)
+            self._leave_live_room(sid, conv)
+        elif floor is not None:
+            session.departed[conv] = (floor, self._position_next)
+        self._tell(session, m.Parted(ref, room))
+
+    def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:
+        presence = self._presence.get(conv)
+        if presence is None:
+            wait = _PRESENCE_EVERY if count <= MEMBERS_SHOWN else _COUNT_EVERY
+            presence = self._presence[conv] = _Presence(room, self._now + wait)
+        presence.add(came, left, count)
+
+    def _tell_presence(self, conv: str, presence: _Presence) -> None:
+        options: m.Options = {"count": presence.count}
+        if (presence.came or presence.left) and presence.count <= MEMBERS_SHOWN:
+            options |= {"joined": sorted(presence.came)[:MEMBERS_SHOWN], "left": sorted(presence.left)[:MEMBERS_SHOWN]}
+        self._turn.to_room(conv, NO_ID, m.encode(m.Presence(presence.room, options)))
+
+    def _present(self, conv: str, room: str, members: list[str], count: int) -> None:
+        self._presence.pop(conv, None)
+        options: m.Options = {"count": count} | ({"members": members} if members else {})
+        self._turn.to_room(conv, NO_ID, m.encode(m.Presence(room, options)))
+
+    def _snapshot(self, log: str, key: bytes) -> None:
+        """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
+        self._log, self._key = log, key
+        if self._position_next > self._position:
+            self._close_turn()
+            for sid in [session.sid for session in self._sessions.values() if session.phase is Phase.LIVE]:
+                self.lag(sid, self._position)
+        waiting, self._waiting = self._waiting, []
+        for session, hello in waiting:
+            if session.sid in self._sessions and session.leaving is None:
+                try:
+                    self._pass_on(session, hello)
+                except Refused as refused:
+                    self._error(session, hello.ref, refused)
+
+    def _introduce(self) -> None:
+        self._introducing = True
+
+    def _lost(self, sid: int, code: str, text: str) -> None:
+        session = self._sessions.get(sid)
+        if session is not None:
+            self._tell(session, m.Error(None, code, text))
+            self._say_goodbye(session, Reason.ERROR, text)
+
+    # --- history -------------------------------------------------------------------------------------------------------
+
+    def _page_found(self, sid: int, ref: int, to: str, conv: str, before: int | None, limit: int) -> None:
+        session = self._sessions.get(sid)
+        if session is not None:
+            session.pending += 1
+            self._pages.append(_PageWanted(sid, ref, to, conv, before, limit))
+
+    def _read_pages(self) -> None:
+        for _ in range(min(PAGES_PER_TURN, len(self._pages))):
+            wanted = self._pages.popleft()
+            session = self._sessions.get(wanted.sid)
+            if session is None:
+                continue
+            try:
+                self._tell(session, self._page(wanted))
+            except LogUnreadable as problem:
+                self._notices.append(str(problem))
+                self._tell(session, m.Error(wanted.ref, Code.BUSY, MEANINGS[Code.BUSY].sentence))
+            self._answered(wanted.sid)
+
+    def _page(self, wanted: _PageWanted) -> m.Page:
+        entries, more = self._reader.page(wanted.conv, wanted.before, wanted.limit, self._position)
+        rows: list[m.Row] = []
+        room = _FRAME_ROOM
+        for entry in reversed(entries):
+            row: m.Row = [*entry.as_msg()]
+            room -= size(row)
+            if room < 0:
+                more = True
+                break
+            rows.append(row)
+        rows.reverse()
+        return m.Page(wanted.ref, wanted.to, rows, {"more": more, "conv": wanted.conv})
+
+    # --- telling clients -----------------------------------------------------------------------------------------------
+
+    def _tell(self, session: Session, reply: m.Reply) -> None:
+        self._turn.to_session(session.sid, NO_ID, m.encode(reply))
+
+    def _error(self, session: Session, ref: int | None, refused: Refused) -> None:
+        self._tell(session, m.Error(ref, refused.code, refused.text))
+        if refused.closes:
+            self._say_goodbye(session, Reason.ERROR, refused.text)
+
+    def _say_goodbye(self, session: Session, reason: str, text: str) -> None:
+        if session.phase is Phase.LEAVING:
+            return
+        self._leave_live(session)
+        self._lagging.pop(session.sid, None)
+        session.phase = Phase.LEAVING
+        session.leaving = (reason, text)
+        self._tell(session, m.Goodbye(reason, text))
+        self._closing.append(session.sid)
+
+    def _check_silence(self, session: Session, now: float) -> None:
+        silent = now - session.heard
+        if session.blocked or session.leaving is not None:
+            return
+        if not session.welcomed and silent >= self._limits.login_seconds:
+            self._error(session, None, Refused(Code.LOGIN_TIMEOUT))
+        elif silent >= 2 * self._limits.idle_seconds:
+            self._say_goodbye(session, Reason.IDLE, "nothing was heard for too long")
+        elif silent >= self._limits.idle_seconds and not session.pinged:
+            session.pinged = True
+            self._tell(session, m.Ping(0))
+
+
+def _text_bytes(request: Sequence[Any]) -> int:
+    """About how much a request for the broker weighs beyond its few fixed fields."""
+    return len(request[4]) if request[0] == "send" else 0

@@ -1,0 +1,350 @@
+"""A worker process: the sockets of its clients and its pipe to the broker. Runs as `-m workers.process`.
+
+Only moves bytes, watches descriptors and keeps time; what they mean is decided in `workers.hub`. One turn of the loop is: read
+what there is, then write what it led to.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import secrets
+import selectors
+import socket
+import time
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+
+from common import __version__, child
+from common.channel import Channel, ChannelClosed
+from common.child import Boot
+from common.control import Control, Order
+from common.limits import Limits
+from workers.fanout import Delivery, remainder
+from workers.handoff import HandoffClosed, WorkerEnd
+from workers.hub import Hub
+from workers.log_reader import LogReader
+from workers.session import Session
+
+logger = logging.getLogger("chat_broker.worker")
+
+_READ_BYTES = 64 * 1024
+_LINGER_SECONDS = 2.0
+"""How long a connection that was said goodbye to may take to read it."""
+_DRAIN_SECONDS = 1.5
+"""How long open requests may take to be answered when the server stops."""
+
+
+class Connection:
+    """A client's socket, and what it has not taken yet."""
+
+    __slots__ = ("closes_at", "events", "session", "socket", "unsent")
+
+    def __init__(self, sock: socket.socket, session: Session) -> None:
+        self.socket = sock
+        self.session = session
+        self.unsent = b""
+        self.events = selectors.EVENT_READ
+        self.closes_at: float | None = None
+        """Set once goodbye was said: when it is closed at the latest."""
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+
+class WorkerProcess:
+    """One loop over the control socket, the handoff socket, the pipe to the broker and the clients."""
+
+    def __init__(self, boot: Boot, control: Control) -> None:
+        self._limits: Limits = boot.limits
+        self._control = control
+        self._hub = Hub(LogReader(Path(boot.data_dir)), boot.limits, f"chat-broker {__version__}", _new_identity)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ, self._take_orders)
+        self._broker: Channel | None = None
+        self._handoff: WorkerEnd | None = None
+        self._connections: dict[int, Connection] = {}
+        self._paused: set[Connection] = set()
+        """Those that are not read from now."""
+        self._closing: set[Connection] = set()
+        self._next_sid = 0
+        self._drain_until: float | None = None
+        self._said_farewell = False
+        self._stopped = False
+
+    def run(self) -> None:
+        """Works until it is told to drain, and has. Raises `ControlClosed`."""
+        while not self._stopped:
+            for key, events in self._selector.select(self._patience()):
+                key.data(events)
+            self._finish_turn()
+
+    def _patience(self) -> float:
+        """How long to wait for something to come in (seconds)."""
+        now = time.monotonic()
+        if self._hub.can_go_on(now):
+            return 0.0
+        waits = [self._hub.next_timer(now)]
+        waits += [connection.closes_at - now for connection in self._closing if connection.closes_at is not None]
+        if self._drain_until is not None:
+            waits.append(self._drain_until - now)
+        return max(0.0, min(waits))
+
+    def _finish_turn(self) -> None:
+        now = time.monotonic()
+        self._hub.tick(now)
+        self._drain_further(now)
+        for delivery in self._hub.end_turn():
+            self._deliver(delivery)
+        for sid in self._hub.take_closing():
+            if (connection := self._connections.get(sid)) is not None:
+                self._close_gently(connection, now)
+        for delivery in self._hub.catch_up(now):
+            self._deliver(delivery)
+        self._send_requests()
+        self._resume_reading()
+        for connection in [connection for connection in self._closing if (connection.closes_at or 0.0) <= now]:
+            self._drop(connection)
+        if self._handoff is not None:
+            self._handoff.confirm(len(self._connections))
+        for notice in self._hub.take_notices():
+            logger.info("%s", notice)
+        self._control.flush()
+
+    # --- orders of the supervisor --------------------------------------------------------------------------------------
+
+    def _take_orders(self, events: int) -> None:
+        for order in self._control.receive():
+            self._obey(order)
+
+    def _obey(self, order: Order) -> None:
+        match order.kind:
+            case "broker":
+                self._meet_broker(Channel(Pipe(order.fds[0])))
+            case "acceptor":
+                self._leave_acceptor()
+                self._handoff = WorkerEnd(order.fds[0])
+                self._selector.register(self._handoff, selectors.EVENT_READ, self._take_connections)
+            case "status":
+                self._control.send("status", self._hub.figures())
+            case "drain":
+                self._leave_acceptor()
+                self._hub.drain()
+                self._drain_until = time.monotonic() + _DRAIN_SECONDS
+
+    def _drain_further(self, now: float) -> None:
+        """While draining: says goodbye once everything is answered, and ends once everybody has read it."""
+        if self._drain_until is None:
+            return
+        if not self._said_farewell and (self._hub.drained or now >= self._drain_until):
+            self._said_farewell = True
+            self._hub.farewell()
+            self._drain_until = now + _LINGER_SECONDS
+        if self._said_farewell and (not self._connections or now >= self._drain_until):
+            self._stopped = True
+
+    # --- the broker ----------------------------------------------------------------------------------------------------
+
+    def _meet_broker(self, channel: Channel) -> None:
+        self._leave_broker()
+        self._broker = channel
+        self._selector.register(channel, selectors.EVENT_READ, self._hear_broker)
+        self._hub.broker_came()
+
+    def _leave_broker(self) -> None:
+        if self._broker is not None:
+            self._selector.unregister(self._broker)
+            self._broker.close()
+            self._broker = None
+            self._hub.broker_lost()
+
+    def _hear_broker(self, events: int) -> None:
+        if self._broker is None:
+            return
+        try:
+            if events & selectors.EVENT_WRITE:
+                self._broker.flush()
+                self._watch_broker(self._broker)
+            batches = self._broker.receive()
+        except ChannelClosed:
+            self._leave_broker()
+            return
+        for batch in batches:
+            self._hub.broker_said(batch, time.monotonic(), _now_ms())
+
+    def _send_requests(self) -> None:
+        batches = [*self._hub.take_requests()]
+        if self._broker is None:
+            return
+        try:
+            for batch in batches:
+                self._broker.send(batch)
+        except ChannelClosed:
+            self._leave_broker()
+            return
+        if batches:
+            self._watch_broker(self._broker)
+
+    def _watch_broker(self, channel: Channel) -> None:
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if channel.waiting else 0)
+        if self._selector.get_key(channel).events != events:
+            self._selector.modify(channel, events, self._hear_broker)
+
+    # --- clients come and go -------------------------------------------------------------------------------------------
+
+    def _leave_acceptor(self) -> None:
+        if self._handoff is not None:
+            self._selector.unregister(self._handoff)
+            self._handoff.close()
+            self._handoff = None
+
+    def _take_connections(self, events: int) -> None:
+        if self._handoff is None:
+            return
+        try:
+            passed = self._handoff.take()
+        except HandoffClosed:
+            self._leave_acceptor()
+            return
+        for sock, host, port in passed:
+            self._welcome(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+    def _welcome(self, sock: socket.socket, peer: str) -> None:
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.send_buffer_bytes)
+        except OSError:  # it is gone already
+            sock.close()
+            return
+        self._next_sid += 1
+        session = self._hub.opened(self._next_sid, peer, time.monotonic())
+        connection = self._connections[session.sid] = Connection(sock, session)
+        self._selector.register(connection, connection.events, lambda events: self._serve(connection, events))
+
+    def _close_gently(self, connection: Connection, now: float) -> None:
+        """Closes the connection once its client has read what was said last, or after a while."""
+        connection.closes_at = now + _LINGER_SECONDS
+        self._closing.add(connection)
+        if not connection.unsent:
+            self._half_close(connection)
+        self._watch(connection)
+
+    def _half_close(self, connection: Connection) -> None:
+        """Ends our direction only: closing at once, with something of theirs unread, would destroy what they have not read."""
+        try:
+            connection.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        sid = connection.session.sid
+        if self._connections.pop(sid, None) is None:
+            return
+        if connection.events:
+            self._selector.unregister(connection)
+        connection.socket.close()
+        self._paused.discard(connection)
+        self._closing.discard(connection)
+        self._hub.closed(sid)
+
+    # --- clients' bytes ------------------------------------------------------------------------------------------------
+
+    def _serve(self, connection: Connection, events: int) -> None:
+        if events & selectors.EVENT_WRITE:
+            self._write(connection)
+        if events & selectors.EVENT_READ and connection.events & selectors.EVENT_READ:
+            self._read(connection)
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            data = connection.socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(connection)
+        elif connection.closes_at is None:
+            self._hub.received(connection.session, data, time.monotonic(), _now_ms())
+            if not self._hub.wants_input(connection.session):
+                self._watch(connection)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        for sid in delivery.sids:
+            connection = self._connections.get(sid)
+            if connection is None:
+                continue
+            taken = self._send(connection, delivery.data) if not connection.unsent else 0
+            if taken < len(delivery.data):
+                self._hold(connection, delivery, taken)
+
+    def _hold(self, connection: Connection, delivery: Delivery, taken: int) -> None:
+        """Keeps what the socket did not take, if it is little; otherwise the session goes on from the log."""
+        rest, cursor = remainder(delivery, taken, self._limits.backlog_bytes - len(connection.unsent))
+        connection.unsent += rest
+        connection.session.blocked = bool(connection.unsent)
+        if cursor is not None:
+            self._hub.lag(connection.session.sid, cursor)
+        self._watch(connection)
+
+    def _write(self, connection: Connection) -> None:
+        taken = self._send(connection, connection.unsent)
+        connection.unsent = connection.unsent[taken:]
+        connection.session.blocked = bool(connection.unsent)
+        if not connection.unsent and connection.closes_at is not None:
+            self._half_close(connection)
+        if not connection.unsent and connection.session.sid in self._connections:
+            self._watch(connection)
+
+    def _send(self, connection: Connection, data: bytes) -> int:
+        """How many bytes the socket took. A connection that is broken takes all of them: its end shows when it is read."""
+        try:
+            return connection.socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)
+
+    def _resume_reading(self) -> None:
+        for connection in [*self._paused]:
+            if self._hub.wants_input(connection.session):
+                self._watch(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        """Watches the connection for what it is to be watched for now."""
+        reading = connection.closes_at is not None or self._hub.wants_input(connection.session)
+        if reading:
+            self._paused.discard(connection)
+        else:
+            self._paused.add(connection)
+        events = (selectors.EVENT_READ if reading else 0) | (selectors.EVENT_WRITE if connection.unsent else 0)
+        if events == connection.events:
+            return
+        if not connection.events:
+            self._selector.register(connection, events, lambda events: self._serve(connection, events))
+        elif not events:
+            self._selector.unregister(connection)
+        else:
+            self._selector.modify(connection, events, lambda events: self._serve(connection, events))
+        connection.events = events
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _new_identity() -> str:
+    """80 random bits, as they stand in tokens and conversations."""
+    return "g" + base64.b32encode(secrets.token_bytes(10)).decode().lower()
+
+
+def main(boot: Boot, control: Control) -> None:
+    """What `common.child.run` calls."""
+    worker = WorkerProcess(boot, control)
+    control.send("ready")
+    worker.run()
+
+
+if __name__ == "__main__":
+    child.run(main)

@@ -1,0 +1,90 @@
+"""One client's connection as its worker sees it: what it may ask for now, and how far it has been told. Data and small rules."""
+
+from __future__ import annotations
+
+import enum
+
+from common.errors import Code, Refused
+from common.framing import FrameDecoder
+from common.limits import FRAME_BYTES
+
+
+class Phase(enum.Enum):
+    """Where a connection stands."""
+
+    GREETING = "greeting"
+    """No hello has been accepted yet."""
+    ASKED = "asked"
+    """hello is with the broker."""
+    LIVE = "live"
+    """Gets what happens as it happens; its cursor is the worker's position."""
+    LAGGING = "lagging"
+    """Gets what follows its own cursor from the log until it has caught up: after a hello with `after`, or when it is slow."""
+    LEAVING = "leaving"
+    """Has been told goodbye, or is about to be."""
+
+
+class Session:
+    """State of one connection. The worker's core changes it."""
+
+    __slots__ = (
+        "blocked",
+        "cursor",
+        "decoder",
+        "departed",
+        "heard",
+        "identity",
+        "leaving",
+        "name",
+        "peer",
+        "pending",
+        "phase",
+        "pinged",
+        "proved",
+        "resuming",
+        "rooms",
+        "sid",
+        "token",
+    )
+
+    def __init__(self, sid: int, peer: str, now: float) -> None:
+        self.sid = sid
+        self.peer = peer
+        self.phase = Phase.GREETING
+        self.decoder = FrameDecoder(FRAME_BYTES)
+        self.identity = ""
+        self.name = ""
+        self.token = ""
+        self.proved = False
+        """The client showed a valid token."""
+        self.rooms: dict[str, tuple[str, int]] = {}
+        """By conv: the room's name, and the id from which on its messages are live for this session."""
+        self.departed: dict[str, tuple[int, int]] = {}
+        """Rooms that were left while lagging, by conv: the ids from which and up to which they are still to be sent."""
+        self.cursor = 0
+        """While lagging: the id up to which everything was sent."""
+        self.resuming: tuple[int, int] | None = None
+        """The ref of a hello with `after`, and that id, until the replay is complete."""
+        self.pending = 0
+        """Requests that have not been answered."""
+        self.blocked = False
+        """Some of what was sent to it waits for the client to read."""
+        self.leaving: tuple[str, str] | None = None
+        """The reason and the text to say goodbye with, once everything asked for was answered."""
+        self.heard = now
+        """When the client last said anything (monotonic seconds)."""
+        self.pinged = False
+
+    @property
+    def welcomed(self) -> bool:
+        return self.phase is Phase.LIVE or self.phase is Phase.LAGGING
+
+    def require_welcome(self) -> None:
+        """Raises `Refused` unless the client may use the server."""
+        if not self.welcomed:
+            raise Refused(Code.NOT_LOGGED_IN)
+
+    def require_greeting(self) -> None:
+        """Raises `Refused` unless a hello is due."""
+        if self.phase is not Phase.GREETING:
+            raise Refused(Code.ALREADY_LOGGED_IN)
