@@ -8,8 +8,9 @@ import unicodedata
 from common.errors import Code, Refused
 from common.limits import NAME_CHARS, ROOM_CHARS
 
-_SHAPE = re.compile(r"\w[\w.\-\[\]{}^|`]*")
-"""Letters, digits and marks of any script, and a few signs; no spaces, nothing that commands use."""
+_SIGNS = frozenset("_-.[]{}^|`")
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks that nothing is seen of: names that look the same would not be the same."""
 
 RESERVED = frozenset(
     {"admin", "administrator", "broker", "everyone", "here", "me", "moderator", "operator", "root", "server", "system"}
@@ -42,16 +43,19 @@ def check_room(room: str) -> str:
     if len(room) > ROOM_CHARS:
         raise Refused(Code.BAD_ROOM, f"a room's name has at most {ROOM_CHARS} characters")
     if not room.startswith("#") or not _well_formed(room[1:]):
-        raise Refused(
-            Code.BAD_ROOM, "a room's name is # and then letters, digits or _ - . [ ] { } ^ | `, without spaces"
-        )
+        raise Refused(Code.BAD_ROOM, "a room's name is # and then letters, digits or _ - . [ ] { } ^ | `, without spaces")
     return room
 
 
 def _well_formed(name: str) -> bool:
     """Of the right shape, and still so in its folded form; in NFC, so that it looks the same everywhere."""
+    return _shaped(name) and _shaped(fold(name)) and unicodedata.is_normalized("NFC", name)
+
+
+def _shaped(name: str) -> bool:
+    """Letters, digits and marks of any script, and a few signs: no spaces, nothing that commands use."""
     return (
-        _SHAPE.fullmatch(name) is not None
-        and _SHAPE.fullmatch(fold(name)) is not None
-        and unicodedata.is_normalized("NFC", name)
+        (name[:1].isalnum() or name[:1] == "_")
+        and all(char.isalnum() or char in _SIGNS or unicodedata.category(char) in ("Mn", "Mc") for char in name)
+        and not _INVISIBLE.search(name)
     )
