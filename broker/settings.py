@@ -43,8 +43,8 @@ SERVE = (
     VERSION,
     *_LIMITS,
 )
-STATUS = (DATA_DIR, JSON, HELP)
-CHECK = (DATA_DIR, HELP)
+STATUS = (DATA_DIR, CONFIG, JSON, HELP)
+CHECK = (DATA_DIR, CONFIG, HELP)
 
 
 class ServerSettings(NamedTuple):
@@ -81,7 +81,7 @@ def server_settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Ser
 
 def data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
     """The data directory that `chat-broker status` and `check` are to look at. Raises `UsageError`."""
-    return _directory(load([DATA_DIR], given, environ, PREFIX))
+    return _directory(load(SERVE, given, environ, PREFIX))
 
 
 def _directory(values: Mapping[str, Any]) -> Path:

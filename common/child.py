@@ -28,19 +28,19 @@ CANNOT_START = 3
 class Boot(NamedTuple):
     """What a child is told on its command line."""
 
-    role: str
-    """"broker", "worker" or "acceptor"."""
-    number: int
-    """Which of the workers (from 1); 0 for the others."""
-    generation: int
-    """How many of this role and number were started before it."""
     parent: int
     """The supervisor's pid."""
-    control_fd: int
     data_dir: str
     limits: Limits
     log_format: str
     log_level: str
+    role: str = ""
+    """"broker", "worker" or "acceptor"."""
+    number: int = 0
+    """Which of the workers (from 1); 0 for the others."""
+    generation: int = 0
+    """How many of this role and number were started before it."""
+    control_fd: int = -1
 
     @property
     def name(self) -> str:

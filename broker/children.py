@@ -1,0 +1,90 @@
+"""Starting one child process, with its control socket. When and why one is started is the supervisor's business."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from common.child import Boot
+from common.control import Control
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Key(NamedTuple):
+    """Whose place a child takes: the broker's, the acceptor's, or that of worker `number` (from 1)."""
+
+    role: str
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.number}" if self.number else self.role
+
+
+BROKER = Key("broker")
+ACCEPTOR = Key("acceptor")
+
+
+class Child:
+    """A process that was started and has not been reaped."""
+
+    def __init__(self, key: Key, generation: int, process: subprocess.Popen[bytes], control: Control) -> None:
+        self.key = key
+        self.generation = generation
+        self.process = process
+        self.control = control
+        self.ready_at: float | None = None
+        self.asked = False
+        """It owes an answer to `status`."""
+        self.deaf = False
+        """Its end of the control socket is closed: it is ending."""
+        self.killed = False
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def __str__(self) -> str:
+        return f"{self.key} (pid {self.pid})"
+
+
+def start(module: str, key: Key, boot: Boot, log_fd: int) -> Child:
+    """Starts `module` in a fresh interpreter. `boot` lacks only the number of the control socket. Raises `OSError`."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        boot = boot._replace(control_fd=theirs.fileno())
+        # -P: what lies about in the working directory is not taken for a module
+        command = [sys.executable, "-P", "-m", module, boot.to_json()]
+        try:
+            with _blocked_signals():
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log_fd,
+                    pass_fds=[theirs.fileno()],
+                )
+        except OSError:
+            ours.close()
+            raise
+    return Child(key, boot.generation, process, Control(ours))
+
+
+@contextlib.contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """What is started in here has the signals blocked for its whole life; ours come when it is left."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def how_it_ended(returncode: int) -> str:
+    """`signal 9` or `exit status 1`."""
+    return f"signal {-returncode}" if returncode < 0 else f"exit status {returncode}"

@@ -1,0 +1,97 @@
+"""What `chat-broker status` tells: gathered from the children's answers, as one object, or as text for people.
+
+Decides only; the socket that it travels over is `broker.status_socket`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from broker.children import ACCEPTOR, BROKER, Key
+
+Figures = Mapping[str, Any]
+
+
+class Inquiry:
+    """One round of asking: who has not answered yet, and what the others said."""
+
+    def __init__(self, asked: Mapping[Key, int], deadline: float) -> None:
+        """`asked` has the pid of each child."""
+        self.deadline = deadline
+        self.pids = dict(asked)
+        self.answers: dict[Key, Figures] = {}
+
+    def answer(self, key: Key, figures: Figures) -> None:
+        if key in self.pids:
+            self.answers[key] = figures
+
+    @property
+    def silent(self) -> list[Key]:
+        return [key for key in self.pids if key not in self.answers]
+
+
+def summary(inquiry: Inquiry) -> dict[str, Any]:
+    """One object of everything that was answered; what nobody told is None."""
+    of_broker = dict(inquiry.answers.get(BROKER, {}))
+    seen_by_broker = {figures["number"]: figures for figures in of_broker.pop("workers", ())}
+    numbers = sorted(key.number for key in inquiry.pids if key.role == "worker")
+    per_worker = [
+        {"number": number, "pid": inquiry.pids[Key("worker", number)]}
+        | dict(seen_by_broker.get(number, {}))
+        | dict(inquiry.answers.get(Key("worker", number), {}))
+        for number in numbers
+    ]
+    return {
+        "acceptor": inquiry.pids.get(ACCEPTOR),
+        "broker": inquiry.pids.get(BROKER),
+        "workers": [inquiry.pids[Key("worker", number)] for number in numbers],
+        "connections": sum(figures.get("connections", 0) for figures in per_worker),
+        "users": None,
+        "rooms": None,
+        "messages": None,
+        **of_broker,
+        **inquiry.answers.get(ACCEPTOR, {}),
+        "per_worker": per_worker,
+        "silent": [str(key) for key in inquiry.silent],
+    }
+
+
+def as_text(status: Figures) -> str:
+    """The summary on a few lines."""
+    head = f"chat-broker {status['version']} on {status['address']}, up {_duration(status['uptime'])}"
+    facts = [("data", status["data_dir"])]
+    facts += [(name, _count(status[name])) for name in ("connections", "users", "rooms", "messages")]
+    pids = [(name, f"pid {status[name] or '- (down)'}") for name in ("supervisor", "acceptor", "broker")]
+    pids += [(f"worker {one['number']}", _worker(one)) for one in status["per_worker"]]
+    silent = [("no answer", ", ".join(status["silent"]))] if status["silent"] else []
+    blocks = [_aligned(facts), _aligned(pids), _aligned(silent)]
+    return "\n\n".join([head, *filter(None, blocks)])
+
+
+def _aligned(rows: list[tuple[str, str]]) -> str:
+    return "\n".join(f"  {name:<11}  {value}" for name, value in rows)
+
+
+def _worker(figures: Figures) -> str:
+    told = [f"pid {figures['pid']}"]
+    if "connections" in figures:
+        told.append(f"{_count(figures['connections'])} connections")
+    if figures.get("lagging"):
+        told.append(f"{_count(figures['lagging'])} behind (by up to {_count(figures.get('slowest_behind'))} messages)")
+    return ", ".join(told)
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
+def _duration(seconds: float) -> str:
+    """The two largest units that are not nothing: `3 d 4 h`, `12 min 5 s`."""
+    left = int(seconds)
+    parts = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        if count or (parts and len(parts) < 2) or unit == "s":
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
