@@ -47,6 +47,8 @@ class Welcomed(NamedTuple):
     afresh: bool
     refused: dict[str, str]
     """Rooms that could not be joined again, with the code that says why."""
+    cursor: int
+    """What is delivered from here on has greater ids."""
 
 
 class NameRefused(NamedTuple):
@@ -379,7 +381,7 @@ class ClientProtocol:
             self.rooms.pop(room, None)
         self.phase = Phase.REPLAYING if self._resuming else Phase.LIVE
         failed = self._abandon_outbox() if stranger else []
-        return [Welcomed(welcome.name, identity, token, afresh, refused), *failed]
+        return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0), *failed]
 
     def _abandon_outbox(self) -> list[Event]:
         """As another person one cannot repeat what may have been committed already: it is given back instead."""

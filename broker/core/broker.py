@@ -100,6 +100,9 @@ class Repeat(NamedTuple):
 
 Step: TypeAlias = Tell | Post | Repeat
 
+Committed: TypeAlias = dict[tuple[str, int], Entry]
+"""The messages of a turn by their keys: identity and ref."""
+
 
 class Broker:
     """See the module's docstring. Times are milliseconds since 1970."""
@@ -119,6 +122,10 @@ class Broker:
         self._updates: dict[str, PersonUpdate] = {}
         self._out: defaultdict[int, list[Item]] = defaultdict(list)
         self._now_ms = now_ms
+        self._position = log.last
+        """The id up to which the workers were told everything."""
+        self._uncertain = False
+        """An append failed, and may have reached the disk all the same: the log may hold what nobody was told of."""
         self._handlers: dict[str, Callable[..., None]] = {
             "join": self._join,
             "part": self._part,
@@ -199,7 +206,7 @@ class Broker:
         for session in [session for sid, session in worker.sessions.items() if sid not in present]:
             self._end(worker, session)
         worker.known = worker.listening = True
-        self._out[number].append(["snapshot", self._log.uuid, self._log.key])
+        self._out[number].append(self._snapshot())
         for sid, identity, name, rooms in introduced:
             self._restore(number, worker, sid, identity, name, rooms)
         if self.ready and not was_ready:
@@ -256,8 +263,10 @@ class Broker:
 
     def settle(self) -> dict[int, Batch]:
         """Commits the turn's messages and gives out the answers, by worker."""
-        position = self._log.last
         committed = self._append()
+        position = self._position
+        if self._uncertain and not isinstance(committed, StorageError):
+            position = self._make_certain(committed)
         for step in self._steps:
             match step:
                 case Tell():
@@ -266,16 +275,28 @@ class Broker:
                     position = self._deliver(step, committed, position)
                 case Repeat():
                     self._repeat(step, committed)
+        self._position = position
         self._steps.clear()
         self._tell_presence()
         return self._take_batches()
+
+    def _make_certain(self, committed: Committed) -> int:
+        """After a failure the log is written again: everybody catches up from it. The position before this turn's messages."""
+        self._uncertain = False
+        for number, worker in self._workers.items():
+            if worker.listening:
+                self._out[number].insert(0, self._snapshot())
+        return min((entry.id - 1 for entry in committed.values()), default=self._log.last)
+
+    def _snapshot(self) -> Item:
+        return ["snapshot", self._log.uuid, self._log.key]
 
     def tick(self, now_ms: int) -> None:
         """Once a second or so: frees names, and lets every worker know the position."""
         self._now_ms = now_ms
         self._names.forget_expired(now_ms)
         for number, worker in self._workers.items():
-            if worker.listening and worker.position < self._log.last:
+            if worker.listening and worker.position < self._position:
                 self._out.setdefault(number, [])
 
     def _decide(self, number: int, worker: Worker, batch: Batch) -> None:
@@ -297,7 +318,7 @@ class Broker:
         worker.answered = first + len(requests) - 1
         self._out.setdefault(number, [])
 
-    def _append(self) -> dict[tuple[str, int], Entry] | StorageError:
+    def _append(self) -> Committed | StorageError:
         """The turn's messages by their keys, now committed; or why they are not."""
         drafts = [step.draft for step in self._steps if type(step) is Post]
         if not drafts and not self._updates:
@@ -306,6 +327,7 @@ class Broker:
             entries = self._log.append(drafts, [*self._updates.values()])
         except StorageError as problem:
             self._repeats.failed()
+            self._uncertain = True
             return problem
         self._updates.clear()
         self._repeats.committed()
@@ -316,7 +338,7 @@ class Broker:
             step.item[step.position_at] = position
         self._out[step.worker].append(step.item)
 
-    def _deliver(self, post: Post, committed: dict[tuple[str, int], Entry] | StorageError, position: int) -> int:
+    def _deliver(self, post: Post, committed: Committed | StorageError, position: int) -> int:
         """Gives the message to those who are to see it, or its sender the reason why not. The position after it."""
         if isinstance(committed, StorageError):
             self._out[post.sender.worker].append(_refusal(post.sender, post.draft.ref, committed))
@@ -332,7 +354,7 @@ class Broker:
             self._out[number].append(["direct", entry.id, sids, frame])
         return entry.id
 
-    def _repeat(self, step: Repeat, committed: dict[tuple[str, int], Entry] | StorageError) -> None:
+    def _repeat(self, step: Repeat, committed: Committed | StorageError) -> None:
         first = step.first
         if isinstance(first, Draft):
             if isinstance(committed, StorageError):
@@ -355,7 +377,7 @@ class Broker:
         for number, items in out.items():
             worker = self._workers.get(number)
             if worker is not None and not worker.behind:
-                worker.position = self._log.last
+                worker.position = self._position
                 batches[number] = [worker.position, worker.answered, items]
         return batches
 
@@ -383,7 +405,7 @@ class Broker:
             self._end(worker, before)
         try:
             check_name(name)
-            if after is not None and (log not in (None, self._log.uuid) or after > self._log.last):
+            if after is not None and (log not in (None, self._log.uuid) or after > self._position):
                 raise Refused(Code.BAD_RESUME)
             session = self._begin_session(number, worker, sid, identity, name, known)
         except Refused as refused:

@@ -6,8 +6,11 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from typing import TypeVar
 
 from common.limits import MEMBERS_SHOWN
+
+_Key = TypeVar("_Key", str, int)
 
 
 class Room:
@@ -111,7 +114,7 @@ class Rooms:
                 yield room, came, left
 
 
-def _decrement(counter: Counter[str] | Counter[int], key: str | int) -> None:
-    counter[key] -= 1  # type: ignore[index]
-    if not counter[key]:  # type: ignore[index]
-        del counter[key]  # type: ignore[arg-type]
+def _decrement(counter: Counter[_Key], key: _Key) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

@@ -1,0 +1,48 @@
+"""Thousands of random schedules of the whole system in one process."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from tests.simulation.world import World
+from tests.support.groups import LONG
+from tests.support.timeouts import seconds
+
+STEPS = 400
+SECONDS = 600.0 if LONG else 15.0
+
+
+def run(seed: int) -> World:
+    world = World(seed, workers=1 + seed % 3, clients=2 + seed % 5)
+    for _ in range(STEPS):
+        world.step()
+    world.settle_down()
+    world.verify()
+    return world
+
+
+def test_random_schedules() -> None:
+    first = int(os.environ.get("CHAT_BROKER_TEST_SEED", random.randrange(10**9)))
+    counts: Counter[str] = Counter()
+    end = time.monotonic() + seconds(SECONDS)
+    seed = first
+    while time.monotonic() < end:
+        try:
+            world = run(seed)
+        except BaseException:
+            print(f"seed {seed}: run it again with CHAT_BROKER_TEST_SEED={seed}")
+            raise
+        counts.update(world.counts, schedules=1, messages=world.log.count)
+        seed += 1
+    print(f"seeds {first} to {seed - 1}: {dict(counts)}")
+    assert all(counts[what] for what in ("lagged", "broke", "crashed", "disk failed", "fell behind", "messages"))
+
+
+@pytest.mark.parametrize("seed", [])
+def test_what_was_found_once(seed: int) -> None:
+    run(seed)

@@ -1,0 +1,93 @@
+"""A log that is a list: both what the broker asks of one, and what workers read. It can be told to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from broker.log import Draft, Person, PersonUpdate, StorageError
+from common import messages as m
+from common.log import Entry, is_direct, parties
+
+
+class MemoryLog:
+    """Outlives its brokers, as a file does. What `append` returned is in it; nothing else ever is."""
+
+    def __init__(self) -> None:
+        self.uuid = "0123456789abcdef0123456789abcdef"
+        self.key = b"k" * 32
+        self.entries: list[Entry] = []
+        self.people: dict[str, Person] = {}
+        self.next_failure: StorageError | None = None
+        self.fails_after_commit = False
+        """The next failure comes after the rows are written: what a failed fsync looks like."""
+        self.commits = 0
+        self._skipped = 0
+
+    @property
+    def last(self) -> int:
+        return self.entries[-1].id if self.entries else 0
+
+    @property
+    def count(self) -> int:
+        return len(self.entries)
+
+    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Entry]:
+        failure, self.next_failure = self.next_failure, None
+        if failure is not None and not self.fails_after_commit:
+            self._skipped += len(drafts)
+            raise failure
+        keys = {(entry.identity, entry.ref) for entry in self.entries}
+        assert len({(draft.identity, draft.ref) for draft in drafts} | keys) == len(drafts) + len(keys), "a key was used twice"
+        first = self.last + 1 + self._skipped
+        self._skipped = 0
+        entries = [draft.with_id(first + n) for n, draft in enumerate(drafts)]
+        self.entries += entries
+        for person in people:
+            self.people[person.identity] = person
+        for draft in drafts:
+            self.people.setdefault(draft.identity, Person(draft.identity, draft.sender, draft.sender.lower(), None))
+        self.commits += 1
+        if failure is not None:
+            self.fails_after_commit = False
+            raise failure
+        return entries
+
+    def find(self, identity: str, ref: int) -> Entry | None:
+        return next((entry for entry in self.entries if (entry.identity, entry.ref) == (identity, ref)), None)
+
+    def newest_counter(self, identity: str, instance: int) -> int | None:
+        refs = [m.split_ref(entry.ref) for entry in self.entries if entry.identity == identity]
+        return max((counter for other, counter in refs if other == instance), default=None)
+
+    def person(self, identity: str) -> Person | None:
+        return self.people.get(identity)
+
+    def people_named(self, name_key: str) -> list[Person]:
+        return [person for person in self.people.values() if person.name_key == name_key]
+
+    def kept_people(self, now_ms: int) -> list[Person]:
+        return [person for person in self.people.values() if person.kept_until_ms is None or person.kept_until_ms > now_ms]
+
+    def has_conversation(self, conv: str) -> bool:
+        return any(entry.conv == conv for entry in self.entries)
+
+    def checkpoint(self, wait: bool = False) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    # --- for workers ---------------------------------------------------------------------------------------------------
+
+    def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]:
+        older = [e for e in self.entries if e.conv == conv and e.id <= until and (before is None or e.id < before)]
+        return older[-limit:], len(older) > limit
+
+    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int) -> list[Entry]:
+        found = [
+            e
+            for e in self.entries
+            if after < e.id <= until
+            and ((e.conv in rooms and e.id > rooms[e.conv]) or (is_direct(e.conv) and identity in parties(e.conv)))
+        ]
+        return found[:limit]
