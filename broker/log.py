@@ -74,7 +74,7 @@ class Log(Protocol):
         """The greatest id in the log, 0 while it is empty."""
 
     @property
-    def messages(self) -> int:
+    def count(self) -> int:
         """How many messages there are."""
 
     def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Entry]:

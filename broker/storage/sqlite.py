@@ -1,0 +1,310 @@
+"""The log in a file of SQLite, as its one writer has it.
+
+How it is judged before it is opened is in `broker.storage.opening`, what stands in it in `common.log_file`; the workers
+read it by themselves. Every append is one transaction, and waits for the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from broker.log import Draft, Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
+from broker.storage import opening
+from common.log import Entry, is_direct, parties
+from common.log_file import (
+    FILE_NAME,
+    SELECT_ENTRIES,
+    checksum,
+    entry_of,
+    link,
+    signed,
+    text_checksum,
+    unsigned,
+    which_file,
+    which_files,
+)
+from common.messages import COUNTER_BITS, make_ref, split_ref
+from common.names import fold
+
+_NUMBERS_REMEMBERED = 50_000
+"""People, and as many conversations, whose numbers in the file are held in memory."""
+_NAMESAKES = 100
+_CACHE_KIB = 16 * 1024
+_PATIENCE_S = 1.0
+"""How long a tidying up that wants no readers waits for them."""
+
+_PUT_PERSON = """
+    INSERT INTO people (identity, name, name_key, kept_until_ms, crc) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (identity) DO UPDATE
+    SET name = excluded.name, name_key = excluded.name_key, kept_until_ms = excluded.kept_until_ms, crc = excluded.crc
+"""
+_PUT_MESSAGE = """
+    INSERT INTO messages (id, time_ms, conversation, person, ref, recipient, sender, text, text_crc, crc)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_COUNT = """
+    UPDATE meta SET value = value + CASE key WHEN 'messages' THEN ? ELSE 1 END WHERE key IN ('messages', 'commits')
+"""
+"""`commits` makes each transaction touch this table, and so tells whose write-ahead log one is (it holds the uuid)."""
+_PUT_CONVERSATION = "INSERT INTO conversations (conv, one, other) VALUES (?, ?, ?)"
+_SELECT_PEOPLE = "SELECT identity, name, name_key, kept_until_ms FROM people"
+
+
+class _Numbers:
+    """The numbers that stand for people and conversations in the file; whoever has none yet is given one.
+
+    It remembers what it gave out, and so is of no use any more when that was rolled back.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self.of_person = lru_cache(_NUMBERS_REMEMBERED)(self._of_person)
+        self.of_conversation = lru_cache(_NUMBERS_REMEMBERED)(self._of_conversation)
+
+    def _of_person(self, identity: str, name: str) -> int | None:
+        """`name` is what a person who is new is stored with, as connected; without one they are stored as nobody's."""
+        found = self._db.execute("SELECT person FROM people WHERE identity = ?", (identity,)).fetchone()
+        if found is None:
+            person = Person(identity, name, fold(name), None if name else 0)
+            return self._db.execute(_PUT_PERSON, _person_row(person)).lastrowid
+        return int(found[0])
+
+    def _of_conversation(self, conv: str) -> int | None:
+        found = self._db.execute("SELECT number FROM conversations WHERE conv = ?", (conv,)).fetchone()
+        if found is None:
+            one, other = (self.of_person(party, "") for party in parties(conv)) if is_direct(conv) else (None, None)
+            return self._db.execute(_PUT_CONVERSATION, (conv, one, other)).lastrowid
+        return int(found[0])
+
+
+def _person_row(person: Person) -> tuple[Any, ...]:
+    return (*person, checksum(*person))
+
+
+class SqliteLog:
+    """See `broker.log.Log`."""
+
+    def __init__(self, path: Path, meta: opening.Meta, lock: int, synchronous: str) -> None:
+        """To be made by `open`."""
+        self.uuid = meta.uuid
+        self.key = meta.key
+        self.last = 0
+        self.count = 0
+        self._path = path
+        self._lock: int | None = lock
+        self._synchronous = synchronous
+        self._used_id = 0
+        """The greatest id that was ever tried: those of a failed append are not used again."""
+        self._crc = 0
+        """The checksum of the newest row."""
+        self._files: list[tuple[int, int]] = []
+        self._db: sqlite3.Connection | None = None
+        """None after a failure; the next use connects again."""
+        self._connect()
+
+    @classmethod
+    def open(cls, data_dir: Path, *, synchronous: str = "FULL") -> SqliteLog:
+        """The log in the directory; a new one where there is none. Raises `StorageRefused`.
+
+        `synchronous` is SQLite's; anything but FULL is for experiments.
+        """
+        path = data_dir.absolute() / FILE_NAME
+        with contextlib.ExitStack() as undo:
+            lock = opening.lock(path.parent)
+            undo.callback(os.close, lock)
+            if not os.path.lexists(path):
+                opening.create(path)
+            with opening.looking(path) as (db, meta):
+                opening.check_newest(path, db, meta)
+            with opening.refusing(path):
+                log = cls(path, meta, lock, synchronous)
+            undo.pop_all()
+        return log
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Entry]:
+        if not drafts and not people:
+            return []
+        with self._transaction() as db:
+            db.executemany(_PUT_PERSON, map(_person_row, people))
+            entries, crc = self._put_messages(db, drafts)
+            db.execute(_COUNT, (len(drafts),))
+        self._crc = crc
+        self.count += len(entries)
+        if entries:
+            self.last = entries[-1].id
+        return entries
+
+    def _put_messages(self, db: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[list[Entry], int]:
+        """The new entries, and the checksum of the last row."""
+        of_person, of_conversation = self._numbers.of_person, self._numbers.of_conversation
+        entries, rows, crc = [], [], self._crc
+        for id, draft in enumerate(drafts, self._used_id + 1):
+            time_ms, conv, to, sender, identity, ref, text = draft
+            entry = Entry(id, *draft)
+            text_crc = text_checksum(text)
+            crc = link(self.uuid, entry, text_crc, crc)
+            person = of_person(identity, sender)  # before the conversation, which would store them without a name
+            rows.append((id, time_ms, of_conversation(conv), person, signed(ref), to, sender, text, text_crc, crc))
+            entries.append(entry)
+        self._used_id += len(entries)
+        db.executemany(_PUT_MESSAGE, rows)
+        return entries, crc
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._failing():
+            db = self._ready()
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def find(self, identity: str, ref: int) -> Entry | None:
+        query = f"{SELECT_ENTRIES} WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref = ?"
+        rows = self._rows(query, identity, signed(ref))
+        return entry_of(rows[0]) if rows else None
+
+    def newest_counter(self, identity: str, instance: int) -> int | None:
+        lowest = signed(make_ref(instance, 0))
+        highest = lowest + (1 << COUNTER_BITS) - 1
+        query = """
+            SELECT max(ref) FROM messages
+            WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref BETWEEN ? AND ?
+        """
+        ((ref,),) = self._rows(query, identity, lowest, highest)
+        return None if ref is None else split_ref(unsigned(ref))[1]
+
+    def person(self, identity: str) -> Person | None:
+        rows = self._rows(f"{_SELECT_PEOPLE} WHERE identity = ?", identity)
+        return Person(*rows[0]) if rows else None
+
+    def people_named(self, name_key: str) -> list[Person]:
+        query = f"{_SELECT_PEOPLE} WHERE name_key = ? ORDER BY kept_until_ms DESC NULLS FIRST LIMIT ?"
+        return [Person(*row) for row in self._rows(query, name_key, _NAMESAKES)]
+
+    def kept_people(self, now_ms: int) -> list[Person]:
+        query = f"{_SELECT_PEOPLE} WHERE kept_until_ms IS NULL OR kept_until_ms > ?"
+        return [Person(*row) for row in self._rows(query, now_ms)]
+
+    def has_conversation(self, conv: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM conversations WHERE conv = ?", conv))
+
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._failing():
+            return self._ready().execute(query, values).fetchall()
+
+    # --- keeping the file in order -------------------------------------------------------------------------------------
+
+    def checkpoint(self, wait: bool = False) -> int:
+        ((_, pages, _),) = self._rows(f"PRAGMA wal_checkpoint({'TRUNCATE' if wait else 'PASSIVE'})")
+        return int(pages)
+
+    def close(self) -> None:
+        if self._lock is None:
+            return
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):  # what is committed is safe all the same
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._disconnect()
+        os.close(self._lock)
+        self._lock = None
+
+    # --- the connection, and what goes wrong with it --------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What goes wrong in here is undone, and becomes a `StorageError` if it is the database's doing."""
+        try:
+            yield
+        except BaseException as problem:
+            code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+            if code != sqlite3.SQLITE_FULL or not self._roll_back():
+                self._disconnect()
+            if isinstance(problem, sqlite3.Error):
+                raise self._told(problem, code) from problem
+            raise
+
+    def _told(self, problem: sqlite3.Error, code: int) -> StorageError:
+        no_room = code == sqlite3.SQLITE_FULL
+        if code == sqlite3.SQLITE_IOERR:
+            with contextlib.suppress(OSError):
+                no_room = os.statvfs(self._path.parent).f_bavail == 0
+        if no_room:
+            return StorageFull(f"the disk with the log {self._path} is full: make room")
+        return StorageUnavailable(f"the log {self._path} cannot be used ({problem}): see to the disk")
+
+    def _roll_back(self) -> bool:
+        """Whether the connection is as it was before the transaction."""
+        if self._db is None:
+            return False
+        self._numbers = _Numbers(self._db)
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error:
+            return False
+        return True
+
+    def _disconnect(self) -> None:
+        """What was not committed is gone; whether what was being committed is, shows when the log is connected again."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _ready(self) -> sqlite3.Connection:
+        """The connection, to files that are still in their place. Raises `sqlite3.Error` or `StorageUnavailable`."""
+        try:
+            if self._db is None and which_file(self._path) == self._files[0]:
+                self._connect()
+            if self._db is not None and which_files(self._path) == self._files:
+                return self._db
+        except OSError:
+            pass
+        raise StorageUnavailable(f"the log {self._path} was moved or deleted: put it back, or restart the server")
+
+    def _connect(self) -> None:
+        """Opens the file. Raises `sqlite3.Error`."""
+        db = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_PATIENCE_S)
+        try:
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            db.execute("PRAGMA wal_autocheckpoint = 0")
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            self._settle(db)
+            self._files = which_files(self._path)
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+        self._numbers = _Numbers(db)
+
+    def _settle(self, db: sqlite3.Connection) -> None:
+        """Leaves nothing undecided in the file, and takes over what it says.
+
+        A commit that failed may be found in it all the same. It was refused, so it goes. It may also be found without
+        being safe on the disk, and then nothing that is written behind it is safe either, whatever the disk says of
+        that. So the write-ahead log is emptied first: what was in it is written anew.
+        """
+        again = bool(self._files)
+        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy and again:
+            raise sqlite3.OperationalError("readers are in the way")
+        db.execute("BEGIN IMMEDIATE")  # shows also that writing is allowed
+        newest = opening.newest_id(db)
+        if not again:
+            self.last = newest
+        elif newest > self.last:
+            gone = db.execute("DELETE FROM messages WHERE id > ?", (self.last,)).rowcount
+            db.execute(_COUNT, (-gone,))
+        (self.count,) = db.execute("SELECT value FROM meta WHERE key = 'messages'").fetchone()
+        self._crc = opening.newest_crc(db)
+        self._used_id = max(self._used_id, opening.used_ids(db))
+        db.execute("COMMIT")

@@ -1,0 +1,128 @@
+"""The log's file, as those who write it and those who read it must both know it: names, schema, rows, checksums.
+
+No database is opened here: `broker.storage` writes the file, `workers.log_reader` reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from common.log import Entry
+
+FILE_NAME = "chat.db"
+APPLICATION_ID = 0x6362726B
+"""Marks an SQLite file as a log of this program ("cbrk")."""
+SCHEMA_VERSION = 1
+PAGE_BYTES = 4096
+
+SCHEMA: tuple[str, ...] = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE people (
+        person INTEGER PRIMARY KEY,
+        identity TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        name_key TEXT NOT NULL,
+        kept_until_ms INTEGER,
+        crc INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX people_by_name ON people (name_key, kept_until_ms)",
+    "CREATE INDEX people_by_time ON people (kept_until_ms)",
+    """CREATE TABLE conversations (
+        number INTEGER PRIMARY KEY,
+        conv TEXT NOT NULL UNIQUE,
+        one INTEGER REFERENCES people (person),
+        other INTEGER REFERENCES people (person)
+    ) STRICT""",
+    "CREATE INDEX conversations_by_one ON conversations (one)",
+    "CREATE INDEX conversations_by_other ON conversations (other)",
+    """CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        time_ms INTEGER NOT NULL,
+        conversation INTEGER NOT NULL REFERENCES conversations (number),
+        person INTEGER NOT NULL REFERENCES people (person),
+        ref INTEGER NOT NULL,
+        recipient TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        text TEXT NOT NULL,
+        text_crc INTEGER NOT NULL,
+        crc INTEGER NOT NULL,
+        UNIQUE (person, ref)
+    ) STRICT""",
+    "CREATE INDEX messages_by_conversation ON messages (conversation)",
+)
+"""`meta` holds `uuid`, `key`, `created_ms`, `crc` (over these three) and `messages` (how many there are).
+
+An index ends with the row's id, so `messages_by_conversation` gives a conversation's ids in order without touching the
+rows. `one` and `other` are the people of a direct conversation, and NULL for a room.
+"""
+
+SELECT_ENTRIES = """
+    SELECT id, time_ms, conv, recipient, sender, identity, ref, text
+    FROM messages JOIN conversations ON number = conversation JOIN people USING (person)
+"""
+"""Gives rows for `entry_of`; a WHERE follows."""
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """The message that a row of `SELECT_ENTRIES` stands for."""
+    id, time_ms, conv, recipient, sender, identity, ref, text = row
+    return Entry(id, time_ms, conv, recipient, sender, identity, unsigned(ref), text)
+
+
+# --- refs --------------------------------------------------------------------------------------------------------------
+
+
+def signed(ref: int) -> int:
+    """An unsigned 64-bit ref as the file has it: SQLite's integers are signed, so the upper half becomes negative."""
+    return ref if ref < 1 << 63 else ref - (1 << 64)
+
+
+def unsigned(stored: int) -> int:
+    """The ref that the file has as `stored`."""
+    return stored if stored >= 0 else stored + (1 << 64)
+
+
+# --- checksums ---------------------------------------------------------------------------------------------------------
+
+_pack = msgpack.Packer().pack
+
+
+def checksum(*values: Any) -> int:
+    """Over numbers, strings and bytes in their order. msgpack has one form for each list of values, so two differ."""
+    return zlib.crc32(_pack(values))
+
+
+def text_checksum(text: str) -> int:
+    return zlib.crc32(text.encode())
+
+
+def link(log: str, entry: Entry, text_crc: int, before: int) -> int:
+    """The checksum of a message's row: over its content and `before`, the checksum of the row before it (0 at the start).
+
+    The text enters by its own checksum alone, so that it can be blanked later without breaking the chain. `log` is the
+    log's uuid: rows of another log do not fit in.
+    """
+    return zlib.crc32(_pack((log, *entry[:-1], text_crc)), before)
+
+
+# --- the files on the disk ---------------------------------------------------------------------------------------------
+
+
+def which_file(path: Path | str) -> tuple[int, int]:
+    """Tells apart two files that stood at the same path one after the other. Raises `OSError`."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def which_files(path: Path) -> list[tuple[int, int]]:
+    """The same of the log at `path`, which somebody has open, and of the two files that SQLite keeps beside it.
+
+    Who has them open would not notice by itself that they were moved or deleted. Raises `OSError`.
+    """
+    return [which_file(f"{path}{suffix}") for suffix in ("", "-wal", "-shm")]
