@@ -59,7 +59,7 @@ def start(module: str, key: Key, boot: Boot, log_fd: int) -> Child:
     with theirs:
         boot = boot._replace(control_fd=theirs.fileno())
         # -P: what lies about in the working directory is not taken for a module
-        command = [sys.executable, "-P", "-m", module, boot.to_json()]
+        command = [sys.executable, "-P", "-c", "from common.child import run; run()", module, boot.to_json()]
         try:
             with _blocked_signals():
                 process = subprocess.Popen(

@@ -16,8 +16,11 @@ def main() -> int:
     _open_standard_descriptors()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    from broker import commands  # slow: a signal that comes meanwhile is answered already
-
+    try:
+        from broker import commands  # slow: a signal that comes meanwhile is answered already
+    except ImportError as problem:
+        print(f"chat-broker: cannot be loaded ({problem}), install it again", file=sys.stderr)
+        return 1
     return commands.run(sys.argv[1:], os.environ)
 
 

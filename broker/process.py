@@ -1,4 +1,4 @@
-"""The broker process: the pipes to the workers, and the log. Runs as `-m broker.process`.
+"""The broker process: the pipes to the workers, and the log. Runs as a child of the supervisor.
 
 Only moves batches and keeps time; what they mean is decided in `broker.core`. One turn of the loop is: read everything that the
 pipes hold, decide, commit once, send everything. While a commit waits for the disk the pipes fill up, and so batches grow with
@@ -16,7 +16,6 @@ from pathlib import Path
 from broker.core.broker import Broker
 from broker.log import Log, StorageError, StorageRefused
 from broker.storage.sqlite import SqliteLog
-from common import child
 from common.channel import Channel, ChannelClosed
 from common.child import Boot, CannotStart
 from common.control import Control, Order
@@ -167,7 +166,3 @@ def main(boot: Boot, control: Control) -> None:
         BrokerProcess(log, boot, control).run()
     finally:
         log.close()
-
-
-if __name__ == "__main__":
-    child.run(main)

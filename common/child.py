@@ -1,13 +1,14 @@
 """What every child of the supervisor does at its start and its end. What it does in between is its own module's.
 
-A child is a fresh interpreter, `python -m MODULE BOOT`, that has no descriptors but the ones it was given. It takes its
-orders over its control socket alone: the signals that stop a program are blocked when it starts (it inherits the mask
-from the supervisor), so a Ctrl+C in the terminal, which goes to all processes, is the supervisor's to handle.
+A child is a fresh interpreter that calls `run`, and has no descriptors but the ones it was given. It takes its orders over its
+control socket alone: the signals that stop a program are blocked when it starts (it inherits the mask from the supervisor),
+so a Ctrl+C in the terminal, which goes to all processes, is the supervisor's to handle.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from common import logs
 from common.control import Control, ControlClosed
@@ -56,6 +57,9 @@ class Boot(NamedTuple):
         return cls(**fields | {"limits": Limits(**fields["limits"])})
 
 
+Main: TypeAlias = Callable[[Boot, Control], None]
+
+
 class CannotStart(Exception):
     """Raised by a child that cannot start: one line for the user, and the exit status of the whole program."""
 
@@ -65,17 +69,18 @@ class CannotStart(Exception):
         self.status = status
 
 
-def run(main: Callable[[Boot, Control], None]) -> None:
-    """The whole life of a child: `main` is called once, and returns when the child is to end (exit status 0).
+def run() -> None:
+    """The whole life of a child; the command line has the name of its module, and a `Boot`.
 
-    `main` sends `ready`, and lets `ControlClosed` and `CannotStart` pass.
+    The module's `main(boot, control)` is called once, and returns when the child is to end. It sends `ready`, and lets
+    `ControlClosed` and `CannotStart` pass.
     """
-    boot = Boot.from_json(sys.argv[1])
+    module, boot = sys.argv[1], Boot.from_json(sys.argv[2])
     _die_with(boot.parent)
     logs.set_up(boot.name, boot.log_format, boot.log_level)
     control = Control(socket.socket(fileno=boot.control_fd))
     try:
-        main(boot, control)
+        _main_of(module)(boot, control)
     except ControlClosed:
         pass  # the supervisor is gone, and nobody is left to work for
     except CannotStart as problem:
@@ -84,6 +89,14 @@ def run(main: Callable[[Boot, Control], None]) -> None:
     except Exception as problem:
         logs.unexpected(logging.getLogger("chat_broker.child"), problem)
         sys.exit(1)
+
+
+def _main_of(module: str) -> Main:
+    try:
+        main: Main = importlib.import_module(module).main
+    except ImportError as problem:
+        raise CannotStart(f"cannot load {module} ({problem}), install chat-broker again") from None
+    return main
 
 
 def _die_with(parent: int) -> None:

@@ -1,4 +1,4 @@
-"""The acceptor: takes connections from the listening socket and passes each to a worker. Runs as `-m workers.acceptor`.
+"""The acceptor: takes connections from the listening socket and passes each to a worker. Runs as a child of the supervisor.
 
 It never reads from a connection, and keeps no copy of it: once passed, a connection is the worker's, and what a dead worker
 had not taken yet is closed by the kernel together with its handoff socket. When there is nobody to take a connection, none
@@ -12,7 +12,6 @@ import selectors
 import socket
 import time
 
-from common import child
 from common.child import Boot
 from common.control import Control, Order
 from workers.handoff import AcceptorEnd, HandoffClosed
@@ -162,7 +161,3 @@ class Acceptor:
 def main(boot: Boot, control: Control) -> None:
     """What `common.child.run` calls."""
     Acceptor(control).run()
-
-
-if __name__ == "__main__":
-    child.run(main)

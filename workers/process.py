@@ -1,4 +1,4 @@
-"""A worker process: the sockets of its clients and its pipe to the broker. Runs as `-m workers.process`.
+"""A worker process: the sockets of its clients and its pipe to the broker. Runs as a child of the supervisor.
 
 Only moves bytes, watches descriptors and keeps time; what they mean is decided in `workers.hub`. One turn of the loop is: read
 what there is, then write what it led to.
@@ -15,7 +15,7 @@ import time
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
-from common import __version__, child
+from common import __version__
 from common.channel import Channel, ChannelClosed
 from common.child import Boot
 from common.control import Control, Order
@@ -344,7 +344,3 @@ def main(boot: Boot, control: Control) -> None:
     worker = WorkerProcess(boot, control)
     control.send("ready")
     worker.run()
-
-
-if __name__ == "__main__":
-    child.run(main)
