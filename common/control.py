@@ -110,8 +110,9 @@ class Control:
         space = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
         try:
             packet, ancillary, flags, _ = self._socket.recvmsg(_PACKET_BYTES, space, socket.MSG_CMSG_CLOEXEC)
-        except ConnectionError as problem:
-            raise ControlClosed from problem
+        except ConnectionResetError:
+            # It left orders unread; Linux says so once, ahead of what it had sent itself.
+            return self._receive_one()
         if not packet:
             raise ControlClosed
         fds = array.array("i")

@@ -64,8 +64,8 @@ class AcceptorEnd:
                 packet = self._socket.recv(_PACKET_BYTES)
             except BlockingIOError:
                 break
-            except ConnectionError as problem:
-                raise HandoffClosed from problem
+            except ConnectionResetError:
+                continue  # it left connections unread; Linux says so ahead of what it had sent itself
             if not packet:
                 raise HandoffClosed
             newest = Load(*msgpack.unpackb(packet))
@@ -94,8 +94,8 @@ class WorkerEnd:
                 packet, fds, flags, _ = socket.recv_fds(self._socket, _PACKET_BYTES, 1)
             except BlockingIOError:
                 break
-            except ConnectionError:
-                packet, fds, flags = b"", [], 0
+            except ConnectionResetError:
+                continue  # it left loads unread; Linux says so ahead of what it had sent itself
             if not packet and not taken:
                 raise HandoffClosed
             if not packet:

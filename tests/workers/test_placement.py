@@ -1,0 +1,107 @@
+"""workers.placement: the rules, against a plain account of what each worker has."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from workers.placement import UNCONFIRMED_MOST, Placement
+
+numbers = st.integers(1, 5)
+
+
+class Account:
+    """What one worker has: connections on their way to it, and open ones."""
+
+    def __init__(self) -> None:
+        self.on_the_way = 0
+        self.taken = 0
+        self.open = 0
+
+
+class Placing(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.placement = Placement()
+        self.accounts: dict[int, Account] = {}
+        self.order: list[int] = []
+        """Workers by the time of their last connection, the newest last."""
+
+    @rule(number=numbers)
+    def a_worker_comes(self, number: int) -> None:
+        self.placement.add(number)
+        self.accounts[number] = Account()
+        if number in self.order:
+            self.order.remove(number)
+
+    @rule(number=numbers)
+    def a_worker_goes(self, number: int) -> None:
+        self.placement.remove(number)
+        self.accounts.pop(number, None)
+
+    @rule(count=st.integers(1, 40))
+    def connections_come(self, count: int) -> None:
+        for _ in range(count):
+            number = self.placement.pick()
+            if number is None:
+                return
+            self.placement.give(number)
+            self.accounts[number].on_the_way += 1
+            if number in self.order:
+                self.order.remove(number)
+            self.order.append(number)
+
+    @precondition(lambda self: self.accounts)
+    @rule(data=st.data())
+    def a_worker_takes_and_confirms(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.accounts)))
+        account = self.accounts[number]
+        taken = data.draw(st.integers(0, account.on_the_way))
+        account.on_the_way -= taken
+        account.taken += taken
+        account.open = data.draw(st.integers(0, account.open + taken))
+        self.placement.confirm(number, account.taken, account.open)
+
+    @invariant()
+    def never_more_than_so_many_on_the_way(self) -> None:
+        assert all(account.on_the_way <= UNCONFIRMED_MOST for account in self.accounts.values())
+
+    @invariant()
+    def the_least_burdened_that_has_room_is_picked(self) -> None:
+        def burden(number: int) -> tuple[int, int]:
+            account = self.accounts[number]
+            waited = self.order.index(number) if number in self.order else -1
+            return account.open + account.on_the_way, waited
+
+        room = [number for number, account in self.accounts.items() if account.on_the_way < UNCONFIRMED_MOST]
+        picked = self.placement.pick()
+        if not room:
+            assert picked is None
+        else:
+            assert picked in room
+            assert burden(picked) == min(map(burden, room))
+
+
+TestPlacing = Placing.TestCase
+
+
+def test_equal_workers_take_turns() -> None:
+    placement = Placement()
+    for number in (1, 2, 3):
+        placement.add(number)
+    picked = []
+    for _ in range(6):
+        number = placement.pick()
+        assert number is not None
+        placement.give(number)
+        picked.append(number)
+    assert picked == [1, 2, 3, 1, 2, 3]
+
+
+def test_nobody_is_picked_when_there_is_nobody() -> None:
+    placement = Placement()
+    assert placement.pick() is None
+    placement.add(1)
+    placement.remove(1)
+    placement.remove(1)
+    assert placement.pick() is None
