@@ -14,12 +14,14 @@ person, and would either lose it or say it twice.
 from __future__ import annotations
 
 import enum
+from collections.abc import Container
 from typing import Any, NamedTuple, TypeAlias
 
 from common import messages as m
 from common.errors import MEANINGS, Code, Refused
 from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES
+from common.names import fold
 
 
 class Phase(enum.Enum):
@@ -178,6 +180,7 @@ class ClientProtocol:
         self._resuming = False
         self._sending = False
         self._joining: dict[int, str] = {}
+        self._join_later: dict[str, None] = {}
         self._parting: dict[int, str] = {}
         self._retry: set[int] = set()
         self._decoder = FrameDecoder(FRAME_BYTES)
@@ -214,7 +217,7 @@ class ClientProtocol:
         """The token of `Welcomed` is stored: what is in the outbox may go out."""
         if self.phase in (Phase.REPLAYING, Phase.LIVE) and not self._sending:
             self._sending = True
-            self._send_outbox()
+            self._send_outbox(self.outbox)
 
     def receive(self, data: bytes) -> list[Event]:
         """What the server's bytes mean. After `Broken` the connection is of no use."""
@@ -249,12 +252,18 @@ class ClientProtocol:
         return ref
 
     def join(self, room: str) -> int:
+        """Into a room; one that is not answered before the connection is gone is joined by the next hello."""
+        self._remember(room)
+        """Joins now, or as soon as there is a welcome. The request's ref, 0 where it is not under way yet."""
+        if self.phase not in (Phase.REPLAYING, Phase.LIVE):
+            self._join_later[room] = None
+            return 0
         ref = self._request(m.Join, room, {})
         self._joining[ref] = room
         return ref
 
     def part(self, room: str) -> int:
-        self.rooms.pop(room, None)
+        self._forget(room)
         ref = self._request(m.Part, room, {})
         self._parting[ref] = room
         return ref
@@ -280,8 +289,8 @@ class ClientProtocol:
     def retry(self) -> None:
         """Sends again what was refused for a passing reason (a full disk, say). To be called now and then."""
         if self._retry and self._sending:
-            self._retry.clear()
-            self._send_outbox()
+            refused, self._retry = self._retry, set()
+            self._send_outbox(refused)
 
     @property
     def wants_retry(self) -> bool:
@@ -315,10 +324,12 @@ class ClientProtocol:
         self._hello_ref = self._next_ref()
         self._write(m.Hello(self._hello_ref, m.VERSION, self.name, options))
 
-    def _send_outbox(self) -> None:
+    def _send_outbox(self, refs: Container[int]) -> None:
+        """Sends these of the outbox, in its order. What is on its way is not among them: it would be decided twice."""
         before = self._last_committed
         for ref in self.outbox:
-            self._send_one(ref, before)
+            if ref in refs:
+                self._send_one(ref, before)
             before = m.split_ref(ref)[1]
 
     def _send_one(self, ref: int, before: int | None) -> None:
@@ -354,7 +365,7 @@ class ClientProtocol:
                 return self._on_joined(reply)
             case m.Parted():
                 self._parting.pop(reply.ref, None)
-                self.rooms.pop(reply.room, None)
+                self._forget(reply.room)
                 return [RoomParted(reply.room)]
             case m.Ping():
                 self._write(m.Pong(reply.ref))
@@ -378,8 +389,11 @@ class ClientProtocol:
         self.limits = options.get("limits", {})
         refused = options.get("refused", {})
         for room in refused:
-            self.rooms.pop(room, None)
+            self._forget(room)
         self.phase = Phase.REPLAYING if self._resuming else Phase.LIVE
+        join_later, self._join_later = self._join_later, {}
+        for room in join_later:
+            self.join(room)
         failed = self._abandon_outbox() if stranger else []
         return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0), *failed]
 
@@ -401,8 +415,7 @@ class ClientProtocol:
 
     def _on_joined(self, joined: m.Joined) -> list[Event]:
         self._joining.pop(joined.ref, None)
-        if joined.room != m.LOBBY:
-            self.rooms[joined.room] = None
+        self._remember(joined.room)
         options = joined.options
         return [
             RoomJoined(
@@ -413,6 +426,14 @@ class ClientProtocol:
                 options.get("members", []),
             )
         ]
+
+    def _remember(self, room: str) -> None:
+        """Under the spelling that was heard last, and in the place that it had."""
+        if fold(room) != m.LOBBY:
+            self.rooms = {room if fold(known) == fold(room) else known: None for known in [*self.rooms, room]}
+
+    def _forget(self, room: str) -> None:
+        self.rooms = {known: None for known in self.rooms if fold(known) != fold(room)}
 
     def _on_msg(self, msg: m.Msg) -> list[Event]:
         events: list[Event] = []
@@ -433,14 +454,14 @@ class ClientProtocol:
                 return self._on_send_refused(error.ref, error)
             room = self._joining.pop(error.ref, None)
             if room is not None:
-                self.rooms.pop(room, None)
+                self._forget(room)
             self._parting.pop(error.ref, None)
         return [RequestFailed(error.ref, error.code, error.text)]
 
     def _on_hello_refused(self, error: m.Error) -> list[Event]:
         match error.code:
             case Code.BAD_RESUME:  # the server has another log than the one we know: what we hold of it is history
-                self.cursor = self.log = None
+                self.cursor = self.log = self._last_committed = None
                 self._say_hello()
                 return []
             case Code.BAD_TOKEN:

@@ -104,8 +104,8 @@ class Turn:
         for sid, convs in touched.items():
             if sid not in apart:
                 groups[tuple(convs)].append(sid)
-        for convs, sids in groups.items():
-            yield _delivery([frame for conv in convs for frame in self._rooms[conv]], sids, base)
+        for together, sids in groups.items():
+            yield _delivery([frame for conv in together for frame in self._rooms[conv]], sids, base)
         for sid in apart:
             frames = [frame for conv in touched.get(sid, ()) for frame in self._frames_since(sid, conv)]
             if own := self._own.get(sid, []) + frames:

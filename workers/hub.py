@@ -19,7 +19,6 @@ from common.codec import size
 from common.errors import MEANINGS, Code, Reason, Refused
 from common.limits import FRAME_BYTES, MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, LogUnreadable, is_direct, parties
-from common.messages import ID_MAX
 from common.names import check_room, fold
 from common.routing import INTRODUCED_AT_ONCE, Batch, Item
 from common.text import clean
@@ -361,7 +360,7 @@ class Hub:
         frames: list[tuple[int, bytes]] = []
         room = self._limits.backlog_bytes // 2
         for entry in entries:
-            if entry.id <= session.departed.get(entry.conv, (0, ID_MAX))[1]:
+            if session.was_there(entry.conv, entry.id):
                 frame = m.encode(entry.as_msg())
                 room -= len(frame)
                 if room < 0 and frames:
@@ -384,9 +383,7 @@ class Hub:
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
     def _following(self, session: Session) -> list[Entry]:
-        floors = {conv: floor for conv, (floor, _) in session.departed.items()}
-        floors |= {conv: floor for conv, (_, floor) in session.rooms.items()}
-        return self._reader.following(session.cursor, self._position, floors, session.identity, PAGE_MESSAGES)
+        return self._reader.following(session.cursor, self._position, session.floors(), session.identity, PAGE_MESSAGES)
 
     def _enter_live(self, session: Session) -> list[tuple[int, bytes]]:
         """The session is live from the next turn on; what is to be said about it."""
@@ -574,7 +571,7 @@ class Hub:
             self._turn.left(sid, conv)
             self._leave_live_room(sid, conv)
         elif floor is not None:
-            session.departed[conv] = (floor, self._position_next)
+            session.departed.append((conv, floor, self._position_next))
         self._tell(session, m.Parted(ref, room))
 
     def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:

@@ -59,8 +59,8 @@ class Session:
         """The client showed a valid token."""
         self.rooms: dict[str, tuple[str, int]] = {}
         """By conv: the room's name, and the id from which on its messages are live for this session."""
-        self.departed: dict[str, tuple[int, int]] = {}
-        """Rooms that were left while lagging, by conv: the ids from which and up to which they are still to be sent."""
+        self.departed: list[tuple[str, int, int]] = []
+        """Rooms that were left while lagging: conv, and the ids behind which and up to which they are still to be sent."""
         self.cursor = 0
         """While lagging: the id up to which everything was sent."""
         self.resuming: tuple[int, int] | None = None
@@ -88,3 +88,19 @@ class Session:
         """Raises `Refused` unless a hello is due."""
         if self.phase is not Phase.GREETING:
             raise Refused(Code.ALREADY_LOGGED_IN)
+
+    def floors(self) -> dict[str, int]:
+        """While lagging: the id in each room behind which there may be something to be sent."""
+        floors = {conv: floor for conv, (_, floor) in self.rooms.items()}
+        for conv, floor, _ in self.departed:
+            floors[conv] = min(floor, floors.get(conv, floor))
+        return floors
+
+    def was_there(self, conv: str, id: int) -> bool:
+        """Whether this session was in the room, or is a party to the direct conversation, at that id."""
+        if not self.departed:
+            return True
+        if conv in self.rooms and id > self.rooms[conv][1]:
+            return True
+        spans = [(floor, until) for other, floor, until in self.departed if other == conv]
+        return any(floor < id <= until for floor, until in spans) or not (spans or conv in self.rooms)

@@ -38,7 +38,7 @@ class Session:
         self.identity = identity
         self.name = name
         self.key = fold(name)
-        self.rooms: set[str] = set()
+        self.rooms: dict[str, None] = {}
 
 
 @dataclasses.dataclass(slots=True)
@@ -60,7 +60,9 @@ class Worker:
     listening: bool = False
     """What it was told is complete since its last introduction: its requests count."""
     behind: bool = False
-    """It does not read; what was meant for it was thrown away."""
+    """It does not read; what is meant for it is thrown away."""
+    to_ask: bool = False
+    """It reads again, and is to be asked to introduce itself."""
     introducing: list[list[Any]] = dataclasses.field(default_factory=list)
     """The sessions that it has told of so far."""
     sessions: dict[int, Session] = dataclasses.field(default_factory=dict)
@@ -170,7 +172,7 @@ class Broker:
             self._end(worker, session)
         del self._workers[number]
         self._out.pop(number, None)
-        self._postponed = [(other, batch) for other, batch in self._postponed if other != number]
+        self._forget_postponed(number)
         self._decide_postponed()
 
     def begin(self, now_ms: int) -> None:
@@ -184,12 +186,14 @@ class Broker:
         worker = self._workers[number]
         worker.behind = True
         worker.listening = False
+        self._forget_postponed(number)
 
     def caught_up(self, number: int) -> None:
         """A worker that was behind reads again: it is to introduce itself, and to repeat what it asked for."""
         worker = self._workers[number]
         worker.behind = False
-        self._out[number].append(["introduce"])
+        worker.to_ask = True
+        self._out.setdefault(number, [])
 
     @property
     def ready(self) -> bool:
@@ -223,9 +227,9 @@ class Broker:
                 self._out[number].append(["lost", sid, refused.code, refused.text])
                 return
         present = {fold(room): room for room in rooms}
-        for conv in session.rooms - present.keys():
+        for conv in sorted(session.rooms.keys() - present.keys()):
             self._leave(session, conv)
-        for conv in present.keys() - session.rooms:
+        for conv in sorted(present.keys() - session.rooms.keys()):
             self._enter(session, conv, present[conv])
 
     def _tell_who_is_where(self) -> None:
@@ -236,6 +240,9 @@ class Broker:
             names = room.members() if len(room.people) <= MEMBERS_SHOWN else []
             for number in room.workers:
                 self._out[number].append(["present", room.conv, room.name, names, len(room.people)])
+
+    def _forget_postponed(self, number: int) -> None:
+        self._postponed = [(other, batch) for other, batch in self._postponed if other != number]
 
     def _decide_postponed(self) -> None:
         if self._postponed and self.ready:
@@ -376,9 +383,14 @@ class Broker:
         batches: dict[int, Batch] = {}
         for number, items in out.items():
             worker = self._workers.get(number)
-            if worker is not None and not worker.behind:
+            if worker is None:
+                continue
+            if worker.listening:
                 worker.position = self._position
                 batches[number] = [worker.position, worker.answered, items]
+            elif worker.to_ask:
+                worker.to_ask = False
+                batches[number] = [worker.position, worker.answered, [["introduce"]]]
         return batches
 
     def _reply(self, session: Session, reply: m.Reply) -> None:
@@ -457,11 +469,11 @@ class Broker:
     # --- rooms ---------------------------------------------------------------------------------------------------------
 
     def _enter(self, session: Session, conv: str, name: str) -> None:
-        session.rooms.add(conv)
+        session.rooms[conv] = None
         self._rooms.add(conv, name, session.worker, session.name)
 
     def _leave(self, session: Session, conv: str) -> None:
-        session.rooms.remove(conv)
+        del session.rooms[conv]
         self._rooms.remove(conv, session.worker, session.name)
 
     def _join_room(self, session: Session, name: str) -> Item:
