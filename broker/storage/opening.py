@@ -1,4 +1,4 @@
-"""Before a log is used: the lock on its directory, making a new file, looking at one that is there without changing it.
+"""Before a log is used: making a new file, and looking at one that is there without changing it.
 
 A file that is refused stays as it was, byte by byte, and nothing appears beside it. SQLite by itself puts a write-ahead
 log that it finds into the database as soon as it is opened, so everything is judged by a look that cannot write.
@@ -7,7 +7,6 @@ log that it finds into the database as soon as it is opened, so everything is ju
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import sqlite3
@@ -19,22 +18,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from broker.log import StorageRefused
-from broker.storage import wal
-from common.log import Entry
-from common.log_file import (
-    APPLICATION_ID,
-    PAGE_BYTES,
-    SCHEMA,
-    SCHEMA_VERSION,
-    SELECT_ENTRIES,
-    checksum,
-    entry_of,
-    link,
-    text_checksum,
-)
-from common.messages import ID_MAX
+from broker.storage import chain, wal
+from broker.storage.files import sync, unusable
+from common.log_file import APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION, checksum
 
-LOCK_NAME = "lock"
 KEY_BYTES = 32
 _NEWEST = 1000
 """How many of the newest messages are verified each time a log is opened: a crash or a bad disk harms those first."""
@@ -62,36 +49,6 @@ class Meta(NamedTuple):
         return checksum(*self)
 
 
-# --- the lock ----------------------------------------------------------------------------------------------------------
-
-
-def lock(data_dir: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
-    """Takes the data directory for this process alone, until the descriptor that this returns is closed.
-
-    It is closed by the process's end too, whatever way that comes. `flags` are for opening the file that carries the
-    lock. Raises `StorageRefused`.
-    """
-    try:
-        descriptor = os.open(data_dir / LOCK_NAME, flags | os.O_NONBLOCK, 0o600)
-    except OSError as problem:
-        raise _unusable(data_dir, problem) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        advice = "stop that one, or use another --data-dir"
-        raise StorageRefused(f"the data directory {data_dir} is in use by another server: {advice}") from None
-    except OSError as problem:
-        os.close(descriptor)
-        raise _unusable(data_dir, problem) from None
-    return descriptor
-
-
-def _unusable(data_dir: Path, problem: OSError) -> StorageRefused:
-    advice = "make it writable, or use another --data-dir"
-    return StorageRefused(f"the data directory {data_dir} cannot be used ({problem.strerror}): {advice}")
-
-
 # --- making a new log --------------------------------------------------------------------------------------------------
 
 
@@ -111,11 +68,11 @@ def create(path: Path) -> None:
             leftover.unlink(missing_ok=True)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         _fill(draft)
-        _sync(draft)
+        sync(draft)
         draft.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as problem:
-        raise _unusable(path.parent, problem) from None
+        raise unusable(path.parent, problem) from None
     except sqlite3.Error as problem:
         raise StorageRefused(f"the log {path} cannot be made ({problem}): is the disk full?") from None
 
@@ -141,14 +98,6 @@ def _create_schema(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 # --- looking at a log --------------------------------------------------------------------------------------------------
 
 
@@ -160,23 +109,17 @@ def looking(path: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
     schema stands; any reading of it may raise `sqlite3.DatabaseError`.
     """
     with refusing(path):
-        waiting = _write_ahead_log(path)
-        _check_header(path, bool(waiting))
-        with contextlib.closing(_connect(path, "immutable=1")) as db:  # this option leaves the write-ahead log out
-            _check_schema(path, db)
-            meta = _read_meta(path, db)
-        if waiting and not any(meta.uuid.encode() in page for page in waiting):
-            raise StorageRefused(f"the log {path} has a {path.name}-wal that belongs to another database: move that away")
+        pages = _waiting_pages(path)
+        _check_header(path, bool(pages))
         # Without locks, and held alone, SQLite keeps its notes on the write-ahead log in memory, and not in a file.
-        with contextlib.closing(_connect(path, "vfs=unix-none" if waiting else "immutable=1")) as db:
+        option = "vfs=unix-none" if pages else "immutable=1"
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&{option}", uri=True, isolation_level=None)) as db:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA synchronous = OFF")
+            if pages:
+                _check_belonging(path, db, pages)
             _check_schema(path, db)
-            yield db, meta
-
-
-def _connect(path: Path, option: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro&{option}", uri=True, isolation_level=None)
+            yield db, _read_meta(path, db)
 
 
 @contextlib.contextmanager
@@ -185,7 +128,7 @@ def refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        raise StorageRefused(f"the log {path} cannot be read ({problem.strerror}): make it readable") from None
+        raise StorageRefused(f"the log {path} cannot be used ({problem.strerror}): make it and its directory writable") from None
     except sqlite3.Error as problem:
         advice = _ADVICE.get(getattr(problem, "sqlite_errorcode", 0) & 0xFF)
         if advice is None:
@@ -202,7 +145,7 @@ def _beside(path: Path) -> list[Path]:
     return [path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-journal")]
 
 
-def _write_ahead_log(path: Path) -> list[bytes]:
+def _waiting_pages(path: Path) -> list[bytes]:
     """The pages of the first transaction that waits beside the file to be put into it. Raises `StorageRefused`."""
     log, journal = _beside(path)
     if journal.exists():
@@ -233,18 +176,35 @@ def _check_header(path: Path, has_write_ahead_log: bool) -> None:
 
 
 def _is_plausible(header: bytes, file_bytes: int | None) -> bool:
-    """Whether the header is one that this program's SQLite writes; `file_bytes` only where the file is all there is."""
+    """Whether the header is one that SQLite writes for this program; `file_bytes` only where the file is all there is."""
     page_bytes, formats, fractions = struct.unpack(">HHI", header[16:24])
-    changes, pages, free_trunk, free_pages, _, schema_format = struct.unpack(">6I", header[24:48])
+    changes, pages, schema_format = struct.unpack(">II12xI", header[24:48])
     vacuum_root, encoding, version, incremental = struct.unpack(">4I", header[52:68])
     return (
         (page_bytes, formats, fractions) == (PAGE_BYTES, 0x0202, 0x00402020)  # 0x0202: with a write-ahead log
-        and (free_trunk, free_pages, schema_format) == (0, 0, 4)
-        and (vacuum_root, encoding, version, incremental) == (0, 1, SCHEMA_VERSION, 0)
+        and (schema_format, vacuum_root, encoding, version, incremental) == (4, 0, 1, SCHEMA_VERSION, 0)
         and header[72:92] == bytes(20)
         and header[92:96] == changes.to_bytes(4)
-        and file_bytes in (None, pages * PAGE_BYTES)
+        and (file_bytes is None or file_bytes >= pages * PAGE_BYTES)
     )
+
+
+def _check_belonging(path: Path, db: sqlite3.Connection, pages: list[bytes]) -> None:
+    """Raises `StorageRefused` unless the transaction of these pages is one of this log.
+
+    Each transaction writes the page that has the log's uuid (see `common.log_file.SCHEMA`). `db` has the pages in their
+    place already: if they are another log's, then so is the uuid that it shows, and the file itself does not have that.
+    """
+    try:
+        ((uuid,),) = db.execute("SELECT value FROM meta WHERE key = 'uuid'")
+        ((page,),) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'meta'")
+        with path.open("rb") as file:
+            file.seek((page - 1) * PAGE_BYTES)
+            own = uuid.encode() in file.read(PAGE_BYTES) and any(uuid.encode() in page for page in pages)
+    except (sqlite3.Error, ValueError, AttributeError):
+        own = False
+    if not own:
+        raise StorageRefused(f"the log {path} has a {path.name}-wal that is not its own: put back the one that is, or none")
 
 
 def _check_schema(path: Path, db: sqlite3.Connection) -> None:
@@ -273,55 +233,11 @@ def _read_meta(path: Path, db: sqlite3.Connection) -> Meta:
     return meta
 
 
-# --- the messages ------------------------------------------------------------------------------------------------------
-
-
 def check_newest(path: Path, db: sqlite3.Connection, meta: Meta) -> None:
     """Raises `StorageRefused` if something is wrong with the newest messages, or the next ids would not be new."""
     with refusing(path):
         row = db.execute("SELECT id FROM messages ORDER BY id DESC LIMIT 1 OFFSET ?", (_NEWEST,)).fetchone()
-        for finding in findings(db, meta.uuid, row[0] if row else 0):
+        for finding in chain.findings(db, meta.uuid, row[0] if row else 0):
             raise damaged(path, finding)
-        if used_ids(db) < newest_id(db):
+        if chain.used_ids(db) < chain.newest_id(db):
             raise damaged(path, "the next ids would not be new")
-
-
-def newest_id(db: sqlite3.Connection) -> int:
-    """0 in an empty log."""
-    return int(db.execute("SELECT ifnull(max(id), 0) FROM messages").fetchone()[0])
-
-
-def newest_crc(db: sqlite3.Connection, upto: int = ID_MAX) -> int:
-    """The checksum of the newest message with an id up to `upto`, 0 if there is none: what the next one follows."""
-    row = db.execute("SELECT crc FROM messages WHERE id <= ? ORDER BY id DESC LIMIT 1", (upto,)).fetchone()
-    return row[0] if row else 0
-
-
-def used_ids(db: sqlite3.Connection) -> int:
-    """The greatest id that was ever in the log."""
-    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-    return int(row[0]) if row else 0
-
-
-_SELECT_LINKS = SELECT_ENTRIES.replace("SELECT id", "SELECT text_crc, messages.crc, id").replace("JOIN", "LEFT JOIN")
-"""Rows whose conversation or person is not there come with NULL for it."""
-_TYPES = (int, int, int, int, str, str, str, str, int, str)
-
-
-def findings(db: sqlite3.Connection, log: str, after: int = 0) -> Iterator[str]:
-    """What is wrong with the messages above the id `after`, a few words each."""
-    before = newest_crc(db, after)
-    for text_crc, crc, *row in db.execute(f"{_SELECT_LINKS} WHERE id > ? ORDER BY id", (after,)):
-        if tuple(map(type, (text_crc, crc, *row))) != _TYPES:
-            yield f"message {row[0]} has no sender, no conversation, or a value of the wrong kind"
-        else:
-            entry = entry_of(row)
-            if text_checksum(entry.text) != text_crc:
-                yield f"the text of message {entry.id} is not as it was written"
-            if not _fits(log, entry, text_crc, crc, before):
-                yield f"message {entry.id}, or the one before it, is not as it was written"
-        before = crc if type(crc) is int else 0
-
-
-def _fits(log: str, entry: Entry, text_crc: int, crc: int, before: int) -> bool:
-    return 0 <= before < 1 << 32 and link(log, entry, text_crc, before) == crc

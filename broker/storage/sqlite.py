@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.log import Draft, Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
-from broker.storage import opening
+from broker.storage import chain, files, opening, seal
 from common.log import Entry, is_direct, parties
 from common.log_file import (
     FILE_NAME,
@@ -116,13 +116,14 @@ class SqliteLog:
         """
         path = data_dir.absolute() / FILE_NAME
         with contextlib.ExitStack() as undo:
-            lock = opening.lock(path.parent)
+            lock = files.lock(path.parent)
             undo.callback(os.close, lock)
             if not os.path.lexists(path):
                 opening.create(path)
             with opening.looking(path) as (db, meta):
                 opening.check_newest(path, db, meta)
             with opening.refusing(path):
+                seal.take_off(path)
                 log = cls(path, meta, lock, synchronous)
             undo.pop_all()
         return log
@@ -160,8 +161,8 @@ class SqliteLog:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = self._ready()
         with self._failing():
-            db = self._ready()
             db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
@@ -199,8 +200,9 @@ class SqliteLog:
         return bool(self._rows("SELECT 1 FROM conversations WHERE conv = ?", conv))
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        db = self._ready()
         with self._failing():
-            return self._ready().execute(query, values).fetchall()
+            return db.execute(query, values).fetchall()
 
     # --- keeping the file in order -------------------------------------------------------------------------------------
 
@@ -211,10 +213,14 @@ class SqliteLog:
     def close(self) -> None:
         if self._lock is None:
             return
-        if self._db is not None:
-            with contextlib.suppress(sqlite3.Error):  # what is committed is safe all the same
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages = None
+        with contextlib.suppress(sqlite3.Error, OSError):  # what is committed is safe in the write-ahead log as well
+            if self._db is not None:
+                _, pages, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._disconnect()
+            if pages == 0:
+                seal.put(self._path)
+        self._disconnect()
         os.close(self._lock)
         self._lock = None
 
@@ -222,14 +228,14 @@ class SqliteLog:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        """What goes wrong in here is undone, and becomes a `StorageError` if it is the database's doing."""
+        """What goes wrong in here is undone, and becomes a `StorageError` if it is the disk's doing and not ours."""
         try:
             yield
         except BaseException as problem:
             code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
             if code != sqlite3.SQLITE_FULL or not self._roll_back():
                 self._disconnect()
-            if isinstance(problem, sqlite3.Error):
+            if isinstance(problem, sqlite3.OperationalError) or type(problem) is sqlite3.DatabaseError:
                 raise self._told(problem, code) from problem
             raise
 
@@ -261,10 +267,11 @@ class SqliteLog:
             self._db = None
 
     def _ready(self) -> sqlite3.Connection:
-        """The connection, to files that are still in their place. Raises `sqlite3.Error` or `StorageUnavailable`."""
+        """The connection, to files that are still in their place. Raises a `StorageError`."""
         try:
             if self._db is None and which_file(self._path) == self._files[0]:
-                self._connect()
+                with self._failing():
+                    self._connect()
             if self._db is not None and which_files(self._path) == self._files:
                 return self._db
         except OSError:
@@ -298,13 +305,13 @@ class SqliteLog:
         if busy and again:
             raise sqlite3.OperationalError("readers are in the way")
         db.execute("BEGIN IMMEDIATE")  # shows also that writing is allowed
-        newest = opening.newest_id(db)
+        newest = chain.newest_id(db)
         if not again:
             self.last = newest
         elif newest > self.last:
             gone = db.execute("DELETE FROM messages WHERE id > ?", (self.last,)).rowcount
             db.execute(_COUNT, (-gone,))
         (self.count,) = db.execute("SELECT value FROM meta WHERE key = 'messages'").fetchone()
-        self._crc = opening.newest_crc(db)
-        self._used_id = max(self._used_id, opening.used_ids(db))
+        self._crc = chain.newest_crc(db)
+        self._used_id = max(self._used_id, chain.used_ids(db))
         db.execute("COMMIT")

@@ -1,0 +1,121 @@
+"""Reading the log for a worker's clients: pages of a conversation, and what follows a cursor.
+
+Each call is one short transaction on a connection that cannot write. Readers that overlap without a pause keep SQLite
+from beginning its write-ahead log anew, so nothing stays open between calls; tidying up is the broker's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from common.log import Entry, LogUnreadable
+from common.log_file import FILE_NAME, SELECT_ENTRIES, entry_of, which_files
+from common.messages import ID_MAX
+
+_PATIENCE_S = 1.0
+"""How long to wait while the broker, after a crash, puts the file in order."""
+
+_PAGE = f"""
+    {SELECT_ENTRIES} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND id < ? AND id <= ?
+    ORDER BY id DESC LIMIT ?
+"""
+_HEADS = """
+    WITH me (person) AS (SELECT person FROM people WHERE identity = :identity),
+    mine (number, floor) AS (
+        SELECT number, value FROM json_each(:rooms) JOIN conversations ON conv = key
+        UNION SELECT number, 0 FROM me JOIN conversations ON one = person
+        UNION SELECT number, 0 FROM me JOIN conversations ON other = person
+    ),
+    heads (id, number) AS (
+        SELECT (SELECT min(id) FROM messages WHERE conversation = number AND id > max(:after, floor)), number FROM mine
+    )
+    SELECT id, number FROM heads WHERE id <= :until
+"""
+"""The first message of each conversation that has any: one step into the index for each of them."""
+_IDS = "SELECT id FROM messages WHERE conversation = ? AND id BETWEEN ? AND ? ORDER BY id"
+_ENTRIES = f"{SELECT_ENTRIES} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+
+
+class LogReader:
+    """The log in a data directory. The file need not be there before the first call."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir.absolute() / FILE_NAME
+        self._db: sqlite3.Connection | None = None
+        self._files: list[tuple[int, int]] = []
+
+    def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]:
+        """The newest `limit` messages with ids below `before` (None: of all) and up to `until`, oldest first.
+
+        And whether there are older ones. Raises `LogUnreadable`.
+        """
+        with self._transaction() as db:
+            rows = db.execute(_PAGE, (conv, ID_MAX if before is None else before, until, limit + 1)).fetchall()
+        return [entry_of(row) for row in reversed(rows[:limit])], len(rows) > limit
+
+    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int) -> list[Entry]:
+        """The first `limit` messages with ids above `after` and up to `until`, by rising ids.
+
+        Those of `rooms` (by conversation, with the id that they must lie above) and of the person's direct conversations.
+        Raises `LogUnreadable`.
+        """
+        wanted = {"rooms": json.dumps(dict(rooms)), "identity": identity, "after": after, "until": until}
+        with self._transaction() as db:
+            ids = _merged(db, db.execute(_HEADS, wanted).fetchall(), until, limit)
+            rows = db.execute(_ENTRIES, (json.dumps(ids),)).fetchall()
+        return [entry_of(row) for row in rows]
+
+    def close(self) -> None:
+        """The next call opens the file again."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = self._ready()
+            db.execute("BEGIN")
+            yield db
+            db.execute("COMMIT")
+        except (OSError, sqlite3.Error) as problem:
+            self.close()
+            raise LogUnreadable(f"the log {self._path} cannot be read: {problem}") from problem
+
+    def _ready(self) -> sqlite3.Connection:
+        """The connection, to the files that have the log's name now. Raises `OSError` or `sqlite3.Error`."""
+        if self._db is not None and which_files(self._path) != self._files:
+            self.close()
+        if self._db is None:
+            uri = f"{self._path.as_uri()}?mode=ro"
+            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_PATIENCE_S)
+            self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the files beside it are there from now on
+            self._files = which_files(self._path)
+        return self._db
+
+
+def _merged(db: sqlite3.Connection, heads: list[tuple[int, int]], until: int, limit: int) -> list[int]:
+    """The first `limit` ids of several conversations, by rising ids; `heads` are the first of each with its number.
+
+    Always the conversation whose next id is least goes on, for as long as it stays the least. So what is read is what is
+    wanted, and one id more for each such run: however far behind the cursor is, and however many conversations there are.
+    """
+    heapq.heapify(heads)
+    ids: list[int] = []
+    while heads and len(ids) < limit:
+        head, number = heapq.heappop(heads)
+        least_of_others = heads[0][0] if heads else ID_MAX
+        with contextlib.closing(db.execute(_IDS, (number, head, until))) as rows:
+            for (id,) in rows:
+                if id > least_of_others:
+                    heapq.heappush(heads, (id, number))
+                    break
+                ids.append(id)
+                if len(ids) == limit:
+                    break
+    return ids
