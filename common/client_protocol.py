@@ -98,6 +98,14 @@ class SendFailed(NamedTuple):
     text: str
 
 
+class SendDelayed(NamedTuple):
+    """The server cannot take one's own message now (its disk is full, say). It stays in the outbox, and waits for `retry`."""
+
+    ref: int
+    code: str
+    text: str
+
+
 class RequestFailed(NamedTuple):
     """Another request was refused."""
 
@@ -133,6 +141,7 @@ Event: TypeAlias = (
     | Delivered
     | Acknowledged
     | SendFailed
+    | SendDelayed
     | RequestFailed
     | CaughtUp
     | Closed
@@ -475,9 +484,12 @@ class ClientProtocol:
 
     def _on_send_refused(self, ref: int, error: m.Error) -> list[Event]:
         """A passing refusal, and what was refused for it, wait for `retry`; anything else is given back for good."""
-        if error.code == Code.OUT_OF_ORDER or error.code in _PASSING:
+        if error.code == Code.OUT_OF_ORDER:
             self._retry.add(ref)
             return []
+        if error.code in _PASSING:
+            self._retry.add(ref)
+            return [SendDelayed(ref, error.code, error.text)]
         self._retry.discard(ref)
         to, _, text = self.outbox.pop(ref)
         return [SendFailed(ref, to, text, error.code, error.text)]

@@ -1,0 +1,622 @@
+"""The client's protocol against a model server: nothing missed, nothing doubled, wherever the connection is cut."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from common import messages as m
+from common.client_protocol import (
+    Acknowledged,
+    Broken,
+    CaughtUp,
+    ClientProtocol,
+    Closed,
+    Delivered,
+    Event,
+    NameRefused,
+    Phase,
+    RequestFailed,
+    RoomJoined,
+    RoomParted,
+    SendDelayed,
+    SendFailed,
+    Welcomed,
+)
+from common.codec import encode
+from common.errors import Code
+from common.framing import HEADER
+from tests.support.groups import rounds
+from tests.support.model_server import ModelConnection, ModelServer
+
+
+class Client:
+    """A protocol with its connection to the model, over a line that holds bytes back until they are moved."""
+
+    def __init__(self, server: ModelServer, protocol: ClientProtocol) -> None:
+        self.server = server
+        self.protocol = protocol
+        self.line: ModelConnection | None = None
+        self.up = bytearray()
+        """Written by the client, not yet at the server."""
+
+    def connect(self) -> None:
+        self.line = self.server.connect()
+        self.protocol.connected()
+
+    def cut(self) -> None:
+        """The connection breaks: what is on its way is gone, in both directions."""
+        assert self.line is not None
+        self.line.close()
+        self.line = None
+        self.protocol.data_to_send()
+        self.up.clear()
+        self.protocol.disconnected()
+
+    def move_up(self, count: int) -> None:
+        """So many bytes reach the server."""
+        assert self.line is not None
+        self.up += self.protocol.data_to_send()
+        self.line.receive(bytes(self.up[:count]))
+        del self.up[:count]
+
+    def move_down(self, count: int) -> list[Event]:
+        """So many bytes reach the client: what they mean."""
+        assert self.line is not None
+        data = bytes(self.line.out[:count])
+        del self.line.out[:count]
+        return self.protocol.receive(data)
+
+    def exchange(self, keep_token: bool = True) -> list[Event]:
+        """Everything reaches its destination, until there is nothing left to say."""
+        assert self.line is not None
+        events: list[Event] = []
+        while True:
+            self.move_up(10**9)
+            if not self.line.out:
+                return events
+            received = self.move_down(10**9)
+            if keep_token and any(isinstance(event, Welcomed) for event in received):
+                self.protocol.token_kept()
+            events += received
+
+
+@pytest.fixture
+def server() -> ModelServer:
+    return ModelServer()
+
+
+@pytest.fixture
+def client(server: ModelServer) -> Client:
+    """Connected as ada, and welcomed."""
+    client = Client(server, ClientProtocol("ada", instance=7))
+    client.connect()
+    client.exchange()
+    return client
+
+
+def sends(line: ModelConnection | None) -> list[m.Send]:
+    """What the server was asked to send on this connection."""
+    assert line is not None
+    return [request for request in line.requests if isinstance(request, m.Send)]
+
+
+def kinds(events: list[Event]) -> list[type]:
+    return [type(event) for event in events]
+
+
+class CutAnywhere(RuleBasedStateMachine):
+    """Ada talks and listens while her connection is cut at any byte, and while the server's disk fills up and empties."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.server = ModelServer()
+        self.client = Client(self.server, ClientProtocol("ada", instance=7))
+        self.said: dict[int, str] = {}
+        self.acknowledged: list[int] = []
+        self.failed: list[int] = []
+        self.delivered: list[int] = []
+        self.kept: list[ModelConnection] = []
+        """The connections whose token has been kept."""
+        self.welcomed = False
+        self.in_dev = False
+        """Ada has been told that she is in #dev, and has not asked to leave."""
+        self.owed: set[int] = set()
+        """Messages of #dev that came while she was in it."""
+        self.heard_since: int | None = None
+        """The end of the log at ada's first welcome."""
+
+    @property
+    def online(self) -> bool:
+        return self.client.line is not None
+
+    @initialize(lines=st.integers(0, 3))
+    def others_have_talked_before(self, lines: int) -> None:
+        for number in range(lines):
+            self.server.say("bob", m.LOBBY, f"old {number}")
+
+    @rule()
+    @precondition(lambda self: not self.online)
+    def connect(self) -> None:
+        self.client.connect()
+
+    @rule()
+    @precondition(lambda self: self.online)
+    def cut(self) -> None:
+        self.client.cut()
+        self.welcomed = False
+
+    @rule(to=st.sampled_from([m.LOBBY, "#dev", "bob"]), empty=st.sampled_from([False, False, False, True]))
+    def say(self, to: str, empty: bool) -> None:
+        text = "" if empty else f"text {len(self.said)}"
+        self.said[self.client.protocol.send(to, text)] = text
+
+    @rule(to=st.sampled_from([m.LOBBY, "#dev", "ada"]))
+    def another_says(self, to: str) -> None:
+        self.note_owed(self.server.last)
+        last = self.server.last
+        self.server.say("bob", to, "hello")
+        self.note_owed(last)
+
+    @rule()
+    @precondition(lambda self: self.online)
+    def join(self) -> None:
+        self.client.protocol.join("#dev")
+
+    @rule()
+    def part(self) -> None:
+        self.client.protocol.part("#dev")
+        self.in_dev = False
+        self.owed &= set(self.delivered)
+
+    @rule(count=st.integers(1, 300))
+    @precondition(lambda self: self.online)
+    def bytes_reach_the_server(self, count: int) -> None:
+        last = self.server.last
+        self.client.move_up(count)
+        self.note_owed(last)
+
+    @rule(count=st.integers(1, 300))
+    @precondition(lambda self: self.online)
+    def bytes_reach_the_client(self, count: int) -> None:
+        for event in self.client.move_down(count):
+            self.note(event)
+
+    @rule()
+    @precondition(lambda self: self.welcomed)
+    def keep_the_token(self) -> None:
+        assert self.client.line is not None
+        self.kept.append(self.client.line)
+        self.client.protocol.token_kept()
+
+    @rule(failing=st.sampled_from([Code.STORAGE_FULL, Code.STORAGE_UNAVAILABLE, None]))
+    def the_disk_fills_up_or_empties(self, failing: Code | None) -> None:
+        self.server.failing = failing
+
+    @rule()
+    def retry(self) -> None:
+        self.client.protocol.retry()
+
+    def note_owed(self, last: int) -> None:
+        if self.in_dev:
+            self.owed |= {entry.id for entry in self.server.entries if entry.id > last and entry.conv == "#dev"}
+
+    def note(self, event: Event) -> None:
+        match event:
+            case Welcomed():
+                self.welcomed = True
+                assert event.afresh == (self.heard_since is None)
+                if self.heard_since is None:
+                    self.heard_since = event.cursor
+            case Delivered(message):
+                assert not self.delivered or message.id > self.delivered[-1]
+                self.delivered.append(message.id)
+            case Acknowledged(ref, message):
+                assert message.text == self.said[ref]
+                self.acknowledged.append(ref)
+            case SendFailed(ref):
+                self.failed.append(ref)
+            case RoomJoined("#dev"):
+                self.in_dev = "#dev" in self.client.protocol.rooms
+            case RoomParted("#dev"):
+                self.in_dev = False
+            case Broken():
+                raise AssertionError(event)
+
+    @invariant()
+    def nothing_is_sent_before_the_token_is_kept(self) -> None:
+        if self.online and self.client.line not in self.kept:
+            assert not sends(self.client.line)
+
+    @invariant()
+    def nothing_is_answered_twice(self) -> None:
+        answered = self.acknowledged + self.failed
+        assert len(answered) == len(set(answered))
+
+    def teardown(self) -> None:
+        """All troubles end; then everything is where it belongs."""
+        self.server.failing = None
+        if not self.online:
+            self.client.connect()
+        while True:
+            self.client.protocol.token_kept()
+            for event in self.client.exchange():
+                self.note(event)
+            if not self.client.protocol.wants_retry:
+                break
+            self.client.protocol.retry()
+        assert not self.client.protocol.outbox
+        assert sorted(self.acknowledged + self.failed) == list(self.said)
+        own = self.client.protocol.identity
+        committed = [entry.text for entry in self.server.entries if entry.identity == own]
+        assert committed == [text for ref, text in self.said.items() if ref not in self.failed]
+        assert self.heard_since is not None
+        heard = {entry.id for entry in self.server.entries if entry.id > self.heard_since and entry.conv != "#dev"}
+        assert heard | self.owed <= set(self.delivered)
+        assert set(self.delivered) - heard <= {entry.id for entry in self.server.entries if entry.conv == "#dev"}
+
+
+TestCutAnywhere = CutAnywhere.TestCase
+TestCutAnywhere.settings = settings(max_examples=rounds(150, 5_000), stateful_step_count=60)
+
+
+# --- saying hello ------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_hello_shows_nothing_and_begins_at_the_end_of_the_log(server: ModelServer) -> None:
+    server.say("bob", m.LOBBY, "before")
+    client = Client(server, ClientProtocol("ada", instance=7))
+    client.connect()
+    assert client.protocol.phase is Phase.GREETING
+    events = client.exchange()
+    assert kinds(events) == [Welcomed, RoomJoined]
+    assert events[0] == Welcomed("ada", "idada", "token of idada", True, {}, server.last)
+    assert (client.protocol.cursor, client.protocol.phase) == (server.last, Phase.LIVE)
+    assert client.line is not None
+    assert client.line.requests == [m.Hello(m.make_ref(7, 1), m.VERSION, "ada", {"rooms": []})]
+
+
+def test_a_second_hello_shows_the_token_the_cursor_and_the_rooms(client: Client) -> None:
+    client.protocol.join("#dev")
+    client.exchange()
+    client.cut()
+    missed = client.server.say("bob", "#dev", "are you there?")
+    client.connect()
+    events = client.exchange()
+    assert client.line is not None
+    hello = client.line.requests[0]
+    assert isinstance(hello, m.Hello)
+    assert hello.options == {"rooms": ["#dev"], "token": "token of idada", "after": 0, "log": "log-1"}
+    assert kinds(events) == [Welcomed, RoomJoined, RoomJoined, Delivered, CaughtUp]
+    assert events[0] == Welcomed("ada", "idada", "token of idada", False, {}, 0)
+    assert events[3:] == [Delivered(missed.as_msg()), CaughtUp(missed.id)]
+    assert client.protocol.phase is Phase.LIVE
+
+
+def test_beginning_behind_an_id(server: ModelServer) -> None:
+    entries = [server.say("bob", m.LOBBY, f"line {number}") for number in range(3)]
+    client = Client(server, ClientProtocol("ada", instance=7, after=entries[0].id))
+    client.connect()
+    assert [event.message.id for event in client.exchange() if isinstance(event, Delivered)] == [
+        entry.id for entry in entries[1:]
+    ]
+
+
+def test_a_taken_name_is_refused_and_another_is_tried_on_the_same_connection(server: ModelServer) -> None:
+    server.taken.add("ada")
+    client = Client(server, ClientProtocol("ada", instance=7))
+    client.connect()
+    (refused,) = client.exchange()
+    assert isinstance(refused, NameRefused)
+    assert (refused.name, refused.code) == ("ada", Code.NAME_TAKEN)
+    client.protocol.choose_name("lovelace")
+    assert kinds(client.exchange()) == [Welcomed, RoomJoined]
+    assert client.protocol.name == "lovelace"
+
+
+def test_a_name_chosen_while_offline_is_used_by_the_next_hello(server: ModelServer) -> None:
+    client = Client(server, ClientProtocol("ada", instance=7))
+    client.protocol.choose_name("lovelace")
+    assert client.protocol.data_to_send() == b""
+    client.connect()
+    assert kinds(client.exchange()) == [Welcomed, RoomJoined]
+
+
+def test_a_cursor_of_another_log_means_starting_afresh(client: Client) -> None:
+    client.protocol.send(m.LOBBY, "one")
+    client.exchange()
+    client.cut()
+    client.server = ModelServer("log-2")
+    ref = client.protocol.send(m.LOBBY, "two")
+    client.connect()
+    events = client.exchange()
+    assert kinds(events) == [Welcomed, RoomJoined, Acknowledged, Delivered]
+    assert isinstance(events[0], Welcomed)
+    assert events[0].afresh
+    assert isinstance(events[2], Acknowledged)
+    assert events[2].ref == ref
+    assert not client.protocol.outbox
+
+
+def test_with_a_bad_token_one_is_somebody_new_and_gets_back_what_was_pending(client: Client) -> None:
+    client.cut()
+    ref = client.protocol.send(m.LOBBY, "was it heard?")
+    client.server.expired.add("token of idada")
+    client.server.taken.add("ada")
+    client.protocol.choose_name("lovelace")
+    client.connect()
+    events = client.exchange()
+    assert kinds(events) == [Welcomed, SendFailed, RoomJoined, CaughtUp]
+    assert isinstance(events[0], Welcomed)
+    assert events[0].identity == "idlovelace"
+    assert isinstance(events[1], SendFailed)
+    assert (events[1].ref, events[1].to, events[1].body, events[1].code) == (
+        ref,
+        m.LOBBY,
+        "was it heard?",
+        Code.BAD_TOKEN,
+    )
+    assert not sends(client.line)
+    client.protocol.send(m.LOBBY, "hello again")
+    assert kinds(client.exchange()) == [Acknowledged, Delivered]
+
+
+def test_another_refusal_of_hello_is_reported(client: Client) -> None:
+    protocol = ClientProtocol("ada", instance=7)
+    protocol.connected()
+    error = m.Error(m.make_ref(7, 1), Code.BAD_VERSION, "version 2 is spoken here")
+    assert protocol.receive(m.encode(error)) == [RequestFailed(*error)]
+
+
+def test_rooms_that_cannot_be_joined_again_are_told_and_forgotten(client: Client) -> None:
+    client.protocol.join("#dev")
+    client.exchange()
+    client.cut()
+    client.protocol.connected()
+    options = {"from": "idada", "last": 0, "log": "log-1", "token": "t", "refused": {"#dev": Code.TOO_MANY_ROOMS}}
+    (welcomed,) = client.protocol.receive(m.encode(m.Welcome(1, "ada", options)))
+    assert isinstance(welcomed, Welcomed)
+    assert welcomed.refused == {"#dev": Code.TOO_MANY_ROOMS}
+    assert not client.protocol.rooms
+
+
+@pytest.mark.parametrize("missing", ["from", "last", "log", "token"])
+def test_a_welcome_that_lacks_something_is_of_no_use(missing: str) -> None:
+    options = {"from": "idada", "last": 0, "log": "log-1", "token": "t"}
+    del options[missing]
+    protocol = ClientProtocol("ada", instance=7)
+    protocol.connected()
+    assert kinds(protocol.receive(m.encode(m.Welcome(1, "ada", options)))) == [Broken]
+
+
+# --- sending -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_outbox_is_sent_once_and_in_order_each_naming_the_one_before(client: Client) -> None:
+    refs = [client.protocol.send(m.LOBBY, text) for text in ("one", "two", "three")]
+    acknowledged = [event.ref for event in client.exchange() if isinstance(event, Acknowledged)]
+    assert acknowledged == refs == [send.ref for send in sends(client.line)]
+    before = [send.options.get("prev") for send in sends(client.line)]
+    assert before == [None, *(m.split_ref(ref)[1] for ref in refs[:-1])]
+    client.protocol.send(m.LOBBY, "four")
+    client.exchange()
+    assert sends(client.line)[-1].options["prev"] == m.split_ref(refs[-1])[1]
+
+
+def test_nothing_goes_out_before_the_token_is_kept(server: ModelServer) -> None:
+    client = Client(server, ClientProtocol("ada", instance=7))
+    client.protocol.send(m.LOBBY, "one")
+    client.connect()
+    client.protocol.token_kept()  # of no welcome yet
+    client.exchange(keep_token=False)
+    client.protocol.send(m.LOBBY, "two")
+    client.exchange(keep_token=False)
+    assert not sends(client.line)
+    client.protocol.token_kept()
+    client.protocol.token_kept()
+    client.exchange()
+    assert [send.text for send in sends(client.line)] == ["one", "two"]
+
+
+def test_what_is_committed_but_was_not_acknowledged_is_not_said_twice(client: Client) -> None:
+    ref = client.protocol.send("bob", "psst")
+    client.move_up(10**9)
+    client.cut()
+    client.connect()
+    events = client.exchange()
+    assert [event.ref for event in events if isinstance(event, Acknowledged)] == [ref]
+    assert [event.message.ref for event in events if isinstance(event, Delivered)] == [ref]
+    assert len(client.server.entries) == 1
+
+
+def test_a_conversation_goes_by_its_id_where_it_is_known(client: Client) -> None:
+    client.protocol.send("bob", "hello", conv="idada~idbob")
+    client.exchange()
+    assert sends(client.line)[0].options["conv"] == "idada~idbob"
+
+
+def test_a_full_disk_holds_up_and_retrying_sends_in_order(client: Client) -> None:
+    client.server.failing = Code.STORAGE_FULL
+    refs = [client.protocol.send(m.LOBBY, text) for text in ("one", "two")]
+    delayed = {event.ref for event in client.exchange() if isinstance(event, SendDelayed)}
+    assert delayed and delayed <= set(refs)
+    waiting = client.protocol.wants_retry
+    client.server.failing = None
+    client.protocol.retry()
+    assert [event.ref for event in client.exchange() if isinstance(event, Acknowledged)] == refs
+    assert (waiting, client.protocol.wants_retry) == (True, False)
+    assert [entry.text for entry in client.server.entries] == ["one", "two"]
+
+
+def test_what_is_refused_for_good_is_given_back_and_does_not_hold_up_the_next(client: Client) -> None:
+    refused = client.protocol.send("#elsewhere", "one")
+    ref = client.protocol.send(m.LOBBY, "two")
+    (failed,) = client.exchange()
+    assert isinstance(failed, SendFailed)
+    assert failed[:4] == (refused, "#elsewhere", "one", Code.NOT_IN_ROOM)
+    assert client.protocol.wants_retry
+    client.protocol.retry()
+    assert [event.ref for event in client.exchange() if isinstance(event, Acknowledged)] == [ref]
+
+
+def test_what_waited_for_a_retry_is_sent_by_the_next_connection(client: Client) -> None:
+    client.server.failing = Code.BUSY
+    ref = client.protocol.send(m.LOBBY, "one")
+    client.exchange()
+    client.cut()
+    assert not client.protocol.wants_retry
+    client.server.failing = None
+    client.connect()
+    assert [event.ref for event in client.exchange() if isinstance(event, Acknowledged)] == [ref]
+
+
+def test_a_stranger_with_the_same_ref_acknowledges_nothing(client: Client) -> None:
+    ref = client.protocol.send(m.LOBBY, "mine")
+    theirs = m.Msg(1, 0, m.LOBBY, "ada", ref, "mine", {"conv": m.LOBBY, "from": "a stranger"})
+    assert client.protocol.receive(m.encode(theirs)) == [Delivered(theirs)]
+    assert ref in client.protocol.outbox
+
+
+def test_another_device_of_the_same_person_acknowledges_nothing(client: Client) -> None:
+    ref = client.protocol.send(m.LOBBY, "mine")
+    theirs = m.Msg(1, 0, m.LOBBY, "ada", m.make_ref(8, 2), "mine", {"conv": m.LOBBY, "from": "idada"})
+    assert client.protocol.receive(m.encode(theirs)) == [Delivered(theirs)]
+    assert ref in client.protocol.outbox
+
+
+def test_a_repeat_neither_moves_the_cursor_nor_is_delivered(client: Client) -> None:
+    again = m.Msg(999, 0, m.LOBBY, "ada", m.make_ref(7, 1), "x", {"conv": m.LOBBY, "from": "idada", "again": True})
+    assert client.protocol.receive(m.encode(again)) == []
+    assert client.protocol.cursor == 0
+
+
+# --- rooms and other requests ------------------------------------------------------------------------------------------
+
+
+def test_joining_and_leaving(client: Client) -> None:
+    client.protocol.join("#dev")
+    (joined,) = client.exchange()
+    assert joined == RoomJoined("#dev", "#dev", 0, 0, [])
+    assert list(client.protocol.rooms) == ["#dev"]
+    client.protocol.part("#dev")
+    assert client.exchange() == [RoomParted("#dev")]
+    assert not client.protocol.rooms
+
+
+def test_a_join_that_was_not_answered_is_asked_again_with_the_next_hello(client: Client) -> None:
+    client.protocol.join("#dev")
+    client.cut()
+    client.connect()
+    assert [event.room for event in client.exchange() if isinstance(event, RoomJoined)] == [m.LOBBY, "#dev"]
+
+
+def test_a_room_is_remembered_once_and_as_the_server_spells_it(client: Client) -> None:
+    client.protocol.join("#DEV")
+    client.exchange()
+    assert list(client.protocol.rooms) == ["#dev"]
+    client.protocol.join("#Ops")
+    client.cut()
+    client.connect()
+    client.exchange()
+    assert list(client.protocol.rooms) == ["#dev", "#ops"]
+    client.protocol.part("#Dev")
+    assert list(client.protocol.rooms) == ["#ops"]
+
+
+def test_the_lobby_needs_no_remembering(client: Client) -> None:
+    client.protocol.join("#Lobby")
+    client.exchange()
+    assert not client.protocol.rooms
+
+
+def test_a_refused_join_is_reported_and_not_tried_again(client: Client) -> None:
+    ref = client.protocol.join("#dev")
+    error = m.Error(ref, Code.TOO_MANY_ROOMS, "enough")
+    assert client.protocol.receive(m.encode(error)) == [RequestFailed(*error)]
+    assert not client.protocol.rooms
+
+
+def test_an_error_of_no_request_is_reported(client: Client) -> None:
+    error = m.Error(None, Code.FRAME_TOO_LARGE, "too large")
+    assert client.protocol.receive(m.encode(error)) == [RequestFailed(*error)]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        m.Page(9, m.LOBBY, [[1, 2, m.LOBBY, "bob", 3, "hello", {}]], {"more": True}),
+        m.MemberList(9, m.LOBBY, ["ada"], {"count": 1}),
+        m.RoomList(9, [[m.LOBBY, 1]], {"more": False}),
+        m.Presence(m.LOBBY, {"joined": ["bob"]}),
+        m.Pong(9),
+    ],
+)
+def test_answers_and_presence_are_handed_on_and_leave_the_cursor(client: Client, reply: Event) -> None:
+    assert isinstance(reply, m.Page | m.MemberList | m.RoomList | m.Presence | m.Pong)
+    assert client.protocol.receive(m.encode(reply)) == [reply]
+    assert client.protocol.cursor == 0
+
+
+def test_requests_carry_what_was_given_and_nothing_else(client: Client) -> None:
+    protocol = client.protocol
+    refs = [
+        protocol.history(m.LOBBY),
+        protocol.history("bob", conv="idada~idbob", before=9, limit=5),
+        protocol.members(m.LOBBY),
+        protocol.members(m.LOBBY, after="bob"),
+        protocol.list_rooms(),
+        protocol.list_rooms(after="#dev"),
+    ]
+    data, requests = protocol.data_to_send(), []
+    while data:
+        (length,) = HEADER.unpack_from(data)
+        requests.append(m.parse_request(data[HEADER.size : HEADER.size + length]))
+        data = data[HEADER.size + length :]
+    assert requests == [
+        m.History(refs[0], m.LOBBY, {}),
+        m.History(refs[1], "bob", {"conv": "idada~idbob", "before": 9, "limit": 5}),
+        m.Members(refs[2], m.LOBBY, {}),
+        m.Members(refs[3], m.LOBBY, {"after": "bob"}),
+        m.Rooms(refs[4], {}),
+        m.Rooms(refs[5], {"after": "#dev"}),
+    ]
+    assert refs == sorted(set(refs))
+
+
+def test_a_ping_is_answered_by_itself(client: Client) -> None:
+    assert client.protocol.receive(m.encode(m.Ping(5))) == []
+    assert client.protocol.data_to_send() == m.encode(m.Pong(5))
+    assert client.protocol.data_to_send() == b""
+
+
+def test_goodbye(client: Client) -> None:
+    client.protocol.bye()
+    assert client.protocol.phase is Phase.LEAVING
+    assert client.exchange() == [Closed("bye", "see you")]
+
+
+def test_the_server_says_goodbye(client: Client) -> None:
+    assert client.protocol.receive(m.encode(m.Goodbye("shutdown", "back soon"))) == [Closed("shutdown", "back soon")]
+    assert client.protocol.phase is Phase.LEAVING
+
+
+def test_offline_nothing_is_written(server: ModelServer) -> None:
+    protocol = ClientProtocol("ada", instance=7)
+    protocol.send(m.LOBBY, "later")
+    protocol.history(m.LOBBY)
+    protocol.ping()
+    protocol.retry()
+    assert protocol.data_to_send() == b""
+
+
+@pytest.mark.parametrize("junk", [b"\0\0\0\1\xc1", b"\0\0\0\0", b"\0\0\0\1\x05", b"\xff\xff\xff\xff", m.encode(m.Bye(1))])
+def test_what_cannot_be_understood_breaks_the_connection_behind_what_can(client: Client, junk: bytes) -> None:
+    good = m.Pong(3)
+    events = client.protocol.receive(m.encode(good) + junk)
+    assert kinds(events) == [m.Pong, Broken]
+
+
+def test_messages_of_a_newer_server_are_passed_over(client: Client) -> None:
+    assert client.protocol.receive(encode(["confetti", 1])) == []
