@@ -11,7 +11,7 @@ taken the page before. After a hello with `after`, after falling behind, and aft
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from common import messages as m
@@ -20,22 +20,18 @@ from common.errors import MEANINGS, Code, Reason, Refused
 from common.limits import FRAME_BYTES, MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, LogUnreadable, is_direct, parties
 from common.names import check_room, fold
-from common.routing import INTRODUCED_AT_ONCE, Batch, Item
+from common.routing import INTRODUCED_AT_ONCE, Batch
 from common.text import clean
 from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
+from workers.presence import PresenceCollector
+from workers.requests import Requests
 from workers.session import Phase, Session
 
 ROWS_PER_TURN = 2_000
 """Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
 PAGES_PER_TURN = 20
 """Pages of history that one turn reads."""
-UNANSWERED_MAX = 20_000
-"""Requests that wait for the broker before the worker stops reading from its clients."""
-UNANSWERED_BYTES_MAX = 8 * 1024 * 1024
-"""The same for the texts of all these requests together."""
-_PRESENCE_EVERY = 0.1
-_COUNT_EVERY = 1.0
 _IDLE_CHECK_EVERY = 5.0
 _UNREADABLE_PAUSE = 1.0
 _FRAME_ROOM = FRAME_BYTES - 1024
@@ -56,28 +52,6 @@ class _PageWanted(NamedTuple):
     conv: str
     before: int | None
     limit: int
-
-
-class _Presence:
-    """Who came to a room and who left it, until it is told."""
-
-    __slots__ = ("came", "count", "due", "left", "room")
-
-    def __init__(self, room: str, due: float) -> None:
-        self.room = room
-        self.due = due
-        self.count = 0
-        self.came: set[str] = set()
-        self.left: set[str] = set()
-
-    def add(self, came: list[str], left: list[str], count: int) -> None:
-        self.count = count
-        for name in came:
-            self.left.discard(name)
-            self.came.add(name)
-        for name in left:
-            self.came.discard(name)
-            self.left.add(name)
 
 
 class Hub:
@@ -105,22 +79,18 @@ class Hub:
         self._waiting: list[tuple[Session, m.Hello]] = []
         """Hellos that came before the broker told the key to check tokens with."""
         self._pages: deque[_PageWanted] = deque()
-        self._presence: dict[str, _Presence] = {}
+        self._presence = PresenceCollector()
         self._turn = Turn()
         self._closing: list[int] = []
         self._notices: list[str] = []
         self._connected = False
         self._introducing = False
-        self._new: list[Item] = []
-        self._unanswered: deque[Item] = deque()
-        self._unanswered_bytes = 0
-        self._first = 0
-        """The number of the oldest unanswered request."""
+        self._asked = Requests()
         self._draining = False
         self._next_idle_check = 0.0
         self._unreadable_until = 0.0
         """Nothing is read from the log before then: it could not be read just now."""
-        self._requests: dict[type, Callable[[Session, Any], None]] = {
+        self._handlers: dict[type, Callable[[Session, Any], None]] = {
             m.Send: self._on_send,
             m.Hello: self._on_hello,
             m.Join: self._on_join,
@@ -168,7 +138,7 @@ class Hub:
                 request = m.parse_request(body)
                 ref = getattr(request, "ref", None)
                 self._now_ms = now_ms
-                self._requests[type(request)](session, request)
+                self._handlers[type(request)](session, request)
             except Refused as refused:
                 self._error(session, refused.ref if ref is None else ref, refused)
         if too_large is not None and session.leaving is None:
@@ -193,8 +163,7 @@ class Hub:
             session.leaving is None
             and not session.blocked
             and session.pending < self._limits.requests_pending
-            and len(self._unanswered) < UNANSWERED_MAX
-            and self._unanswered_bytes < UNANSWERED_BYTES_MAX
+            and not self._asked.full
             and not self._draining
         )
 
@@ -212,8 +181,8 @@ class Hub:
 
     def tick(self, now: float) -> None:
         """Timers: presence, logins that take too long, silence."""
-        for conv in [conv for conv, presence in self._presence.items() if now >= presence.due]:
-            self._tell_presence(conv, self._presence.pop(conv))
+        for conv, presence in self._presence.take_due(now):
+            self._turn.to_room(conv, NO_ID, m.encode(presence))
         if now >= self._next_idle_check:
             self._next_idle_check = now + _IDLE_CHECK_EVERY
             for session in [*self._sessions.values()]:
@@ -221,8 +190,8 @@ class Hub:
 
     def next_timer(self, now: float) -> float:
         """Seconds until `tick` has something to do, at most."""
-        due = min((presence.due for presence in self._presence.values()), default=self._next_idle_check)
-        return max(0.0, min(due, self._next_idle_check) - now)
+        due = self._presence.next_due()
+        return max(0.0, (self._next_idle_check if due is None else min(due, self._next_idle_check)) - now)
 
     def drain(self) -> None:
         """Takes no more requests; once all are answered, `drained` holds."""
@@ -230,7 +199,7 @@ class Hub:
 
     @property
     def drained(self) -> bool:
-        return self._draining and not self._unanswered and not self._new and not self._pages
+        return self._draining and not self._asked and not self._pages
 
     def farewell(self) -> None:
         """Tells every client that the server stops."""
@@ -245,7 +214,7 @@ class Hub:
             "position": self._position,
             "lagging": len(lagging),
             "slowest_behind": self._position - min(lagging, default=self._position),
-            "unanswered": len(self._unanswered),
+            "unanswered": len(self._asked),
         }
 
     def take_notices(self) -> list[str]:
@@ -272,24 +241,21 @@ class Hub:
         for tag, *fields in items:
             self._items[tag](*fields)
         self._position = position
-        while self._unanswered and self._first <= answered:
-            request = self._unanswered.popleft()
-            self._first += 1
-            self._unanswered_bytes -= _text_bytes(request)
+        for request in self._asked.answered(answered):
             self._answered(request[1])
 
     def take_requests(self) -> Iterator[Batch]:
         """Batches for the broker: what is new, or after an introduction all that is not answered."""
-        new, self._new = self._new, []
-        self._unanswered += new
         if not self._connected:
             return
         if self._introducing:
             self._introducing = False
             yield from self._introduction()
-            new = [*self._unanswered]
-        if new:
-            yield ["requests", self._first + len(self._unanswered) - len(new), new]
+            batch = self._asked.take_all()
+        else:
+            batch = self._asked.take_new()
+        if batch is not None:
+            yield batch
 
     def _introduction(self) -> Iterator[Batch]:
         sessions = [
@@ -304,8 +270,7 @@ class Hub:
     def _ask(self, session: Session | None, *request: Any) -> None:
         if session is not None:
             session.pending += 1
-        self._new.append([*request])
-        self._unanswered_bytes += _text_bytes(request)
+        self._asked.add([*request])
 
     def _answered(self, sid: int) -> None:
         session = self._sessions.get(sid)
@@ -575,20 +540,10 @@ class Hub:
         self._tell(session, m.Parted(ref, room))
 
     def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:
-        presence = self._presence.get(conv)
-        if presence is None:
-            wait = _PRESENCE_EVERY if count <= MEMBERS_SHOWN else _COUNT_EVERY
-            presence = self._presence[conv] = _Presence(room, self._now + wait)
-        presence.add(came, left, count)
-
-    def _tell_presence(self, conv: str, presence: _Presence) -> None:
-        options: m.Options = {"count": presence.count}
-        if (presence.came or presence.left) and presence.count <= MEMBERS_SHOWN:
-            options |= {"joined": sorted(presence.came)[:MEMBERS_SHOWN], "left": sorted(presence.left)[:MEMBERS_SHOWN]}
-        self._turn.to_room(conv, NO_ID, m.encode(m.Presence(presence.room, options)))
+        self._presence.add(conv, room, came, left, count, self._now)
 
     def _present(self, conv: str, room: str, members: list[str], count: int) -> None:
-        self._presence.pop(conv, None)
+        self._presence.forget(conv)
         options: m.Options = {"count": count} | ({"members": members} if members else {})
         self._turn.to_room(conv, NO_ID, m.encode(m.Presence(room, options)))
 
@@ -682,8 +637,3 @@ class Hub:
         elif silent >= self._limits.idle_seconds and not session.pinged:
             session.pinged = True
             self._tell(session, m.Ping(0))
-
-
-def _text_bytes(request: Sequence[Any]) -> int:
-    """About how much a request for the broker weighs beyond its few fixed fields."""
-    return len(request[4]) if request[0] == "send" else 0
