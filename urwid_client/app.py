@@ -1,0 +1,370 @@
+"""The program with a screen: joins terminal, state and connection. Decides nothing that the pure modules could decide."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import urwid
+
+from common.client_protocol import ClientProtocol, Event, NameRefused
+from common.errors import Code, Refused
+from common.names import check_name
+from common.text import clean
+from urwid_client import commands, rendering
+from urwid_client.completion import Completer, Words
+from urwid_client.connection import Connection, TokenNotKept
+from urwid_client.editing import Draft, Editor, InputHistory
+from urwid_client.keys import ACTIONS, DIGITS, Action
+from urwid_client.palette import PALETTE
+from urwid_client.reconnecting import Stage, Status
+from urwid_client.rendering import Spans
+from urwid_client.settings import ClientSettings, find_data_dir
+from urwid_client.state import Chat, WrongInput
+from urwid_client.tokens import Tokens
+from urwid_client.widgets.overlays import Help, Welcome
+from urwid_client.widgets.screen import Screen
+
+_DRAW_SECONDS = 0.03
+"""What comes from the server within so long is drawn at once."""
+_ESCAPE_SECONDS = 0.05
+"""How long the rest of a key's sequence may take; Esc alone is known after that."""
+
+Input: TypeAlias = list[str | tuple[str, int, int, int]]
+
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(settings: ClientSettings) -> int:
+    """Chats until the user leaves; the exit status. Raises `TokensUnusable`. The terminal is left as it was, whatever happens."""
+    loop = asyncio.new_event_loop()
+    try:
+        return App(settings, loop).run()
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # the loop's handlers go with it, and a signal may come meanwhile
+        loop.close()
+
+
+class Terminal(urwid.display.raw.Screen):
+    """The terminal as the client uses it: pastes come as a whole, and the terminal driver keeps no key for itself but Ctrl+Z."""
+
+    def __init__(self) -> None:
+        super().__init__(bracketed_paste_mode=True, focus_reporting=False, extended_keys=True)
+        self.set_input_timeouts(complete_wait=_ESCAPE_SECONDS)
+
+    def start(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes the terminal over: at the beginning, and again after it was given back for Ctrl+Z."""
+        context = super().start(*args, **kwargs)
+        self.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
+        return context
+
+
+class App:
+    """One run of the client."""
+
+    def __init__(self, settings: ClientSettings, loop: asyncio.AbstractEventLoop) -> None:
+        self._settings = settings
+        self._loop = loop
+        self._chat = Chat(ClientProtocol(settings.name or "", instance=int.from_bytes(os.urandom(4))))
+        if settings.room:
+            self._chat.join(settings.room)
+        self._connection: Connection | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._status = 0
+        self._leaving = False
+
+        self._message = Editor()
+        self._name = Editor()
+        self._naming = settings.name is None
+        self._history = InputHistory()
+        self._completer = Completer()
+        self._pasted: list[str] | None = None
+        self._shown = self._chat.active
+
+        self._screen = Screen(self._chat.active)
+        self._help = Help()
+        self._welcome = Welcome()
+        self._events = urwid.AsyncioEventLoop(loop=loop)
+        self._drawing: object | None = None
+        self._main = urwid.MainLoop(
+            self._screen,
+            PALETTE,
+            Terminal(),
+            handle_mouse=False,
+            input_filter=self._on_input,
+            event_loop=self._events,
+        )
+        self._actions = self._table()
+
+    def run(self) -> int:
+        """Returns the exit status."""
+        for number in _ENDING:
+            self._loop.add_signal_handler(number, self._exit, 1)
+        self._events.alarm(0, self._begin)
+        self._refresh()
+        try:
+            self._main.run()
+        finally:
+            if self._running is not None:
+                self._running.cancel()
+                self._loop.run_until_complete(asyncio.wait([self._running]))
+        return self._status
+
+    def _begin(self) -> None:
+        """Runs when the screen has been started; connecting waits until it has been drawn, too."""
+        self._events.enter_idle(self._after_drawing)
+        self._loop.call_later(0, self._connect)
+
+    def _connect(self) -> None:
+        settings = self._settings
+        address = (settings.host, settings.port)
+        tokens = Tokens(find_data_dir(settings))
+        self._connection = Connection(address, self._chat.protocol, tokens, self._on_event, self._on_status)
+        if settings.name:
+            self._go_by(settings.name)
+
+    def _go_by(self, name: str) -> None:
+        """Says hello under a name."""
+        assert self._connection is not None
+        self._naming = False
+        self._connection.choose_name(name)
+        if self._running is None:
+            self._running = self._loop.create_task(self._connection.run())
+            self._running.add_done_callback(self._on_end)
+
+    def _on_end(self, running: asyncio.Task[None]) -> None:
+        """The connection's task never ends by itself, unless something is wrong with the program: that ends the program."""
+        if not running.cancelled():
+            running.result()
+
+    def _exit(self, status: int = 0) -> None:
+        self._status = status
+        raise urwid.ExitMainLoop
+
+    async def _leave(self) -> None:
+        if self._connection is not None:
+            await self._connection.leave()
+        self._loop.call_soon(self._exit)
+
+    # --- what comes in ------------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: Event | TokenNotKept) -> None:
+        if isinstance(event, TokenNotKept):
+            self._chat.note(event.text, _now(), important=True)
+        else:
+            self._chat.handle(event, _now())
+        if isinstance(event, NameRefused):
+            self._naming = True
+            self._name.load(Draft(self._chat.name, len(self._chat.name)))
+        self._draw_soon()
+
+    def _on_status(self, status: Status) -> None:
+        if status.stage is Stage.WAITING:
+            self._chat.disconnected(status.problem, _now())
+            self._tick()
+        self._draw_soon()
+
+    def _tick(self) -> None:
+        """Counts the seconds down to the next attempt."""
+        if self._connection is not None and self._connection.status.stage is Stage.WAITING:
+            self._draw_soon()
+            self._loop.call_later(1.0, self._tick)
+
+    def _on_input(self, keys: Input, raw: list[int]) -> Input:
+        """Takes all keys; only a change of the window's size is left to Urwid."""
+        for key in keys:
+            if isinstance(key, str) and not self._leaving:
+                self._on_key(key)
+        self._refresh()
+        return [key for key in keys if key == "window resize"]
+
+    def _on_key(self, key: str) -> None:
+        if key == "begin paste":
+            self._pasted = []
+        elif key == "end paste":
+            self._editor.insert(clean("".join(self._pasted or ())))
+            self._pasted = None
+        elif self._pasted is not None:
+            self._pasted.append({"enter": "\n", "tab": "\t"}.get(key, key if len(key) == 1 else ""))
+        elif key in DIGITS:
+            self._switch(DIGITS.index(key))
+        elif key in ACTIONS:
+            self._act(ACTIONS[key])
+        elif len(key) == 1:
+            self._editor.insert(clean(key))
+
+    # --- what keys do -------------------------------------------------------------------------------------------------
+
+    @property
+    def _editor(self) -> Editor:
+        return self._name if self._naming else self._message
+
+    def _act(self, action: Action) -> None:
+        does = self._actions.get(action)
+        if does is None:
+            does = getattr(self._editor, action.value)
+        does()
+
+    def _table(self) -> dict[Action, Callable[[], object]]:
+        """What actions do, but for those that are methods of the editor."""
+        chat, screen = self._chat, self._screen
+        return {
+            Action.SEND: self._send,
+            Action.COMPLETE: lambda: self._complete(1),
+            Action.COMPLETE_BACK: lambda: self._complete(-1),
+            Action.OLDER_INPUT: self._older_input,
+            Action.NEWER_INPUT: self._newer_input,
+            Action.INTERRUPT: self._interrupt,
+            Action.NEXT_BUFFER: lambda: chat.open_next(1),
+            Action.PREVIOUS_BUFFER: lambda: chat.open_next(-1),
+            Action.NEXT_UNREAD: chat.open_next_unread,
+            Action.PAGE_UP: lambda: self._page(1),
+            Action.PAGE_DOWN: lambda: self._page(-1),
+            Action.TO_START: screen.messages.to_start,
+            Action.TO_END: screen.messages.to_end,
+            Action.HELP: self._toggle_help,
+            Action.TOGGLE_BUFFERS: self._toggle_conversations,
+            Action.TOGGLE_PEOPLE: self._toggle_people,
+            Action.REDRAW: self._main.screen.clear,
+            Action.CLOSE: self._close,
+        }
+
+    def _send(self) -> None:
+        text = self._editor.text
+        self._editor.load(Draft())
+        if self._naming:
+            self._choose_name(text.strip())
+            return
+        self._history.add(text)
+        self._screen.messages.to_end()
+        try:
+            commands.enter(self._chat, text, _now())
+        except WrongInput as wrong:
+            self._chat.note(str(wrong), _now(), important=True)
+        if self._chat.quitting:
+            self._quit()
+
+    def _quit(self) -> None:
+        self._leaving = True
+        self._loop.create_task(self._leave())
+
+    def _choose_name(self, name: str) -> None:
+        if name in ("/quit", "/exit"):
+            self._quit()
+            return
+        try:
+            self._go_by(check_name(name))
+        except Refused as refused:
+            self._chat.name_refused = NameRefused(name, refused.code, refused.text)
+            self._name.load(Draft(name, len(name)))
+
+    def _complete(self, step: int) -> None:
+        if not self._naming:
+            words = Words(self._chat.speakers(), sorted(self._chat.rooms_seen.values()), commands.NAMES)
+            self._message.replace(self._completer.complete(self._message.draft, words, step))
+
+    def _older_input(self) -> None:
+        if not self._editor.line_up() and not self._naming:
+            self._recall(self._history.older(self._message.text))
+
+    def _newer_input(self) -> None:
+        if not self._editor.line_down() and not self._naming:
+            self._recall(self._history.newer())
+
+    def _recall(self, text: str | None) -> None:
+        if text is not None:
+            self._message.replace(Draft(text, len(text)))
+
+    def _interrupt(self) -> None:
+        if self._editor.text:
+            self._editor.clear()
+        else:
+            self._editor.insert("/quit")
+
+    def _switch(self, index: int) -> None:
+        if index < len(self._chat.buffers):
+            self._chat.open(self._chat.buffers[index])
+
+    def _page(self, by: int) -> None:
+        if self._screen.overlay is self._help:
+            self._help.scroll(-by)
+        else:
+            self._screen.messages.page(by)
+
+    def _toggle_help(self) -> None:
+        self._screen.overlay = None if self._screen.overlay is self._help else self._help
+
+    def _close(self) -> None:
+        self._screen.overlay = None
+
+    def _toggle_conversations(self) -> None:
+        self._screen.conversations_wanted = not self._screen.conversations_wanted
+
+    def _toggle_people(self) -> None:
+        self._screen.people_wanted = not self._screen.people_wanted
+
+    # --- what is shown ------------------------------------------------------------------------------------------------
+
+    def _draw_soon(self) -> None:
+        """Something changed that no key did: one drawing for all that changes within a moment."""
+        if self._drawing is None:
+            self._drawing = self._events.alarm(_DRAW_SECONDS, self._draw)
+
+    def _draw(self) -> None:
+        """Urwid draws after each alarm; this one only brings the screen up to date before."""
+        self._drawing = None
+        self._refresh()
+
+    def _after_drawing(self) -> None:
+        """Now it is known what is in view: near the beginning of what is loaded, earlier messages are asked for."""
+        if self._screen.messages.wants_older and self._connection is not None:
+            self._chat.load_older()
+            self._connection.flush()
+
+    def _refresh(self) -> None:
+        """Brings the widgets up to date, and sends what the protocol has to send."""
+        chat, screen = self._chat, self._screen
+        if self._shown is not chat.active:
+            self._shown.draft = self._message.draft
+            self._message.load(chat.active.draft)
+            self._shown = chat.active
+        screen.buffers, screen.active = chat.buffers, chat.active
+        screen.messages.show(chat.active)
+        if screen.overlay is not self._help:
+            screen.overlay = self._welcome if self._naming else None
+        prompt = "Your name: " if self._naming else "> "
+        screen.input.show(("prompt", prompt), self._editor.draft)
+        screen.status = self._status_words()
+        newer = screen.messages.newer()
+        screen.hint = ("unread", f"↓ {newer} new") if newer else ("", "")
+        self._welcome.lines = rendering.welcome(self._settings.server, self._name_problem())
+        if self._connection is not None:
+            self._connection.flush()
+
+    def _status_words(self) -> Spans:
+        chat, connection = self._chat, self._connection
+        if self._naming:
+            return rendering.status("", "", Status(Stage.NAMELESS), None, 0)
+        if connection is None:
+            return rendering.status(chat.name, self._settings.server, Status(Stage.CONNECTING), None, 0)
+        words = rendering.status(chat.name, connection.server, connection.status, connection.lag, self._loop.time())
+        if not self._screen.conversations_wanted:
+            words += rendering.unread_elsewhere(chat.buffers, chat.active)
+        return words
+
+    def _name_problem(self) -> str:
+        refused = self._chat.name_refused
+        if refused is None:
+            return ""
+        if refused.code == Code.NAME_TAKEN:
+            return f"The name {refused.name} is taken. Pick another one."
+        return refused.text
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,196 @@
+"""Buffers: what one conversation shows. Messages by id without doubles, the program's own notes between them, and at the end what
+is on its way to the server. Which buffers there are, and why something is put into one, is `state`'s business.
+"""
+
+from __future__ import annotations
+
+import bisect
+import enum
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import NamedTuple, TypeAlias
+
+from common.names import fold
+from urwid_client.editing import Draft
+from urwid_client.scrolling import Key, Viewport
+
+_ENTRIES_KEPT = 10_000
+"""A buffer that is not being scrolled forgets what is older; it can be loaded again."""
+_PENDING_ID = 2**64
+"""Greater than every id: what is not committed yet stands at the end."""
+
+
+class Kind(enum.Enum):
+    SERVER = "server"
+    """What the program itself has to say."""
+    ROOM = "room"
+    DIRECT = "direct"
+
+
+class Delivery(enum.Enum):
+    COMMITTED = "committed"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+class Said(NamedTuple):
+    """A message."""
+
+    key: Key
+    """Its id; and 0, as nothing else has."""
+    time_ms: int
+    sender: str
+    text: str
+    own: bool
+    mentions: bool = False
+    """Whether one's own name is in it."""
+    delivery: Delivery = Delivery.COMMITTED
+    problem: str = ""
+    """Why it failed."""
+
+
+class Note(NamedTuple):
+    """Something that the program says. Stands behind the messages that were known when it was said."""
+
+    key: Key
+    time_ms: int
+    text: str
+    important: bool = False
+
+
+class Traffic(NamedTuple):
+    """Who came and who left, as long as nothing else happened."""
+
+    key: Key
+    time_ms: int
+    came: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+Entry: TypeAlias = Said | Note | Traffic
+
+_by_key = attrgetter("key")
+
+
+class Buffer:
+    """One conversation. `title` is the room, or the name that the other person goes by now."""
+
+    def __init__(self, kind: Kind, title: str, conv: str | None = None) -> None:
+        self.kind = kind
+        self.title = title
+        self.conv = conv
+        """The server's id for it; of a direct conversation it is not known before the first message."""
+        self.peer: str | None = None
+        """Who the other one in a direct conversation is (an identity), once they wrote something."""
+        self.joined = True
+        """Whether one is in the room."""
+        self.former = False
+        """Whether somebody else goes by this name now."""
+        self.entries: list[Entry] = []
+        self.pending: dict[int, Said] = {}
+        """One's own messages that are not committed, by ref, in order."""
+        self.unread = 0
+        self.mentions = 0
+        self.unread_from: Key | None = None
+        """What comes behind this was unread when the buffer was opened last."""
+        self.older_exist = kind is not Kind.SERVER
+        self.loading: int | None = None
+        """The ref of the request for older messages that is on its way."""
+        self.people: dict[str, str] = {}
+        """Who is in the room, as far as the server told: the names, by their folded form."""
+        self.head_count = 0
+        """How many are in the room."""
+        self.draft = Draft()
+        self.viewport = Viewport()
+        self._numbers = 0
+
+    # --- what is shown ------------------------------------------------------------------------------------------------
+
+    def shown(self) -> list[Entry]:
+        """Everything, in order."""
+        return [*self.entries, *self.pending.values()] if self.pending else self.entries
+
+    @property
+    def first_id(self) -> int | None:
+        """The id of the first message that is loaded."""
+        return next((entry.key[0] for entry in self.entries if isinstance(entry, Said)), None)
+
+    @property
+    def last_key(self) -> Key:
+        return self.entries[-1].key if self.entries else (0, 0)
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def add(self, said: Said) -> bool:
+        """Files a message under its id; False if it was there already."""
+        place = bisect.bisect_left(self.entries, said.key, key=_by_key)
+        if place < len(self.entries) and self.entries[place].key == said.key:
+            return False
+        self.entries.insert(place, said)
+        return True
+
+    def trim(self) -> None:
+        """Forgets the oldest entries when there are too many, and nobody is reading them."""
+        if self.viewport.follows and len(self.entries) > _ENTRIES_KEPT:
+            del self.entries[: _ENTRIES_KEPT // 5]
+            self.older_exist = True
+
+    def clear(self) -> None:
+        """Shows nothing any more; what the server has can be loaded again by scrolling up."""
+        self.entries.clear()
+        self.viewport.to_end()
+        self.unread_from = None
+        self.older_exist = self.kind is not Kind.SERVER
+
+    # --- one's own messages -------------------------------------------------------------------------------------------
+
+    def add_pending(self, ref: int, sender: str, text: str, time_ms: int) -> None:
+        self.pending[ref] = Said((_PENDING_ID, ref), time_ms, sender, text, own=True, delivery=Delivery.PENDING)
+
+    def fail(self, ref: int, problem: str, after: int) -> None:
+        """A pending message was refused: it stays where it is now, and says why."""
+        said = self.pending.pop(ref)
+        self.entries.append(said._replace(key=self._next_key(after), delivery=Delivery.FAILED, problem=problem))
+
+    # --- notes --------------------------------------------------------------------------------------------------------
+
+    def note(self, text: str, time_ms: int, after: int, important: bool = False) -> None:
+        """Says something behind the messages up to the id `after`."""
+        self.entries.append(Note(self._next_key(after), time_ms, text, important))
+
+    def add_traffic(self, came: Iterable[str], left: Iterable[str], time_ms: int, after: int) -> None:
+        """Who came and left; joined with what was said of that just before."""
+        last = self.entries[-1] if self.entries else None
+        if not isinstance(last, Traffic):
+            last = Traffic(self._next_key(after), time_ms, (), ())
+            self.entries.append(last)
+        came, left = tuple(came), tuple(left)
+        joined = last._replace(
+            time_ms=time_ms,
+            came=(*(name for name in last.came if name not in left), *(name for name in came if name not in last.left)),
+            left=(*(name for name in last.left if name not in came), *(name for name in left if name not in last.came)),
+        )
+        if joined.came or joined.left:
+            self.entries[-1] = joined
+        else:
+            self.entries.pop()
+
+    def _next_key(self, after: int) -> Key:
+        """A key behind all that is here and behind the message `after`."""
+        self._numbers += 1
+        return max(after, self.last_key[0]), self._numbers
+
+    # --- people -------------------------------------------------------------------------------------------------------
+
+    def set_people(self, names: Iterable[str], count: int) -> None:
+        self.people = {fold(name): name for name in names}
+        self.head_count = count
+
+    def move_people(self, came: Iterable[str], left: Iterable[str], count: int | None) -> None:
+        """Who came and left. A name that stands in both lists is where it was before."""
+        came, left = set(came), set(left)
+        for name in left - came:
+            self.people.pop(fold(name), None)
+        for name in came - left:
+            self.people[fold(name)] = name
+        self.head_count = len(self.people) if count is None else count

@@ -1,0 +1,138 @@
+"""The commands: one table. The help, completion and the usage lines are made from it.
+
+A new command is a function and its row in `COMMANDS`. What is behind a command is done by `state.Chat`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from common import messages as m
+from urwid_client.buffers import Kind
+from urwid_client.state import Chat, WrongInput
+
+
+class Command(NamedTuple):
+    name: str
+    arguments: str
+    """How the usage line writes them: NAME must be given, [NAME] need not."""
+    help: str
+    run: Callable[[Chat, str, int], None]
+    """Takes the chat, what follows the command's name, and the time. Raises `WrongInput`."""
+    aliases: Sequence[str] = ()
+
+    @property
+    def usage(self) -> str:
+        return f"/{self.name} {self.arguments}".rstrip()
+
+
+def enter(chat: Chat, line: str, now: int) -> None:
+    """What the user typed and sent: a command, or a text for the active buffer. Raises `WrongInput`."""
+    if line.startswith("//"):
+        chat.say(line[1:], now)
+    elif line.startswith("/"):
+        _run(chat, line, now)
+    elif line.strip():
+        chat.say(line, now)
+
+
+def _run(chat: Chat, line: str, now: int) -> None:
+    name, _, argument = line[1:].partition(" ")
+    command = _BY_NAME.get(name.lower())
+    if command is None:
+        raise WrongInput(f"there is no command {_shortened('/' + name)}{_meant(name)}; //… sends a text that begins with a slash")
+    argument = argument.strip()
+    needed = sum(not word.startswith("[") for word in command.arguments.split())
+    if len(argument.split(maxsplit=1)) < min(needed, 2) or (argument and not command.arguments):
+        raise WrongInput(f"usage: {command.usage}")
+    command.run(chat, argument, now)
+
+
+def _meant(name: str) -> str:
+    close = difflib.get_close_matches(name.lower(), _BY_NAME, n=1)
+    return f" (did you mean /{close[0]}?)" if close else ""
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+# --- what they do -----------------------------------------------------------------------------------------------------
+
+
+def _help(chat: Chat, argument: str, now: int) -> None:
+    if argument:
+        command = _BY_NAME.get(argument.removeprefix("/").lower())
+        if command is None:
+            raise WrongInput(f"there is no command {_shortened(argument)}; /help lists them")
+        chat.note(_explained(command), now)
+        return
+    lines = [_explained(command) for command in COMMANDS]
+    chat.note("\n".join([*lines, "//text sends a text that begins with a slash. F1 shows the keys."]), now)
+
+
+def _explained(command: Command) -> str:
+    also = f" (also {', '.join('/' + alias for alias in command.aliases)})" if command.aliases else ""
+    return f"{command.usage}: {command.help}{also}"
+
+
+def _msg(chat: Chat, argument: str, now: int) -> None:
+    name, text = argument.split(maxsplit=1)
+    chat.say_to(name, text, now)
+
+
+def _query(chat: Chat, argument: str, now: int) -> None:
+    chat.open(chat.direct(argument))
+
+
+def _join(chat: Chat, argument: str, now: int) -> None:
+    chat.join(argument)
+    if not chat.online:
+        chat.note(f"you are not connected; {argument} is joined as soon as you are", now)
+
+
+def _part(chat: Chat, argument: str, now: int) -> None:
+    chat.close(chat.room(argument) if argument else chat.active)
+
+
+def _list(chat: Chat, argument: str, now: int) -> None:
+    chat.list_people(m.LOBBY)
+
+
+def _names(chat: Chat, argument: str, now: int) -> None:
+    if chat.active.kind is not Kind.ROOM:
+        raise WrongInput("this is not a room; /list shows everybody who is there")
+    chat.list_people(chat.active.title)
+
+
+def _rooms(chat: Chat, argument: str, now: int) -> None:
+    chat.list_rooms()
+
+
+def _clear(chat: Chat, argument: str, now: int) -> None:
+    chat.active.clear()
+
+
+def _quit(chat: Chat, argument: str, now: int) -> None:
+    chat.quitting = True
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("msg", "NAME TEXT", "write to one person; nobody else sees it", _msg, ("w",)),
+    Command("query", "NAME", "open the conversation with a person", _query),
+    Command("join", "#ROOM", "go into a room; it is made if there is none", _join),
+    Command("part", "[#ROOM]", "leave this room, or put this conversation away", _part, ("leave",)),
+    Command("list", "", "show who is there", _list),
+    Command("names", "", "show who is in this room", _names),
+    Command("rooms", "", "show which rooms there are", _rooms),
+    Command("clear", "", "empty this window; scrolling up brings everything back", _clear),
+    Command("help", "[COMMAND]", "show the commands", _help),
+    Command("quit", "", "leave", _quit, ("exit",)),
+)
+
+_BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+
+NAMES: tuple[str, ...] = tuple(f"/{name}" for name in _BY_NAME)
+"""Every command and alias with its slash, for completion."""

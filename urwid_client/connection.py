@@ -1,0 +1,252 @@
+"""The connection to the server: moves bytes between a socket and a `ClientProtocol`, and comes back whenever it is lost.
+
+What the bytes mean is the protocol's business, when to try again is `reconnecting`'s, what the user is told the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from common.client_protocol import Broken, ClientProtocol, Closed, Event, NameRefused, Phase, RequestFailed, Welcomed
+from common.errors import Code
+from common.messages import Pong
+from urwid_client.errors import Failed
+from urwid_client.reconnecting import Backoff, Due, Stage, Status, Watch
+from urwid_client.tokens import Tokens, TokensUnusable
+
+CONNECT_SECONDS = 10.0
+GOODBYE_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+"""How often what the server refused for a passing reason is sent again."""
+_READ_BYTES = 65_536
+_OTHER_RUN_SECONDS = 0.4
+"""How long another run of this program may take to store the token for the name that it was given a moment ago."""
+
+
+class TokenNotKept(NamedTuple):
+    """The token could not be stored: whoever comes back with the next run of the program is somebody new."""
+
+    text: str
+
+
+Report: TypeAlias = Callable[[Event | TokenNotKept], None]
+
+
+class Unreachable(Failed):
+    """The server could not be reached for as long as the caller wanted to try."""
+
+
+class Connection:
+    """Keeps a protocol connected. `run` does the work; everything else may be called meanwhile, from the same loop."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        protocol: ClientProtocol,
+        tokens: Tokens,
+        report: Report,
+        changed: Callable[[Status], None],
+        *,
+        patience: float | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """`report` gets each event, `changed` each change of the status.
+
+        With `patience` (seconds), `run` gives up when there was no connection for so long; at once if there is no server at all
+        the first time. `draw` gives random numbers from 0 up to 1.
+        """
+        self.server = f"{address[0]}:{address[1]}"
+        """The server's address, as tokens are kept by it."""
+        self.status = Status(Stage.CONNECTING)
+        self.lag: float | None = None
+        """Seconds from the last ping to its pong."""
+        self._address = address
+        self._protocol = protocol
+        self._tokens = tokens
+        self._report = report
+        self._changed = changed
+        self._patience = patience
+        self._backoff = Backoff(draw)
+        self._writer: asyncio.StreamWriter | None = None
+        self._shown_token: str | None = None
+        self._named = asyncio.Event()
+        self._named.set()
+        self._leaving = False
+        self._lost_at: float | None = None
+        self._pinged_at = 0.0
+        self._retry_at: float | None = None
+
+    def flush(self) -> None:
+        """Sends what the protocol has to send."""
+        if self._writer is not None and (data := self._protocol.data_to_send()):
+            self._writer.write(data)
+
+    def choose_name(self, name: str) -> None:
+        """Goes on under this name: after it was refused, or before `run`. Raises `TokensUnusable`."""
+        self._show_token(self._tokens.find(self.server, name))
+        self._protocol.choose_name(name)
+        self._named.set()
+        self.flush()
+
+    async def leave(self) -> None:
+        """Says goodbye, and waits a moment for the server to take everything in."""
+        self._leaving = True
+        if self._writer is None:
+            return
+        self._protocol.bye()
+        self.flush()
+        deadline = _now() + GOODBYE_SECONDS
+        while self._writer is not None and _now() < deadline:
+            await asyncio.sleep(0.005)
+
+    async def run(self) -> None:
+        """Connects, and again whenever the connection is lost, until `leave`. Raises `Unreachable`."""
+        problem = ""
+        while True:
+            self._set(Status(Stage.CONNECTING, problem))
+            problem = await self._attempt()
+            if self._leaving:
+                return
+            self._lost_at = self._lost_at or _now()
+            if self._patience is not None and _now() - self._lost_at >= self._patience:
+                raise Unreachable(f"{self.server} cannot be reached: {problem}")
+            if not self._named.is_set():
+                await self._named.wait()
+                continue
+            delay = self._backoff.failed()
+            self._set(Status(Stage.WAITING, problem, _now() + delay))
+            await asyncio.sleep(delay)
+
+    async def _attempt(self) -> str:
+        """One connection from its beginning to its end; why it ended."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, self._writer = await asyncio.open_connection(*self._address)
+        except (OSError, ValueError) as problem:
+            if self._patience is not None and self._protocol.identity is None:
+                raise Unreachable(f"{self.server} cannot be reached: {in_words(problem)}; is a server running there?") from None
+            return in_words(problem)
+        try:
+            return await self._converse(reader)
+        except OSError as problem:
+            return in_words(problem)
+        finally:
+            self._writer.close()
+            self._writer = None
+            self._protocol.disconnected()
+
+    async def _converse(self, reader: asyncio.StreamReader) -> str:
+        """Talks to the server; why that ended."""
+        self._set(Status(Stage.GREETING))
+        self._retry_at = None
+        self._protocol.connected()
+        self.flush()
+        watch = Watch(_now())
+        goodbye = "the server closed the connection"
+        while (data := await self._read(reader, watch)) != b"":
+            if data is not None:
+                watch.heard(_now())
+                for event in self._protocol.receive(data):
+                    if isinstance(event, Broken) or (isinstance(event, RequestFailed) and self._protocol.phase is Phase.GREETING):
+                        return event.text
+                    if isinstance(event, Closed):
+                        goodbye = event.text or event.reason
+                    await self._take(event)
+            match watch.due(_now()):
+                case Due.GIVE_UP:
+                    return "the server does not answer any more"
+                case Due.PING:
+                    self._ping()
+            self._retry()
+            self.flush()
+        return goodbye
+
+    async def _read(self, reader: asyncio.StreamReader, watch: Watch) -> bytes | None:
+        """What arrives; None when there may be something else to do first."""
+        wake = watch.next_check() if self._retry_at is None else min(watch.next_check(), self._retry_at)
+        try:
+            async with asyncio.timeout_at(wake):
+                return await reader.read(_READ_BYTES)
+        except TimeoutError:
+            return None
+
+    async def _take(self, event: Event) -> None:
+        """Does what an event asks of the connection, and reports it."""
+        match event:
+            case Welcomed():
+                self._lost_at = None
+                self._backoff.succeeded()
+                self._keep_token(event)
+                self._protocol.token_kept()
+                self._ping()
+                self._set(Status(Stage.ONLINE))
+            case NameRefused(name, code, _):
+                if code == Code.NAME_TAKEN and await self._took_it_myself(name):
+                    return
+                self._named.clear()
+                self._set(Status(Stage.NAMELESS))
+            case Pong():
+                self.lag = _now() - self._pinged_at
+        self._report(event)
+
+    def _keep_token(self, welcomed: Welcomed) -> None:
+        """Without a token on the disk one goes on all the same: it is known for as long as this program runs."""
+        self._shown_token = welcomed.token
+        try:
+            self._tokens.keep(self.server, welcomed.name, welcomed.token)
+        except TokensUnusable as problem:
+            self._report(TokenNotKept(str(problem)))
+
+    async def _took_it_myself(self, name: str) -> bool:
+        """Whether another run of this program has the name: then its token is new in the file, and both are one person."""
+        deadline = _now() + _OTHER_RUN_SECONDS
+        while _now() < deadline:
+            token = self._tokens.find(self.server, name)
+            if token is not None and token != self._shown_token:
+                self._show_token(token)
+                self._protocol.choose_name(name)
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    def _show_token(self, token: str | None) -> None:
+        self._shown_token = token
+        self._protocol.use_token(token)
+
+    def _ping(self) -> None:
+        self._pinged_at = _now()
+        self._protocol.ping()
+
+    def _retry(self) -> None:
+        if not self._protocol.wants_retry:
+            self._retry_at = None
+        elif self._retry_at is None:
+            self._retry_at = _now() + RETRY_SECONDS
+        elif self._retry_at <= _now():
+            self._retry_at = None
+            self._protocol.retry()
+
+    def _set(self, status: Status) -> None:
+        self.status = status
+        self._changed(status)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def in_words(problem: Exception) -> str:
+    """Why a connection failed, without the numbers and addresses."""
+    if isinstance(problem, TimeoutError):
+        return "no answer in time"
+    if not isinstance(problem, OSError):
+        return "this is not the name of a host"
+    several = re.search(r"\[Errno (\d+)\]", str(problem))  # one attempt for each address of the host
+    number = problem.errno if problem.errno is not None else int(several[1]) if several else None
+    text = os.strerror(number) if number is not None and number > 0 else problem.strerror or str(problem)
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,273 @@
+"""A line of input and what can be done to it: readline's editing, without any key or screen.
+
+A line may hold line feeds (a message of several lines). Positions are counts of code points; a step never ends inside of a
+character that is made of several (an accent, an emoji with its modifiers).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+_JOINER = "\u200d"
+_WORD_END = re.compile(r"\W*\w*")
+_KILLS_KEPT = 20
+_UNDOS_KEPT = 200
+
+
+class Draft(NamedTuple):
+    """What stands in the line, and where the cursor is."""
+
+    text: str = ""
+    cursor: int = 0
+
+
+class Editor:
+    """The line that is being written. What was cut is kept in a ring, what was done can be undone."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.cursor = 0
+        self._killed: list[str] = []
+        self._undo: list[Draft] = []
+        self._last = ""
+        """What the last change was: changes of one kind in a row count as one."""
+        self._yanked: tuple[int, int] | None = None
+        """Where the text that was put back last stands, as long as nothing else happened."""
+
+    # --- as a whole ---------------------------------------------------------------------------------------------------
+
+    @property
+    def draft(self) -> Draft:
+        return Draft(self.text, self.cursor)
+
+    def load(self, draft: Draft) -> None:
+        """Another line altogether; there is no way back by `undo`."""
+        self.text, self.cursor = draft
+        self._undo.clear()
+        self._settle("")
+
+    def replace(self, draft: Draft) -> None:
+        """Another text for the line, as history and completion give it; `undo` brings the old one back."""
+        self._remember("replace")
+        self.text, self.cursor = draft
+
+    def clear(self) -> None:
+        self._change("clear", 0, len(self.text), "")
+
+    def undo(self) -> None:
+        if self._undo:
+            self.text, self.cursor = self._undo.pop()
+        self._settle("undo")
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def insert(self, text: str) -> None:
+        self._change("insert" if not text.isspace() else "space", self.cursor, self.cursor, text)
+
+    def newline(self) -> None:
+        self.insert("\n")
+
+    def delete_back(self) -> None:
+        self._change("delete", self._left(self.cursor), self.cursor, "")
+
+    def delete(self) -> None:
+        self._change("delete", self.cursor, self._right(self.cursor), "")
+
+    def transpose(self) -> None:
+        """Swaps the two characters around the cursor; at the end, the last two."""
+        middle = self._left(self.cursor) if self.cursor == len(self.text) else self.cursor
+        start, end = self._left(middle), self._right(middle)
+        if start < middle < end:
+            self._change("transpose", start, end, self.text[middle:end] + self.text[start:middle])
+
+    # --- cutting and putting back -------------------------------------------------------------------------------------
+
+    def kill_to_end(self) -> None:
+        """Cuts the rest of the line; at its end, the line feed."""
+        end = self._end_of_line()
+        self._kill(self.cursor, end if end > self.cursor else min(end + 1, len(self.text)))
+
+    def kill_to_start(self) -> None:
+        start = self._start_of_line()
+        self._kill(start if start < self.cursor else max(start - 1, 0), self.cursor)
+
+    def kill_word_back(self) -> None:
+        """Cuts the word before the cursor, where only white space separates words (Ctrl+W)."""
+        before = self.text[: self.cursor].rstrip()
+        start = max(before.rfind(" "), before.rfind("\n"), before.rfind("\t")) + 1
+        self._kill(start if before else 0, self.cursor)
+
+    def kill_name_back(self) -> None:
+        """Cuts the word before the cursor, where everything but letters and digits separates words (Alt+Backspace)."""
+        self._kill(self._word_left(), self.cursor)
+
+    def kill_word(self) -> None:
+        self._kill(self.cursor, self._word_right())
+
+    def yank(self) -> None:
+        """Puts back what was cut last."""
+        if self._killed:
+            self._put_back(self.cursor, self.cursor)
+
+    def yank_earlier(self) -> None:
+        """Right after a `yank`: what was cut before that, instead."""
+        if self._yanked is not None:
+            self._killed.insert(0, self._killed.pop())
+            self._put_back(*self._yanked)
+
+    def _put_back(self, start: int, end: int) -> None:
+        text = self._killed[-1]
+        self._change("yank", start, end, text)
+        self._yanked = (start, start + len(text))
+
+    def _kill(self, start: int, end: int) -> None:
+        if start == end:
+            return
+        text = self.text[start:end]
+        if self._last != "kill":
+            self._killed.append(text)
+            del self._killed[:-_KILLS_KEPT]
+        elif start < self.cursor:
+            self._killed[-1] = text + self._killed[-1]
+        else:
+            self._killed[-1] += text
+        self._change("kill", start, end, "")
+
+    # --- moving -------------------------------------------------------------------------------------------------------
+
+    def left(self) -> None:
+        self._move(self._left(self.cursor))
+
+    def right(self) -> None:
+        self._move(self._right(self.cursor))
+
+    def word_left(self) -> None:
+        self._move(self._word_left())
+
+    def word_right(self) -> None:
+        self._move(self._word_right())
+
+    def line_start(self) -> None:
+        self._move(self._start_of_line())
+
+    def line_end(self) -> None:
+        self._move(self._end_of_line())
+
+    def line_up(self) -> bool:
+        """To the line above, if there is one."""
+        start = self._start_of_line()
+        if start == 0:
+            return False
+        above = self.text.rfind("\n", 0, start - 1) + 1
+        self._move(min(above + self.cursor - start, start - 1))
+        return True
+
+    def line_down(self) -> bool:
+        """To the line below, if there is one."""
+        end = self._end_of_line()
+        if end == len(self.text):
+            return False
+        column = self.cursor - self._start_of_line()
+        below_end = self.text.find("\n", end + 1)
+        self._move(min(end + 1 + column, len(self.text) if below_end < 0 else below_end))
+        return True
+
+    def _move(self, cursor: int) -> None:
+        self.cursor = cursor
+        self._settle("")
+
+    def _start_of_line(self) -> int:
+        return self.text.rfind("\n", 0, self.cursor) + 1
+
+    def _end_of_line(self) -> int:
+        end = self.text.find("\n", self.cursor)
+        return len(self.text) if end < 0 else end
+
+    def _word_right(self) -> int:
+        match = _WORD_END.match(self.text, self.cursor)
+        return match.end() if match else self.cursor
+
+    def _word_left(self) -> int:
+        match = _WORD_END.match(self.text[: self.cursor][::-1])
+        return self.cursor - (match.end() if match else 0)
+
+    def _right(self, at: int) -> int:
+        at = min(at + 1, len(self.text))
+        while at < len(self.text) and self._inside(at):
+            at += 1
+        return at
+
+    def _left(self, at: int) -> int:
+        at = max(at - 1, 0)
+        while at > 0 and self._inside(at):
+            at -= 1
+        return at
+
+    def _inside(self, at: int) -> bool:
+        """Whether the position is within one character as people see it."""
+        character = self.text[at]
+        return self.text[at - 1] == _JOINER or character == _JOINER or _extends(character)
+
+    # --- changes ------------------------------------------------------------------------------------------------------
+
+    def _change(self, kind: str, start: int, end: int, text: str) -> None:
+        if start == end and not text:
+            return
+        self._remember(kind)
+        self.text = self.text[:start] + text + self.text[end:]
+        self.cursor = start + len(text)
+
+    def _remember(self, kind: str) -> None:
+        if kind != self._last or kind not in ("insert", "delete"):
+            self._undo.append(self.draft)
+            del self._undo[:-_UNDOS_KEPT]
+        self._settle(kind)
+
+    def _settle(self, kind: str) -> None:
+        self._last = kind
+        self._yanked = None
+
+
+def _extends(character: str) -> bool:
+    """Whether it belongs to the character before it: marks, variation selectors, skin colours."""
+    return unicodedata.category(character) in ("Mn", "Me") or "\U0001f3fb" <= character <= "\U0001f3ff"
+
+
+class InputHistory:
+    """What was sent, to be walked through; the line that was being written waits at the end."""
+
+    def __init__(self, limit: int = 500) -> None:
+        self._limit = limit
+        self._texts: list[str] = []
+        self._at: int | None = None
+        self._waiting = ""
+
+    def add(self, text: str) -> None:
+        """`text` was sent. Walking begins anew."""
+        if not self._texts or self._texts[-1] != text:
+            self._texts.append(text)
+            del self._texts[: -self._limit]
+        self._at = None
+
+    def older(self, current: str) -> str | None:
+        """The text before the one that is shown; None at the first."""
+        if self._at is None:
+            self._at, self._waiting = len(self._texts), current
+        return self._step(-1)
+
+    def newer(self) -> str | None:
+        """The text after the one that is shown; after the last the line that was being written; None behind that."""
+        return None if self._at is None else self._step(1)
+
+    def _step(self, by: int) -> str | None:
+        assert self._at is not None
+        at = self._at + by
+        if not 0 <= at <= len(self._texts):
+            return None
+        self._at = at
+        if at < len(self._texts):
+            return self._texts[at]
+        self._at = None
+        return self._waiting

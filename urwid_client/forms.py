@@ -1,0 +1,107 @@
+"""The forms of the command `chat-client`: the screen, `send`, `tail`; their arguments, and how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from common import __version__
+from common.settings import Setting, UsageError, describe, load, read_options
+from common.text import clean_line
+from urwid_client.errors import Failed, OutputClosed
+from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
+
+_USAGES = {
+    "": """\
+usage: chat-client [OPTION …]                                 chat in this terminal
+       chat-client send --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input
+       chat-client tail [OPTION …]                            print the messages, one a line""",
+    "send": "usage: chat-client send --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input",
+    "tail": "usage: chat-client tail [OPTION …]   print the messages of a room (without --room: of the lobby, and those to you)",
+}
+_MORE = f"--host, --port, --name, --room, --data-dir can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Runs one form of the command; its exit status. What goes wrong is told on the standard error, in one line."""
+    form = arguments[0] if arguments[:1] in (["send"], ["tail"]) else ""
+    settings = {"send": SEND, "tail": TAIL, "": COMMON}[form]
+    known: ClientSettings | None = None
+    try:
+        given, words = read_options(settings, arguments[1:] if form else arguments)
+        if given.get("help") or given.get("version"):
+            return _tell(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
+        values = load(settings, given, environ, PREFIX)
+        known = client_settings(values)
+        return _run(form, known, values, words, environ)
+    except UsageError as problem:
+        return _complain(f"{problem} (see chat-client --help)", 2)
+    except Failed as problem:
+        return _complain(str(problem), 1)
+    except OutputClosed:
+        return _end_quietly()
+    except Exception as problem:
+        return _complain(_remember(problem, known), 1)
+
+
+def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Each form imports what it needs, and nothing else: that is most of the time that it takes to start."""
+    if form == "send":
+        to = recipient(values["to"])
+        if words and not clean_line(" ".join(words)):
+            raise UsageError("there is nothing in this text to send")
+        from urwid_client import headless
+
+        return headless.send(settings, to, " ".join(words) if words else None)
+    if words:
+        raise UsageError(f"there is nothing to be done with {clean_line(words[0])!r}")
+    if form == "tail":
+        from urwid_client import headless
+
+        if values["after"] is not None and values["history"] is not None:
+            raise UsageError("--after and --history both say where to begin; give one of them")
+        return headless.tail(settings, headless.Wanted(values["json"], values["after"], values["history"], values["count"]))
+    if environ.get("TERM", "dumb") in ("", "dumb") or not (os.isatty(0) and os.isatty(1)):
+        raise Failed("this needs a terminal; without one use chat-client send or chat-client tail")
+    from urwid_client import app
+
+    return app.run(settings)
+
+
+def _help(form: str, settings: Sequence[Setting]) -> str:
+    return f"{_USAGES[form]}\n\n{describe(settings)}\n\n{_MORE}"
+
+
+def _tell(text: str) -> int:
+    print(text, flush=True)
+    return 0
+
+
+def _complain(text: str, status: int) -> int:
+    with contextlib.suppress(OSError):
+        print(f"chat-client: {clean_line(text)}", file=sys.stderr)
+    return status
+
+
+def _end_quietly() -> int:
+    """Whoever read the output has seen enough; what Python still holds of it goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _remember(problem: Exception, settings: ClientSettings | None) -> str:
+    """Writes the details of what should never have happened to a file; the line that says so."""
+    import traceback
+
+    where = find_data_dir(settings) / "crash.txt" if settings else Path("crash.txt")
+    said = f"something went wrong that should not ({type(problem).__name__}: {problem})"
+    try:
+        where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        where.write_text("".join(traceback.format_exception(problem)))
+    except OSError:
+        return f"{said}; the details could not be written to {where}"
+    return f"{said}; please report it with the details in {where}"

@@ -1,0 +1,92 @@
+"""How a connection stands; when to try again, when to ask for a sign of life, when to give up.
+
+Times are seconds of a clock that only rises.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import NamedTuple
+
+FIRST_DELAY = 0.25
+LONGEST_DELAY = 10.0
+QUIET = 20.0
+"""Silence after which the server is asked for a sign of life."""
+DEAD = 45.0
+"""Silence after which the connection is given up."""
+
+
+class Stage(enum.Enum):
+    """How far the connection is."""
+
+    CONNECTING = "connecting"
+    GREETING = "greeting"
+    NAMELESS = "nameless"
+    """Another name is needed; nothing happens before `choose_name`."""
+    ONLINE = "online"
+    WAITING = "waiting"
+    """Not connected; the next attempt comes by itself."""
+
+
+class Status(NamedTuple):
+    """What there is to know about the connection."""
+
+    stage: Stage
+    problem: str = ""
+    """Why there was none the last time."""
+    retry_at: float = 0.0
+    """When the next attempt comes."""
+
+
+class Backoff:
+    """How long to wait before the next attempt: twice as long each time, and never in step with other clients."""
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        """`draw` gives random numbers from 0 up to 1."""
+        self._draw = draw
+        self._failures = 0
+
+    def failed(self) -> float:
+        """An attempt failed, or a connection was lost: the seconds to wait."""
+        longest = min(FIRST_DELAY * 2.0**self._failures, LONGEST_DELAY)
+        self._failures = min(self._failures + 1, 10)
+        return longest * (0.5 + self._draw() / 2)
+
+    def succeeded(self) -> None:
+        self._failures = 0
+
+
+class Due(enum.Enum):
+    """What is to be done about a silent connection."""
+
+    NOTHING = "nothing"
+    PING = "ping"
+    GIVE_UP = "give up"
+
+
+class Watch:
+    """Watches one connection for silence."""
+
+    def __init__(self, now: float) -> None:
+        self._heard = now
+        self._asked = False
+
+    def heard(self, now: float) -> None:
+        """Something came from the server."""
+        self._heard = now
+        self._asked = False
+
+    def due(self, now: float) -> Due:
+        """What is to be done now; a ping is due once in each silence."""
+        silence = now - self._heard
+        if silence >= DEAD:
+            return Due.GIVE_UP
+        if silence >= QUIET and not self._asked:
+            self._asked = True
+            return Due.PING
+        return Due.NOTHING
+
+    def next_check(self) -> float:
+        """The time at which something may be due next."""
+        return self._heard + (DEAD if self._asked else QUIET)

@@ -1,0 +1,212 @@
+"""How things look as text: entries, lists and lines as words with styles. Everything from the network is cleaned here once more.
+
+Which colours a style has is `palette`'s business; how text is broken into rows and put on the screen is that of `widgets`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from common.names import fold
+from common.text import clean, clean_line
+from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traffic
+from urwid_client.reconnecting import Stage, Status
+from urwid_client.scrolling import Key
+
+Span: TypeAlias = tuple[str, str]
+"""A style and a text."""
+Spans: TypeAlias = list[Span]
+
+NAME_STYLES = tuple(f"name{number}" for number in range(8))
+"""The styles that names are told apart by."""
+_GROUPED_FOR = 5 * 60 * 1000
+"""Messages of one person within so many milliseconds stand under one name."""
+_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
+_TAB = "    "
+
+
+class Block(NamedTuple):
+    """One entry of a buffer: rules above it; then a time, a label (a name), and the body beside them."""
+
+    rules: Spans
+    time: str
+    label: Span
+    body: Spans
+
+
+class Context(NamedTuple):
+    """What the look of an entry depends on beside itself."""
+
+    new_day: bool
+    first_unread: bool
+    continues: bool
+    """It is the same person's as the one before, a moment later."""
+
+
+Zone: TypeAlias = Callable[[int], datetime.datetime]
+"""The local time of milliseconds since 1970."""
+
+
+def local(time_ms: int) -> datetime.datetime:
+    """The time in the zone of this machine; for times that no calendar has, the beginning of 1970."""
+    try:
+        return datetime.datetime.fromtimestamp(time_ms / 1000)
+    except (OverflowError, ValueError, OSError):
+        return datetime.datetime.fromtimestamp(0)
+
+
+def name_style(name: str) -> str:
+    """The style of a name: always the same one, however it is written, on every screen."""
+    return NAME_STYLES[zlib.crc32(fold(name).encode()) % len(NAME_STYLES)]
+
+
+# --- entries ----------------------------------------------------------------------------------------------------------
+
+
+def context(entry: Entry, before: Entry | None, unread_from: Key | None, zone: Zone = local) -> Context:
+    """What `before`, the entry above, and the place where the unread ones begin mean for the look of `entry`."""
+    first_unread = unread_from is not None and entry.key > unread_from and (before is None or before.key <= unread_from)
+    new_day = before is None or zone(before.time_ms).date() != zone(entry.time_ms).date()
+    continues = (
+        isinstance(entry, Said)
+        and isinstance(before, Said)
+        and not (new_day or first_unread)
+        and entry.sender == before.sender
+        and entry.own == before.own
+        and 0 <= entry.time_ms - before.time_ms < _GROUPED_FOR
+    )
+    return Context(new_day, first_unread, continues)
+
+
+def block(entry: Entry, seen_in: Context, zone: Zone = local) -> Block:
+    """The look of an entry."""
+    at = zone(entry.time_ms)
+    rules: Spans = []
+    if seen_in.new_day:
+        rules.append(("rule", f"── {at:%A, %-d %B %Y} ──"))
+    if seen_in.first_unread:
+        rules.append(("unread rule", "── new ──"))
+    time = f"{at:%H:%M}"
+    match entry:
+        case Said():
+            name = clean_line(entry.sender)
+            label = ("", "") if seen_in.continues else (name_style(name), name)
+            return Block(rules, "" if seen_in.continues else time, label, _said(entry))
+        case Note():
+            return Block(rules, time, ("note", "·"), [("important" if entry.important else "note", _body(entry.text))])
+        case Traffic():
+            return Block(rules, time, ("traffic", "·"), [("traffic", _traffic(entry))])
+
+
+def _said(said: Said) -> Spans:
+    text = _body(said.text)
+    match said.delivery:
+        case Delivery.PENDING:
+            return [("pending", f"{text} …")]
+        case Delivery.FAILED:
+            return [("pending", text), ("failed", f" ✗ not sent: {clean_line(said.problem)}")]
+        case Delivery.COMMITTED:
+            return [("mention" if said.mentions else "text", text)]
+
+
+def _body(text: str) -> str:
+    """Cleaned, without tabs, and with at most one empty line at a time."""
+    return _BLANK_LINES.sub("\n\n", clean(text).replace("\t", _TAB))
+
+
+def _traffic(traffic: Traffic) -> str:
+    moves = ((traffic.came, "came"), (traffic.left, "left"))
+    return " · ".join(f"{', '.join(map(clean_line, names))} {verb}" for names, verb in moves if names)
+
+
+# --- lists and lines --------------------------------------------------------------------------------------------------
+
+
+def title(buffer: Buffer) -> str:
+    """What a buffer is called."""
+    name = clean_line(buffer.title)
+    if buffer.former:
+        return f"{name} (former)"
+    return name if buffer.joined else f"({name})"
+
+
+def heading(buffer: Buffer) -> Spans:
+    """The first line of the screen."""
+    spans: Spans = [("title", title(buffer))]
+    match buffer.kind:
+        case Kind.ROOM if buffer.joined:
+            spans.append(("faint", f"  {buffer.head_count:,} {'person' if buffer.head_count == 1 else 'people'}"))
+        case Kind.ROOM:
+            spans.append(("faint", "  you are not in this room"))
+        case Kind.DIRECT:
+            spans.append(("faint", "  between the two of you"))
+        case Kind.SERVER:
+            spans.append(("faint", "  what the program has to say"))
+    return spans
+
+
+class Line(NamedTuple):
+    """One line of the list of conversations."""
+
+    number: str
+    name: Span
+    unread: Span
+
+
+def conversation_line(buffer: Buffer, index: int, active: bool) -> Line:
+    """A conversation, the key that leads to it (the digit of Alt+digit), and what is unread in it."""
+    number = str((index + 1) % 10) if index < 10 else ""
+    style = "active" if active else "waiting" if buffer.unread else "quiet"
+    count = f"{min(buffer.unread, 999)}" if buffer.unread else ""
+    return Line(number, (style, title(buffer)), ("mentions" if buffer.mentions else "unread", count))
+
+
+def people(buffer: Buffer) -> Spans:
+    """Who is in a room, a name a line; the last line tells how many are not named."""
+    names = sorted(buffer.people.values(), key=fold)
+    hidden = buffer.head_count - len(names)
+    lines = [(name_style(name), clean_line(name)) for name in names]
+    return [*lines, ("faint", f"and {hidden:,} more")] if hidden > 0 else lines
+
+
+def unread_elsewhere(buffers: list[Buffer], active: Buffer) -> Spans:
+    """What waits in other conversations, for a screen without room for the list."""
+    spans: Spans = []
+    for buffer in buffers:
+        if buffer is not active and buffer.unread:
+            spans.append(("mentions" if buffer.mentions else "unread", f"  {title(buffer)} {min(buffer.unread, 999)}"))
+    return spans
+
+
+def status(name: str, server: str, connection: Status, lag: float | None, now: float) -> Spans:
+    """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`."""
+    match connection.stage:
+        case Stage.ONLINE:
+            spans = [("good", "● "), (name_style(name), clean_line(name))]
+            return [*spans, ("faint", f"  {lag * 1000:.0f} ms")] if lag is not None else spans
+        case Stage.NAMELESS:
+            return [("bad", "○ "), ("text", "pick a name")]
+        case Stage.CONNECTING | Stage.GREETING:
+            return [("bad", "○ "), ("text", f"connecting to {clean_line(server)} …")]
+        case Stage.WAITING:
+            seconds = max(round(connection.retry_at - now), 1)
+            return [
+                ("bad", "○ not connected"),
+                ("text", f": {clean_line(connection.problem)}"),
+                ("faint", f"  trying again in {seconds} s"),
+            ]
+
+
+def welcome(server: str, problem: str) -> list[Spans]:
+    """The question for one's name; each item is a paragraph. `problem` says why the last answer was not taken."""
+    lines: list[Spans] = [
+        [("title", "chat-client")],
+        [("faint", clean_line(server))],
+        [],
+        [("text", "What name do you want to go by?")],
+    ]
+    return [*lines, [], [("important", clean_line(problem))]] if problem else lines

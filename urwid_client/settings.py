@@ -1,0 +1,87 @@
+"""The client's settings: one table for the command line, the environment and the configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.errors import Refused
+from common.messages import LOBBY
+from common.names import check_name, check_room
+from common.settings import CONFIG, HELP, VERSION, Flag, Location, Number, Setting, Text, UsageError
+
+PREFIX = "CHAT_CLIENT"
+"""How the environment's variables begin."""
+
+DATA_DIR = Setting("data_dir", Location("DIR"), "where is kept who you are", default_text="chat-client in your data directory")
+
+COMMON = (
+    Setting("host", Text("HOST"), "the server's name or address", "127.0.0.1"),
+    Setting("port", Number(1, 65535), "the server's port", 65432),
+    Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name"),
+    Setting("room", Text("ROOM"), "a room to go into, beside the lobby"),
+    DATA_DIR,
+    CONFIG,
+    HELP,
+    VERSION,
+)
+SEND = (*COMMON, Setting("to", Text("TO"), "the room or the person to write to", option_only=True))
+_MOST = 2**63 - 1
+TAIL = (
+    *COMMON,
+    Setting("json", Flag(), "each message as one JSON object", False, option_only=True),
+    Setting("after", Number(0, _MOST), "begin behind the message with this id", option_only=True),
+    Setting("history", Number(0, 1_000_000), "begin with so many earlier messages", option_only=True),
+    Setting("count", Number(1, _MOST), "end after so many messages", option_only=True),
+)
+
+
+class ClientSettings(NamedTuple):
+    """What every form of the command knows."""
+
+    host: str
+    port: int
+    name: str | None
+    room: str | None
+    data_dir: Path | None
+    """None stands for the user's own, which takes a moment to find out."""
+
+    @property
+    def server(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def client_settings(values: Mapping[str, Any]) -> ClientSettings:
+    """What the values of the settings (see `common.settings.load`) ask for. Raises `UsageError`."""
+    name, room = values["name"], values["room"]
+    return ClientSettings(
+        host=values["host"],
+        port=values["port"],
+        name=_valid(check_name, name, "--name") if name else None,
+        room=_valid(check_room, room, "--room") if room else None,
+        data_dir=values["data_dir"],
+    )
+
+
+def recipient(to: str | None) -> str:
+    """The value of `--to`. Raises `UsageError`."""
+    if to is None:
+        raise UsageError(f"send needs --to: a room (--to '{LOBBY}') or a name")
+    return _valid(check_room if to.startswith("#") else check_name, to, "--to")
+
+
+def find_data_dir(settings: ClientSettings) -> Path:
+    """The data directory, which need not exist."""
+    if settings.data_dir is not None:
+        return settings.data_dir.absolute()
+    import platformdirs  # slow to import: not before the first screen is drawn
+
+    return Path(platformdirs.user_data_dir("chat-client"))
+
+
+def _valid(check: Callable[[str], str], value: str, option: str) -> str:
+    try:
+        return check(value)
+    except Refused as refused:
+        raise UsageError(f"{option}: {refused.text}") from None

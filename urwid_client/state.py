@@ -1,0 +1,503 @@
+"""What the client knows: the buffers, who is there, what is on its way. Takes the protocol's events and the user's wishes.
+
+`Chat` sits on a `ClientProtocol` and asks the server through it; whoever calls a method of `Chat` sends what the protocol has to
+send afterwards. Times are given by the caller (milliseconds since 1970). What the server says is cleaned here, where it comes in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from common import messages as m
+from common.client_protocol import (
+    Acknowledged,
+    ClientProtocol,
+    Closed,
+    Delivered,
+    Event,
+    NameRefused,
+    Phase,
+    RequestFailed,
+    RoomJoined,
+    RoomParted,
+    SendDelayed,
+    SendFailed,
+    Welcomed,
+)
+from common.errors import MEANINGS, Code, Reason, Refused
+from common.limits import Limits
+from common.names import check_name, check_room, fold
+from common.text import clean, clean_line
+from urwid_client.buffers import Buffer, Kind, Said
+
+PAGE = 100
+"""How many older messages are asked for at once."""
+_LISTED = 1_000
+"""The most names or rooms that a list shows."""
+_TRAFFIC_SHOWN = 100
+"""In rooms with more people nobody is told who comes and goes."""
+
+
+class WrongInput(Exception):
+    """What the user asked for cannot be done; one line that says why, for them."""
+
+
+class _Listing(NamedTuple):
+    """A list that the server gives in pages, and that is shown when it is complete."""
+
+    buffer: Buffer
+    """Where it is shown."""
+    more: Callable[[str | None], int]
+    """Asks for what follows an item; for the beginning without one."""
+    show: Callable[[list[str], int], str]
+    """The text for all items; the number of those that are not among them."""
+    items: list[str]
+
+
+class Chat:
+    """The state of the client. `active` is the buffer that is on the screen."""
+
+    def __init__(self, protocol: ClientProtocol) -> None:
+        self.protocol = protocol
+        self.server = Buffer(Kind.SERVER, "server")
+        self.lobby = Buffer(Kind.ROOM, m.LOBBY, m.LOBBY)
+        self.buffers = [self.server, self.lobby]
+        self.active = self.lobby
+        self.rooms_seen: dict[str, str] = {m.LOBBY: m.LOBBY}
+        """Rooms that there were, by their folded name: for completion."""
+        self.name_refused: NameRefused | None = None
+        """Why there is no welcome: another name is needed."""
+        self.quitting = False
+        self._joining: dict[int, str] = {}
+        """Rooms that the user waits for: the folded name by the request's ref."""
+        self._delay = ""
+        """What was said last about a message that has to wait."""
+        self._listings: dict[int, _Listing] = {}
+        self._pending_in: dict[int, Buffer] = {}
+        """In which buffer a message waits, by ref."""
+        self._handlers: dict[type, Callable[[Any, int], None]] = {
+            Welcomed: self._on_welcomed,
+            NameRefused: self._on_name_refused,
+            RoomJoined: self._on_joined,
+            RoomParted: self._on_parted,
+            Delivered: self._on_delivered,
+            Acknowledged: self._on_acknowledged,
+            SendFailed: self._on_send_failed,
+            SendDelayed: self._on_send_delayed,
+            RequestFailed: self._on_request_failed,
+            Closed: self._on_closed,
+            m.Page: self._on_page,
+            m.Presence: self._on_presence,
+            m.MemberList: self._on_members,
+            m.RoomList: self._on_rooms,
+        }
+
+    # --- for the screen -----------------------------------------------------------------------------------------------
+
+    @property
+    def online(self) -> bool:
+        return self.protocol.phase in (Phase.REPLAYING, Phase.LIVE)
+
+    @property
+    def name(self) -> str:
+        return self.protocol.name
+
+    def note(self, text: str, now: int, buffer: Buffer | None = None, important: bool = False) -> None:
+        """Says something to the user; in the active buffer, if no other is named."""
+        (buffer or self.active).note(text, now, self._known, important)
+
+    def speakers(self) -> list[str]:
+        """Names that could be meant in the active buffer, the likeliest first: who spoke last, then who is there."""
+        spoken = [entry.sender for entry in reversed(self.active.entries) if isinstance(entry, Said) and not entry.own]
+        others = [self.active.title] if self.active.kind is Kind.DIRECT else []
+        everyone = [*others, *spoken, *self.active.people.values(), *self.lobby.people.values()]
+        return list({fold(name): name for name in everyone if fold(name) != fold(self.name)}.values())
+
+    # --- what the user does -------------------------------------------------------------------------------------------
+
+    def open(self, buffer: Buffer) -> None:
+        """Shows a buffer; what was unread in it is read with that."""
+        self.active.unread_from = None
+        self.active = buffer
+        buffer.unread = buffer.mentions = 0
+
+    def open_next(self, by: int) -> None:
+        self.open(self.buffers[(self.buffers.index(self.active) + by) % len(self.buffers)])
+
+    def open_next_unread(self) -> None:
+        """The next buffer with something unread behind the active one; first those with mentions."""
+        at = self.buffers.index(self.active)
+        others = self.buffers[at + 1 :] + self.buffers[:at]
+        for counted in ("mentions", "unread"):
+            found = next((buffer for buffer in others if getattr(buffer, counted)), None)
+            if found is not None:
+                self.open(found)
+                return
+
+    def say(self, text: str, now: int) -> None:
+        """Sends to the active buffer. Raises `WrongInput`."""
+        self._send(self.active, text, now)
+
+    def say_to(self, name: str, text: str, now: int) -> None:
+        """Sends to a person, in the buffer of that conversation, which is opened. Raises `WrongInput`."""
+        buffer = self.direct(name)
+        self._send(buffer, text, now)
+        self.open(buffer)
+
+    def direct(self, name: str) -> Buffer:
+        """The buffer of the conversation with whoever goes by this name; a new one if there is none. Raises `WrongInput`."""
+        _check(check_name, name)
+        if fold(name) == fold(self.name):
+            raise WrongInput("that is you")
+        found = next((buffer for buffer in self._directs(name) if not buffer.former), None)
+        return found or self._add(Buffer(Kind.DIRECT, name))
+
+    def join(self, room: str) -> None:
+        """Into a room, which is opened as soon as one is in it; later, if there is no connection. Raises `WrongInput`."""
+        room = room if room.startswith("#") else "#" + room
+        _check(check_room, room)
+        here = self._room(room)
+        if here is not None and here.joined:
+            self.open(here)
+            return
+        self._joining[self.protocol.join(room)] = fold(room)
+
+    def close(self, buffer: Buffer) -> None:
+        """Leaves a room, or puts a direct conversation away. Raises `WrongInput`."""
+        if buffer is self.server:
+            raise WrongInput("this is not a conversation; it cannot be left")
+        if buffer is self.lobby:
+            raise WrongInput(f"everybody is in {m.LOBBY}; /quit leaves the server")
+        if buffer.kind is Kind.ROOM:
+            self.protocol.part(buffer.title)
+        self._remove(buffer)
+
+    def room(self, name: str) -> Buffer:
+        """The buffer of a room that one is in. Raises `WrongInput`."""
+        found = self._room(name if name.startswith("#") else "#" + name)
+        if found is None:
+            raise WrongInput(f"you are not in {name}")
+        return found
+
+    def load_older(self) -> None:
+        """Asks for earlier messages of the active buffer, if there are any and none are on their way."""
+        buffer = self.active
+        if self.online and buffer.older_exist and buffer.loading is None:
+            buffer.loading = self.protocol.history(buffer.title, conv=buffer.conv, before=buffer.first_id, limit=PAGE)
+
+    def list_people(self, room: str) -> None:
+        """Shows who is in a room, in the active buffer. Raises `WrongInput`."""
+
+        def show(names: list[str], hidden: int) -> str:
+            return f"{_counted(len(names) + hidden, 'person', 'people')} in {room}: {_listed(names, hidden)}"
+
+        self._list(_Listing(self.active, lambda after: self.protocol.members(room, after), show, []))
+
+    def list_rooms(self) -> None:
+        """Shows which rooms there are, in the active buffer. Raises `WrongInput`."""
+
+        def show(rooms: list[str], hidden: int) -> str:
+            return f"{_counted(len(rooms) + hidden, 'room', 'rooms')}: {_listed(rooms, hidden)}"
+
+        self._list(_Listing(self.active, self.protocol.list_rooms, show, []))
+
+    # --- what the server says -----------------------------------------------------------------------------------------
+
+    def handle(self, event: Event, now: int) -> None:
+        """Takes in what the protocol reports."""
+        does = self._handlers.get(type(event))
+        if does is not None:
+            does(event, now)
+
+    def disconnected(self, reason: str, now: int) -> None:
+        """The connection is gone, and with it what was asked and not answered."""
+        self.note(f"not connected: {reason}", now, self.server)
+        for buffer in self.buffers:
+            buffer.loading = None
+        for listing in self._listings.values():
+            self.note("the connection was lost before the answer came; ask again", now, listing.buffer)
+        self._listings.clear()
+
+    def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
+        self.name_refused = None
+        if welcomed.afresh:
+            for buffer in self.buffers:
+                if buffer.first_id is not None:
+                    buffer.clear()
+        self.note(f"connected as {clean_line(welcomed.name)}", now, self.server)
+        for room, code in welcomed.refused.items():
+            self._has_waited_for(room)
+            if (refused := self._room(room)) is not None:
+                refused.joined = False
+            self.note(f"{clean_line(room)} could not be joined: {_meaning(code)}", now, important=True)
+
+    def _on_name_refused(self, refused: NameRefused, now: int) -> None:
+        self.name_refused = refused._replace(name=clean_line(refused.name), text=clean_line(refused.text))
+
+    def _on_joined(self, joined: RoomJoined, now: int) -> None:
+        buffer = self._room(joined.room)
+        if buffer is None:
+            buffer = self._add(Buffer(Kind.ROOM, clean_line(joined.room), joined.conv))
+        elif not buffer.joined:
+            buffer.joined = True
+            buffer.clear()
+        buffer.conv = joined.conv
+        buffer.set_people(map(clean_line, joined.members), joined.people)
+        self.rooms_seen.setdefault(fold(buffer.title), buffer.title)
+        if self._has_waited_for(joined.room):
+            self.open(buffer)
+
+    def _on_parted(self, parted: RoomParted, now: int) -> None:
+        buffer = self._room(parted.room)
+        if buffer is not None and buffer is not self.lobby:
+            self._remove(buffer)
+
+    def _has_waited_for(self, room: str) -> bool:
+        """Whether the user asked to go into this room, and has no answer yet: this is it."""
+        asked = [ref for ref, waited in self._joining.items() if waited == fold(room)]
+        for ref in asked:
+            del self._joining[ref]
+        return bool(asked)
+
+    def _on_presence(self, presence: m.Presence, now: int) -> None:
+        buffer = self._room(presence.room)
+        if buffer is None:
+            return
+        came, left = (list(map(clean_line, presence.options.get(key, ()))) for key in ("joined", "left"))
+        buffer.move_people(came, left, presence.options.get("count"))
+        if buffer.head_count <= _TRAFFIC_SHOWN:
+            came, left = (
+                [name for name in names if name not in others and fold(name) != fold(self.name)]
+                for names, others in ((came, left), (left, came))
+            )
+            buffer.add_traffic(came, left, now, self._known)
+
+    def _on_delivered(self, delivered: Delivered, now: int) -> None:
+        message = delivered.message
+        buffer = self._buffer_of(message)
+        self._learn_name(message)
+        if buffer is None:
+            return
+        said = self._said(message)
+        before = buffer.last_key
+        if not buffer.add(said):
+            return
+        if buffer is not self.active and not said.own:
+            if not buffer.unread:
+                buffer.unread_from = before
+            buffer.unread += 1
+            buffer.mentions += said.mentions or buffer.kind is Kind.DIRECT
+        buffer.trim()
+
+    def _on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
+        ref, message = acknowledged
+        buffer = self._pending_in.pop(ref, None)
+        if buffer is None:
+            return
+        buffer.pending.pop(ref, None)
+        self._delay = ""
+        conv = message.options.get("conv")
+        if buffer.conv is None and conv is not None:
+            buffer = self._bind(buffer, conv)
+        buffer.add(self._said(message))
+
+    def _on_send_failed(self, failed: SendFailed, now: int) -> None:
+        buffer, text = self._pending_in.pop(failed.ref, None), clean_line(failed.text)
+        if buffer is not None:
+            buffer.fail(failed.ref, text, self._known)
+            if buffer is not self.active:
+                self.note(f"a message to {buffer.title} could not be sent: {text}", now, important=True)
+
+    def _on_send_delayed(self, delayed: SendDelayed, now: int) -> None:
+        """Said once: as long as it lasts the same answer comes every second."""
+        buffer = self._pending_in.get(delayed.ref)
+        said = f"your message waits: {clean_line(delayed.text)}; it is sent as soon as the server can take it"
+        if buffer is not None and said != self._delay:
+            self.note(said, now, buffer, important=True)
+        self._delay = said
+
+    def _on_page(self, page: m.Page, now: int) -> None:
+        buffer = next((buffer for buffer in self.buffers if buffer.loading == page.ref), None)
+        if buffer is None:
+            return
+        buffer.loading = None
+        buffer.older_exist = page.options.get("more", False)
+        if buffer.conv is None and "conv" in page.options:
+            buffer = self._bind(buffer, page.options["conv"])
+        for row in page.rows:
+            message = m.Msg(*row)
+            self._meet(buffer, message)
+            buffer.add(self._said(message))
+
+    def _on_request_failed(self, failed: RequestFailed, now: int) -> None:
+        ref, text = failed.ref, clean_line(failed.text)
+        asked = next((buffer for buffer in self.buffers if ref is not None and buffer.loading == ref), None)
+        if asked is not None:
+            asked.loading, asked.older_exist = None, False
+            self.note(f"earlier messages could not be loaded: {text}", now, asked)
+            return
+        listing = None
+        if ref is not None:
+            self._joining.pop(ref, None)
+            listing = self._listings.pop(ref, None)
+        self.note(text, now, listing.buffer if listing else None, important=True)
+
+    def _on_closed(self, closed: Closed, now: int) -> None:
+        reason, text = closed.reason, clean_line(closed.text)
+        if reason == Reason.SHUTDOWN:
+            self.note("the server is stopping; you are connected again as soon as it is back", now, important=True)
+        elif reason != Reason.BYE and self.name_refused is None:
+            self.note(f"the server closed the connection: {text or clean_line(reason)}", now, self.server)
+
+    # --- lists --------------------------------------------------------------------------------------------------------
+
+    def _list(self, listing: _Listing) -> None:
+        if not self.online:
+            raise WrongInput("you are not connected")
+        self._listings[listing.more(None)] = listing
+
+    def _on_members(self, answer: m.MemberList, now: int) -> None:
+        self._on_listed(answer.ref, answer.names, answer.names[-1:], answer.options, now)
+
+    def _on_rooms(self, answer: m.RoomList, now: int) -> None:
+        for room, _ in answer.rooms:
+            self.rooms_seen.setdefault(fold(room), clean_line(room))
+        items = [f"{room} ({count})" for room, count in answer.rooms]
+        self._on_listed(answer.ref, items, [room for room, _ in answer.rooms[-1:]], answer.options, now)
+
+    def _on_listed(self, ref: int, items: list[str], last: list[str], options: m.Options, now: int) -> None:
+        """One page of a list; asks for what follows its last item, or shows the whole."""
+        listing = self._listings.pop(ref, None)
+        if listing is None:
+            return
+        listing.items.extend(map(clean_line, items))
+        if options.get("more") and last and len(listing.items) < _LISTED:
+            self._listings[listing.more(last[0])] = listing
+            return
+        hidden = max(options.get("count", 0) - len(listing.items), 0)
+        self.note(listing.show(listing.items, hidden), now, listing.buffer)
+
+    # --- buffers ------------------------------------------------------------------------------------------------------
+
+    def _add(self, buffer: Buffer) -> Buffer:
+        """Rooms stand before direct conversations."""
+        rooms = [index for index, other in enumerate(self.buffers) if other.kind is not Kind.DIRECT]
+        self.buffers.insert(rooms[-1] + 1 if buffer.kind is Kind.ROOM else len(self.buffers), buffer)
+        return buffer
+
+    def _remove(self, buffer: Buffer) -> None:
+        if self.active is buffer:
+            self.open_next(-1)
+        self.buffers.remove(buffer)
+
+    def _room(self, room: str) -> Buffer | None:
+        folded = fold(room)
+        return next((b for b in self.buffers if b.kind is Kind.ROOM and fold(b.title) == folded), None)
+
+    def _directs(self, name: str) -> list[Buffer]:
+        folded = fold(name)
+        return [buffer for buffer in self.buffers if buffer.kind is Kind.DIRECT and fold(buffer.title) == folded]
+
+    def _of_conv(self, conv: str) -> Buffer | None:
+        return next((buffer for buffer in self.buffers if buffer.conv == conv), None)
+
+    def _buffer_of(self, message: m.Msg) -> Buffer | None:
+        """Where a live message belongs; None if its room was left. A new direct conversation gets a buffer."""
+        conv = message.options.get("conv", message.to)
+        buffer = self._of_conv(conv)
+        if m.is_room(message.to):
+            return buffer
+        if buffer is None:
+            peer = clean_line(message.to if self._is_own(message) else message.sender)
+            waiting = next((other for other in self._directs(peer) if other.conv is None), None)
+            buffer = self._bind(waiting or self._add(Buffer(Kind.DIRECT, peer)), conv)
+        self._meet(buffer, message)
+        return buffer
+
+    def _bind(self, buffer: Buffer, conv: str) -> Buffer:
+        """The conversation that a buffer shows is known now: maybe it is one that has a buffer already."""
+        same = self._of_conv(conv)
+        if same is None:
+            buffer.conv = conv
+            return buffer
+        same.former = False
+        same.pending |= buffer.pending
+        for ref in buffer.pending:
+            self._pending_in[ref] = same
+        same.draft = buffer.draft if buffer.draft.text else same.draft
+        was_active = self.active is buffer
+        self._remove(buffer)
+        if was_active:
+            self.open(same)
+        return same
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _known(self) -> int:
+        """The greatest id that was seen: where notes are put."""
+        return self.protocol.cursor or 0
+
+    def _send(self, buffer: Buffer, text: str, now: int) -> None:
+        if buffer.kind is Kind.SERVER:
+            raise WrongInput("nobody would read this here; go to a conversation first (Alt+2, or /join #room, or /msg name)")
+        if not buffer.joined:
+            raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
+        text = clean(text)
+        most = self.protocol.limits.get("text_bytes", Limits().text_bytes)
+        size = len(text.encode())
+        if size > most:
+            raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
+        ref = self.protocol.send(buffer.title, text, buffer.conv)
+        buffer.add_pending(ref, self.name, text, now)
+        buffer.viewport.to_end()
+        self._pending_in[ref] = buffer
+
+    def _is_own(self, message: m.Msg) -> bool:
+        return message.options.get("from") == self.protocol.identity
+
+    def _said(self, message: m.Msg) -> Said:
+        text, own = clean(message.text), self._is_own(message)
+        mentions = not own and is_mentioned(self.name, text)
+        return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentions)
+
+    def _meet(self, buffer: Buffer, message: m.Msg) -> None:
+        """Whom one talks to in a direct conversation is told by what they send."""
+        if buffer.kind is Kind.DIRECT and not self._is_own(message):
+            buffer.peer = message.options.get("from")
+
+    def _learn_name(self, message: m.Msg) -> None:
+        """The sender goes by this name now, and whoever had it before does not."""
+        sender, name = message.options.get("from"), clean_line(message.sender)
+        for buffer in self.buffers:
+            if buffer.kind is Kind.DIRECT and buffer.peer is not None:
+                if buffer.peer == sender:
+                    buffer.title, buffer.former = name, False
+                elif fold(buffer.title) == fold(name):
+                    buffer.former = True
+
+
+def is_mentioned(name: str, text: str) -> bool:
+    """Whether the name stands in the text as a word of its own."""
+    return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _check(check: Callable[[str], str], name: str) -> None:
+    try:
+        check(name)
+    except Refused as refused:
+        raise WrongInput(refused.text) from None
+
+
+def _meaning(code: str) -> str:
+    return MEANINGS[Code(code)].sentence if code in MEANINGS else clean_line(code)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _listed(items: Iterable[str], hidden: int) -> str:
+    return ", ".join(items) + (f" and {hidden:,} more" if hidden else "")

@@ -1,0 +1,96 @@
+"""The tokens: secrets that prove who one is, by server and name, in one file of the data directory that only its owner can read.
+
+Several clients may use the file at once. One that cannot be understood is never written to: somebody may want to repair it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from common.names import fold
+from urwid_client.errors import Failed
+
+FILE = "tokens.json"
+
+_Table: TypeAlias = dict[str, dict[str, str]]
+"""Server, then folded name, to token."""
+
+
+class TokensUnusable(Failed):
+    """The file cannot be read or written."""
+
+
+class Tokens:
+    """The tokens of one data directory. Each call looks at the file: another client may have changed it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / FILE
+
+    def find(self, server: str, name: str) -> str | None:
+        """The token for a name on a server (`host:port`). Raises `TokensUnusable`."""
+        with self._in_words():
+            return self._read().get(server, {}).get(fold(name))
+
+    def keep(self, server: str, name: str, token: str) -> None:
+        """Stores a token; it is on the disk when this returns. Raises `TokensUnusable`."""
+        with self._in_words(), self._locked():
+            table = self._read()
+            if table.get(server, {}).get(fold(name)) != token:
+                table.setdefault(server, {})[fold(name)] = token
+                self._write(table)
+
+    def _read(self) -> _Table:
+        try:
+            table = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (ValueError, RecursionError):
+            raise self._damaged() from None
+        if not _is_table(table):
+            raise self._damaged()
+        return table  # type: ignore[no-any-return]
+
+    def _damaged(self) -> TokensUnusable:
+        return TokensUnusable(f"{self._path} is damaged: repair it, or move it away (you are then somebody new to your servers)")
+
+    def _write(self, table: _Table) -> None:
+        """Replaces the file as a whole, so that nobody ever finds half of it."""
+        beside = self._path.with_suffix(".new")
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            json.dump(table, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self._path)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone with the file among all clients."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise TokensUnusable(
+                f"{problem.filename or self._path}: {problem.strerror}; who you are cannot be remembered"
+            ) from None
+
+
+def _is_table(table: object) -> bool:
+    return isinstance(table, dict) and all(
+        isinstance(names, dict) and all(isinstance(token, str) for token in names.values()) for names in table.values()
+    )

@@ -1,0 +1,1 @@
+"""What stands on the screen: widgets that show the state, and decide nothing. They take no keys: `app` does."""

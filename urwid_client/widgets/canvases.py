@@ -1,0 +1,42 @@
+"""Putting canvases together: small helpers for widgets that draw themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import urwid
+
+from urwid_client.rendering import Span
+
+
+def text(spans: Iterable[Span], cols: int, align: str = "left", wrap: str = "ellipsis") -> urwid.Canvas:
+    """The words on as many rows as they need; on one, unless `wrap` is "space"."""
+    markup = [(style, words) for style, words in spans if words] or ""
+    return urwid.Text(markup, align=align, wrap=wrap).render((cols,))  # type: ignore[arg-type]
+
+
+def column(lines: Sequence[urwid.Canvas], cols: int, rows: int, bottom: bool = False) -> urwid.Canvas:
+    """The lines under each other in a box: cut off below if they are too many, filled up (above, if `bottom`) if they are too few."""
+    if not lines:
+        return urwid.SolidCanvas(" ", cols, rows)
+    canvas = urwid.CanvasCombine([(line, None, False) for line in lines])
+    missing = rows - canvas.rows()
+    if missing < 0:
+        canvas.trim(0, rows)
+    elif bottom:
+        canvas.pad_trim_top_bottom(missing, 0)
+    else:
+        canvas.pad_trim_top_bottom(0, missing)
+    return canvas
+
+
+def beside(canvases: Iterable[tuple[urwid.Canvas, int]]) -> urwid.Canvas:
+    """Canvases side by side, each with its width."""
+    return urwid.CanvasJoin([(canvas, None, False, cols) for canvas, cols in canvases])
+
+
+def styled(canvas: urwid.Canvas, style: str) -> urwid.Canvas:
+    """The same with one style for all of it."""
+    composite = urwid.CompositeCanvas(canvas)
+    composite.fill_attr(style)
+    return composite

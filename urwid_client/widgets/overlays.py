@@ -1,0 +1,71 @@
+"""What can stand over the messages: the help, and the question for one's name."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import urwid
+
+from urwid_client import commands, keys
+from urwid_client.rendering import Spans
+from urwid_client.widgets import canvases
+
+
+class Overlay(Protocol):
+    """Stands in the place of the lists and messages."""
+
+    def draw(self, cols: int, rows: int) -> urwid.Canvas: ...
+
+
+class Help(Overlay):
+    """The keys and the commands, from their tables. Longer than a screen: `scroll` moves it."""
+
+    def __init__(self) -> None:
+        self._skipped = 0
+        self._page = 1
+
+    def scroll(self, by: int) -> None:
+        """By pages; down if `by` is positive."""
+        self._skipped = max(self._skipped + by * self._page, 0)
+
+    def draw(self, cols: int, rows: int) -> urwid.Canvas:
+        lines = [canvas for spans in _help_lines() for canvas in [_line(spans, cols)]]
+        whole = urwid.CanvasCombine([(line, None, False) for line in lines])
+        self._page = max(rows - 2, 1)
+        self._skipped = max(min(self._skipped, whole.rows() - rows), 0)
+        whole.trim(self._skipped)
+        return canvases.column([whole], cols, rows)
+
+
+def _line(spans: tuple[str, str] | str, cols: int) -> urwid.Canvas:
+    """A heading, or a name with its explanation beside it."""
+    if isinstance(spans, str):
+        return canvases.text([("title", f" {spans}")], cols)
+    name, explanation = spans
+    name_cols = min(28, cols // 2)
+    left = canvases.text([("text", " "), ("prompt", name)], name_cols, wrap="space")
+    right = canvases.text([("text", explanation)], max(cols - name_cols - 1, 1), wrap="space")
+    return canvases.beside([(left, name_cols + 1), (right, max(cols - name_cols - 1, 1))])
+
+
+def _help_lines() -> list[tuple[str, str] | str]:
+    lines: list[tuple[str, str] | str] = ["Esc closes this, PgUp and PgDn scroll", "", "Commands"]
+    lines += [(command.usage, command.help) for command in commands.COMMANDS]
+    lines.append(("//text", "send a text that begins with a slash"))
+    for section, bindings in keys.SECTIONS.items():
+        lines += ["", section]
+        lines += [(keys.shown(binding), binding.help) for binding in bindings]
+    return lines
+
+
+class Welcome(Overlay):
+    """Asks for a name: words in the middle of the screen."""
+
+    def __init__(self) -> None:
+        self.lines: list[Spans] = []
+
+    def draw(self, cols: int, rows: int) -> urwid.Canvas:
+        lines = [canvases.text(spans, cols, align="center", wrap="space") for spans in self.lines]
+        height = sum(line.rows() for line in lines)
+        above = max(rows - height, 0) // 2
+        return canvases.column([*([urwid.SolidCanvas(" ", cols, above)] if above else []), *lines], cols, rows)

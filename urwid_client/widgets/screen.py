@@ -1,0 +1,119 @@
+"""The whole screen: a heading; the conversations, the messages and the people side by side; a status line; the input below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import urwid
+
+from urwid_client import rendering
+from urwid_client.buffers import Buffer
+from urwid_client.rendering import Span, Spans
+from urwid_client.widgets import canvases
+from urwid_client.widgets.input_line import InputLine
+from urwid_client.widgets.messages import MessageList
+from urwid_client.widgets.overlays import Overlay
+
+_HINT = "F1 help"
+
+
+class Panes(NamedTuple):
+    """How wide the lists at the sides are, without their borders; 0 hides one."""
+
+    conversations: int
+    people: int
+
+
+def panes(cols: int, conversations: bool, people: bool) -> Panes:
+    """What there is room for on a screen of this width, of what is wanted."""
+    left = min(max(cols // 6, 12), 22) if conversations and cols >= 60 else 0
+    right = min(max(cols // 7, 10), 18) if people and cols >= 80 else 0
+    return Panes(left, right)
+
+
+class Screen(urwid.Widget):
+    """Shows what `app` put into its attributes. Every part gives way when there is no room for it, the input last."""
+
+    _sizing = frozenset([urwid.BOX])
+    no_cache = ("render",)
+
+    def __init__(self, buffer: Buffer) -> None:
+        super().__init__()
+        self.messages = MessageList(buffer)
+        self.input = InputLine()
+        self.buffers: Sequence[Buffer] = ()
+        self.active = buffer
+        self.status: Spans = []
+        self.hint: Span = ("", "")
+        """What stands at the right end of the status line."""
+        self.conversations_wanted = True
+        self.people_wanted = True
+        self.overlay: Overlay | None = None
+        """What stands over the lists and messages."""
+
+    def conversations_shown(self, cols: int) -> bool:
+        return panes(cols, self.conversations_wanted, False).conversations > 0
+
+    def render(self, size: Any, focus: bool = False) -> urwid.Canvas:
+        cols, rows = size
+        below = self.input.draw(cols, max(min(6, rows // 3), 1))
+        room = rows - below.rows()
+        status = [self._status(cols)] if room >= 2 else []
+        heading = [self._heading(cols)] if room >= 5 else []
+        room -= len(status) + len(heading)
+        body = [self._body(cols, room)] if room > 0 else []
+        lines = [*heading, *body, *status, below]
+        return urwid.CanvasCombine([(line, None, line is below) for line in lines])
+
+    def _heading(self, cols: int) -> urwid.Canvas:
+        hint_cols = len(_HINT) + 2 if cols >= 40 else 0
+        left = canvases.text([("title", " "), *rendering.heading(self.active)], cols - hint_cols)
+        right = [(canvases.text([("faint", _HINT)], hint_cols), hint_cols)] if hint_cols else []
+        return canvases.beside([(left, cols - hint_cols), *right])
+
+    def _status(self, cols: int) -> urwid.Canvas:
+        """A rule with words in it: it parts the messages from the input, and tells how things are."""
+        hint = canvases.text([self.hint], min(len(self.hint[1]), cols // 2)) if self.hint[1] and cols >= 8 else None
+        room = cols - (hint.cols() + 3 if hint else 0)
+        words = [("border", "── "), *self.status, ("border", " " + "─" * cols)]
+        left = canvases.text(words, room, wrap="clip")
+        right = [] if hint is None else [(canvases.text([("border", " ")], 1), 1), (hint, hint.cols() + 2)]
+        return canvases.beside([(left, room), *right])
+
+    def _body(self, cols: int, rows: int) -> urwid.Canvas:
+        if self.overlay is not None:
+            return self.overlay.draw(cols, rows)
+        sides = panes(cols, self.conversations_wanted, self.people_wanted and bool(self.active.people))
+        border = canvases.styled(urwid.SolidCanvas("│", 1, rows), "border")
+        parts: list[tuple[urwid.Canvas, int]] = []
+        if sides.conversations:
+            parts += [(self._conversations(sides.conversations, rows), sides.conversations), (border, 1)]
+        middle = cols - sum(width for _, width in parts) - (sides.people + 1 if sides.people else 0)
+        parts.append((self.messages.draw(middle, rows), middle))
+        if sides.people:
+            parts += [(border, 1), (self._people(sides.people, rows), sides.people)]
+        return canvases.beside(parts)
+
+    def _conversations(self, cols: int, rows: int) -> urwid.Canvas:
+        lines = []
+        for index, buffer in enumerate(self.buffers):
+            line = rendering.conversation_line(buffer, index, buffer is self.active)
+            count_cols = len(line.unread[1])
+            name_cols = cols - 2 - (count_cols + 1)
+            lines.append(
+                canvases.beside(
+                    [
+                        (canvases.text([("faint", line.number)], 2, wrap="clip"), 2),
+                        (canvases.text([line.name], name_cols), name_cols),
+                        (canvases.text([line.unread, ("text", " ")], count_cols + 1, wrap="clip"), count_cols + 1),
+                    ]
+                )
+            )
+        return canvases.column(lines, cols, rows)
+
+    def _people(self, cols: int, rows: int) -> urwid.Canvas:
+        lines = rendering.people(self.active)
+        if len(lines) > rows:
+            lines = [*lines[: rows - 1], ("faint", f"and {self.active.head_count - rows + 1:,} more")]
+        return canvases.column([canvases.text([("text", " "), line], cols) for line in lines], cols, rows)
