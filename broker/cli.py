@@ -13,9 +13,9 @@ QUESTIONS = ("status", "check")
 
 def main() -> int:
     """Runs the command. Its exit status: 0 stopped as asked, 1 failed, 2 wrong usage or configuration."""
-    _open_standard_descriptors()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
+    _open_standard_descriptors()
     try:
         from broker import commands  # slow: a signal that comes meanwhile is answered already
     except ImportError as problem:
@@ -30,7 +30,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _open_standard_descriptors() -> None:
-    """Has 0, 1 and 2 lead nowhere if they are closed, lest a socket gets one of these numbers and the log is written to it."""
+    """Has 0, 1 and 2 lead nowhere if they are closed: else a socket gets such a number, and the log is written to it."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(fd)

@@ -89,7 +89,7 @@ def _count(number: int | None) -> str:
 def _duration(seconds: float) -> str:
     """The two largest units that are not nothing: `3 d 4 h`, `12 min 5 s`."""
     left = int(seconds)
-    parts = []
+    parts: list[str] = []
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         count, left = divmod(left, length)
         if count or (parts and len(parts) < 2) or unit == "s":
