@@ -42,8 +42,8 @@ class Said(NamedTuple):
     sender: str
     text: str
     own: bool
-    mentions: bool = False
-    """Whether one's own name is in it."""
+    mentioned: str = ""
+    """One's own name, if it is in the text."""
     delivery: Delivery = Delivery.COMMITTED
     problem: str = ""
     """Why it failed."""

@@ -57,6 +57,8 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
         from urwid_client import headless
 
         return headless.send(settings, to, " ".join(words) if words else None)
+    if words and words[0] in _USAGES:
+        raise UsageError(f"{words[0]} stands in front of the options")
     if words:
         raise UsageError(f"there is nothing to be done with {clean_line(words[0])!r}")
     if form == "tail":

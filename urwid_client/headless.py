@@ -176,7 +176,7 @@ class _Send(_Headless):
                 self._moved.set()
             case SendFailed(ref, _, _, _, text) if not self._failure:
                 # Nothing behind it was accepted either: each message names the one before it (`prev`).
-                self._failure = f"{self._lines.get(ref, 'the message')} was refused: {text}; nothing from there on was sent"
+                self._failure = f"{self._lines[ref]} was not sent: {text}"
                 self._moved.set()
             case SendDelayed(_, _, text):
                 self._delay = f" ({text})"
@@ -196,7 +196,7 @@ async def _lines() -> AsyncIterator[tuple[str, str]]:
         for line in lines:
             number += 1
             if text := _text(line):
-                yield f"line {number}", text
+                yield f"line {number}, and what follows it,", text
     if text := _text(rest):
         yield f"line {number + 1}", text
 

@@ -19,12 +19,16 @@ ACCENT = "#08d"
 NAMES: tuple[tuple[str, str], ...] = (
     ("dark red", "#d60"),
     ("dark green", "#080"),
-    ("brown", "#a60"),
-    ("dark blue", "#08d"),
     ("dark magenta", "#a6d"),
     ("dark cyan", "#088"),
-    ("light red", "#d68"),
-    ("light magenta", "#d0a"),
+    ("brown", "#a60"),
+    ("dark blue", "#08d"),
+    ("dark red", "#d66"),
+    ("dark green", "#680"),
+    ("dark magenta", "#d0a"),
+    ("dark cyan", "#68a"),
+    ("brown", "#a68"),
+    ("dark blue", "#66f"),
 )
 """The colours of names, for 16 and for 256 colours."""
 
@@ -45,7 +49,7 @@ PALETTE: tuple[Entry, ...] = (
     _style("unread rule", "dark red", "bold", RED),
     _style("important", "dark red", "bold", RED),
     _style("failed", "dark red", "bold", RED),
-    _style("mention", "default,bold", "bold", "default,bold"),
+    _style("mention", "dark red,bold", "bold,underline", f"{RED},bold"),
     _style("title", "default,bold", "bold", "default,bold"),
     _style("active", "default,bold", "bold,underline", "default,bold"),
     _style("waiting", "default", "default", "default"),
@@ -56,4 +60,5 @@ PALETTE: tuple[Entry, ...] = (
     _style("good", "dark green", "default", "#080"),
     _style("bad", "dark red", "bold", RED),
     *(_style(f"name{number}", f"{basic},bold", "bold", f"{high},bold") for number, (basic, high) in enumerate(NAMES)),
+    *(_style(f"person{number}", basic, "default", high) for number, (basic, high) in enumerate(NAMES)),
 )

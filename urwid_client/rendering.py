@@ -21,8 +21,8 @@ Span: TypeAlias = tuple[str, str]
 """A style and a text."""
 Spans: TypeAlias = list[Span]
 
-NAME_STYLES = tuple(f"name{number}" for number in range(8))
-"""The styles that names are told apart by."""
+NAME_COLOURS = 12
+"""How many styles there are to tell names apart by: `name0` and so on where somebody speaks, `person0` and so on in lists."""
 _GROUPED_FOR = 5 * 60 * 1000
 """Messages of one person within so many milliseconds stand under one name."""
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
@@ -43,6 +43,7 @@ class Context(NamedTuple):
 
     new_day: bool
     first_unread: bool
+    same_minute: bool
     continues: bool
     """It is the same person's as the one before, a moment later."""
 
@@ -59,9 +60,9 @@ def local(time_ms: int) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(0)
 
 
-def name_style(name: str) -> str:
+def name_style(name: str, kind: str = "name") -> str:
     """The style of a name: always the same one, however it is written, on every screen."""
-    return NAME_STYLES[zlib.crc32(fold(name).encode()) % len(NAME_STYLES)]
+    return f"{kind}{zlib.crc32(fold(name).encode()) % NAME_COLOURS}"
 
 
 # --- entries ----------------------------------------------------------------------------------------------------------
@@ -70,16 +71,20 @@ def name_style(name: str) -> str:
 def context(entry: Entry, before: Entry | None, unread_from: Key | None, zone: Zone = local) -> Context:
     """What `before`, the entry above, and the place where the unread ones begin mean for the look of `entry`."""
     first_unread = unread_from is not None and entry.key > unread_from and (before is None or before.key <= unread_from)
-    new_day = before is None or zone(before.time_ms).date() != zone(entry.time_ms).date()
+    if before is None:
+        return Context(True, first_unread, False, False)
+    now, then = zone(entry.time_ms), zone(before.time_ms)
+    new_day = now.date() != then.date()
+    if new_day or first_unread:
+        return Context(new_day, first_unread, False, False)
     continues = (
         isinstance(entry, Said)
         and isinstance(before, Said)
-        and not (new_day or first_unread)
         and entry.sender == before.sender
         and entry.own == before.own
         and 0 <= entry.time_ms - before.time_ms < _GROUPED_FOR
     )
-    return Context(new_day, first_unread, continues)
+    return Context(new_day, first_unread, (now.hour, now.minute) == (then.hour, then.minute), continues)
 
 
 def block(entry: Entry, seen_in: Context, zone: Zone = local) -> Block:
@@ -90,12 +95,12 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local) -> Block:
         rules.append(("rule", f"── {at:%A, %-d %B %Y} ──"))
     if seen_in.first_unread:
         rules.append(("unread rule", "── new ──"))
-    time = f"{at:%H:%M}"
+    time = "" if seen_in.same_minute or seen_in.continues else f"{at:%H:%M}"
     match entry:
         case Said():
             name = clean_line(entry.sender)
             label = ("", "") if seen_in.continues else (name_style(name), name)
-            return Block(rules, "" if seen_in.continues else time, label, _said(entry))
+            return Block(rules, time, label, _said(entry))
         case Note():
             return Block(rules, time, ("note", "·"), [("important" if entry.important else "note", _body(entry.text))])
         case Traffic():
@@ -110,7 +115,13 @@ def _said(said: Said) -> Spans:
         case Delivery.FAILED:
             return [("pending", text), ("failed", f" ✗ not sent: {clean_line(said.problem)}")]
         case Delivery.COMMITTED:
-            return [("mention" if said.mentions else "text", text)]
+            return _marked(text, said.mentioned) if said.mentioned else [("text", text)]
+
+
+def _marked(text: str, name: str) -> Spans:
+    """The text with each mention of the name in a style of its own."""
+    pieces = re.split(rf"(?<!\w)({re.escape(name)})(?!\w)", text, flags=re.IGNORECASE)
+    return [("mention" if index % 2 else "text", piece) for index, piece in enumerate(pieces)]
 
 
 def _body(text: str) -> str:
@@ -169,7 +180,7 @@ def people(buffer: Buffer) -> Spans:
     """Who is in a room, a name a line; the last line tells how many are not named."""
     names = sorted(buffer.people.values(), key=fold)
     hidden = buffer.head_count - len(names)
-    lines = [(name_style(name), clean_line(name)) for name in names]
+    lines = [(name_style(name, "person"), clean_line(name)) for name in names]
     return [*lines, ("faint", f"and {hidden:,} more")] if hidden > 0 else lines
 
 

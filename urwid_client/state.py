@@ -288,7 +288,7 @@ class Chat:
             if not buffer.unread:
                 buffer.unread_from = before
             buffer.unread += 1
-            buffer.mentions += said.mentions or buffer.kind is Kind.DIRECT
+            buffer.mentions += bool(said.mentioned) or buffer.kind is Kind.DIRECT
         buffer.trim()
 
     def _on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
@@ -460,8 +460,8 @@ class Chat:
 
     def _said(self, message: m.Msg) -> Said:
         text, own = clean(message.text), self._is_own(message)
-        mentions = not own and is_mentioned(self.name, text)
-        return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentions)
+        mentioned = self.name if not own and is_mentioned(self.name, text) else ""
+        return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentioned)
 
     def _meet(self, buffer: Buffer, message: m.Msg) -> None:
         """Whom one talks to in a direct conversation is told by what they send."""

@@ -16,7 +16,7 @@ def text(spans: Iterable[Span], cols: int, align: str = "left", wrap: str = "ell
 
 
 def column(lines: Sequence[urwid.Canvas], cols: int, rows: int, bottom: bool = False) -> urwid.Canvas:
-    """The lines under each other in a box: cut off below if they are too many, filled up (above, if `bottom`) if they are too few."""
+    """The lines under each other in a box of `rows`: cut off below, or filled up (above, if `bottom`)."""
     if not lines:
         return urwid.SolidCanvas(" ", cols, rows)
     canvas = urwid.CanvasCombine([(line, None, False) for line in lines])

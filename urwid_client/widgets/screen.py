@@ -90,7 +90,9 @@ class Screen(urwid.Widget):
         if sides.conversations:
             parts += [(self._conversations(sides.conversations, rows), sides.conversations), (border, 1)]
         middle = cols - sum(width for _, width in parts) - (sides.people + 1 if sides.people else 0)
-        parts.append((self.messages.draw(middle, rows), middle))
+        edge = 1 if middle >= 24 else 0
+        blank = canvases.column([], edge, rows)
+        parts += [(blank, edge), (self.messages.draw(middle - 2 * edge, rows), middle - 2 * edge), (blank, edge)]
         if sides.people:
             parts += [(border, 1), (self._people(sides.people, rows), sides.people)]
         return canvases.beside(parts)
@@ -100,11 +102,11 @@ class Screen(urwid.Widget):
         for index, buffer in enumerate(self.buffers):
             line = rendering.conversation_line(buffer, index, buffer is self.active)
             count_cols = len(line.unread[1])
-            name_cols = cols - 2 - (count_cols + 1)
+            name_cols = cols - 3 - (count_cols + 1)
             lines.append(
                 canvases.beside(
                     [
-                        (canvases.text([("faint", line.number)], 2, wrap="clip"), 2),
+                        (canvases.text([("faint", f" {line.number}")], 3, wrap="clip"), 3),
                         (canvases.text([line.name], name_cols), name_cols),
                         (canvases.text([line.unread, ("text", " ")], count_cols + 1, wrap="clip"), count_cols + 1),
                     ]
