@@ -22,6 +22,7 @@ from broker.log import StorageRefused
 from broker.storage import chain, files, opening, seal, wal
 from common.log import is_direct, parties
 from common.log_file import FILE_NAME, checksum
+from common.text import clean_line
 
 _FINDINGS_MAX = 100
 
@@ -66,7 +67,7 @@ def _of_sqlite(db: sqlite3.Connection) -> Iterator[str]:
     """Pages, the order of keys, tables against their indexes, kinds of values."""
     for (told,) in db.execute(f"PRAGMA integrity_check({_FINDINGS_MAX})"):
         if told != "ok":
-            yield " ".join(told.split())
+            yield clean_line(told)
 
 
 def _of_counts(db: sqlite3.Connection) -> Iterator[str]:

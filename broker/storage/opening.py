@@ -21,6 +21,7 @@ from broker.log import StorageRefused
 from broker.storage import chain, wal
 from broker.storage.files import sync, unusable
 from common.log_file import APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION, checksum
+from common.text import clean_line
 
 KEY_BYTES = 32
 _NEWEST = 1000
@@ -132,7 +133,7 @@ def refusing(path: Path) -> Iterator[None]:
     except sqlite3.Error as problem:
         advice = _ADVICE.get(getattr(problem, "sqlite_errorcode", 0) & 0xFF)
         if advice is None:
-            raise damaged(path, str(problem)) from None
+            raise damaged(path, clean_line(str(problem))) from None
         raise StorageRefused(f"the log {path} cannot be used ({problem}): {advice}") from None
 
 

@@ -149,7 +149,7 @@ class SqliteLog:
         entries, rows, crc = [], [], self._crc
         for id, draft in enumerate(drafts, self._used_id + 1):
             time_ms, conv, to, sender, identity, ref, text = draft
-            entry = Entry(id, *draft)
+            entry = draft.with_id(id)
             text_crc = text_checksum(text)
             crc = link(self.uuid, entry, text_crc, crc)
             person = of_person(identity, sender)  # before the conversation, which would store them without a name

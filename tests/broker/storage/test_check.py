@@ -1,0 +1,189 @@
+"""Checking a whole log: nothing is wrong with a good one, and whatever is changed in one is found; nothing is touched."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from broker.log import StorageRefused
+from broker.storage.check import check
+from common.log import direct
+from common.log_file import FILE_NAME
+from tests.support.groups import rounds
+from tests.support.logs import append_in_batches, closed_log, contents, copy, killed_log, mixed_drafts, opened
+
+SEAL = f"{FILE_NAME}.seal"
+WAL = f"{FILE_NAME}-wal"
+
+
+@pytest.fixture(scope="module")
+def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return closed_log(tmp_path_factory.mktemp("at_rest") / "data", 300).parent
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return killed_log(tmp_path_factory.mktemp("killed") / "data", 40, 200).parent
+
+
+def checked(directory: Path) -> list[str]:
+    """The findings, each one line; the directory has not changed."""
+    before = contents(directory)
+    findings = check(directory)
+    assert contents(directory) == before
+    assert all(finding.isprintable() for finding in findings)
+    assert len(findings) <= 100
+    return findings
+
+
+def readable(path: Path) -> object:
+    """All that anybody could read in the file, without its write-ahead log."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+        try:
+            tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+            return [db.execute(f"SELECT * FROM {table}").fetchall() for (table,) in tables]
+        except sqlite3.Error as problem:
+            return str(problem)
+
+
+# --- good ones ---------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_wrong_with_a_log_at_rest(at_rest: Path) -> None:
+    assert checked(at_rest) == []
+
+
+def test_nothing_is_wrong_with_a_killed_server_s_log(killed: Path) -> None:
+    assert (killed / WAL).stat().st_size > 0
+    assert checked(killed) == []
+
+
+def test_nothing_is_wrong_with_an_empty_log(tmp_path: Path) -> None:
+    assert checked(closed_log(tmp_path / "data", 0).parent) == []
+
+
+def test_nothing_is_wrong_with_a_copy_of_the_file_alone(at_rest: Path, tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes((at_rest / FILE_NAME).read_bytes())
+    assert checked(tmp_path) == []
+
+
+def test_a_log_that_is_in_use_is_not_checked(tmp_path: Path) -> None:
+    with opened(tmp_path), pytest.raises(StorageRefused, match="is in use by another server"):
+        check(tmp_path)
+
+
+def test_where_no_log_is_there_is_nothing_to_check(tmp_path: Path) -> None:
+    with pytest.raises(StorageRefused, match=r"^there is no log in .*: name the server's --data-dir$"):
+        check(tmp_path)
+
+
+# --- chance ------------------------------------------------------------------------------------------------------------
+
+
+def test_any_flipped_bit_and_any_cut_of_a_sealed_log_is_found(at_rest: Path, tmp_path: Path) -> None:
+    directory = copy(at_rest, tmp_path / "data")
+    data = (directory / FILE_NAME).read_bytes()
+    chance = random.Random(11)
+    for number in range(rounds(60, 5000)):
+        at = chance.randrange(len(data))
+        flipped = data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+        (directory / FILE_NAME).write_bytes(flipped if number % 4 else data[:at])
+        assert checked(directory), f"bit flip or cut number {number} at {at}"
+
+
+def test_without_a_seal_whatever_can_be_read_otherwise_is_found(at_rest: Path, tmp_path: Path) -> None:
+    data = (at_rest / FILE_NAME).read_bytes()
+    before = readable(at_rest / FILE_NAME)
+    path = tmp_path / FILE_NAME
+    chance = random.Random(12)
+    changed = 0
+    for number in range(rounds(80, 5000)):
+        at = chance.randrange(len(data))
+        flipped = data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+        path.write_bytes(flipped if number % 4 else data[:at])
+        if readable(path) != before:
+            changed += 1
+            assert checked(tmp_path), f"bit flip or cut number {number} at {at}"
+    assert changed > 20
+
+
+def test_damage_of_a_write_ahead_log_is_found_unless_it_looks_like_a_crash(killed: Path, tmp_path: Path) -> None:
+    directory = copy(killed, tmp_path / "data")
+    data = (directory / WAL).read_bytes()
+    last_transactions = 12 * 4120
+    chance = random.Random(13)
+    for number in range(rounds(20, 500)):
+        at = number if number < 8 else chance.randrange(len(data) - last_transactions)
+        (directory / WAL).write_bytes(data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :])
+        assert checked(directory), f"bit flip number {number} at {at}"
+
+
+# --- what somebody does to a log with SQL -------------------------------------------------------------------------------
+
+CHANGED = {
+    "a text": ("UPDATE messages SET text = 'I never said that' WHERE id = 7", "the text of message 7 "),
+    "a text and its checksum": ("UPDATE messages SET text = '', text_crc = 0 WHERE id = 7", "message 7, or the one before"),
+    "a time": ("UPDATE messages SET time_ms = time_ms + 1 WHERE id = 7", "message 7, or"),
+    "a sender": ("UPDATE messages SET sender = 'eve' WHERE id = 7", "message 7, or"),
+    "a conversation": ("UPDATE messages SET conversation = 2 WHERE id = 7", "message 7, or"),
+    "a ref": ("UPDATE messages SET ref = ref + 1 WHERE id = 7", "message 7, or"),
+    "an id": ("UPDATE messages SET id = 1000 WHERE id = 300", "message 1000, or"),
+    "a missing message": ("DELETE FROM messages WHERE id = 7", "message 8, or"),
+    "the newest missing": ("DELETE FROM messages WHERE id > 290", "there are 290 messages, and should be 300"),
+    "an identity": ("UPDATE people SET identity = 'eve' WHERE person = 2", "person 2 is not as"),
+    "a name": ("UPDATE people SET name = 'eve' WHERE person = 2", "person 2 is not as"),
+    "a time of keeping": ("UPDATE people SET kept_until_ms = 9 WHERE person = 2", "person 2 is not as"),
+    "a missing person": ("DELETE FROM people WHERE person = 2", "message 1 has no sender"),
+    "a room's name": ("UPDATE conversations SET conv = '#x' WHERE number = 1", "message 1, or"),
+    "the parties": ("UPDATE conversations SET one = 1, other = 1 WHERE one > 0", "has not the people that its name says"),
+    "parties of a room": ("UPDATE conversations SET one = 1 WHERE number = 1", "conversation 1 has not the people"),
+    "the count": ("UPDATE meta SET value = 7 WHERE key = 'messages'", "there are 300 messages, and should be 7"),
+    "a row more": ("INSERT INTO meta VALUES ('more', 1)", "the table meta has not the rows"),
+    "the key": ("UPDATE meta SET value = zeroblob(32) WHERE key = 'key'", "is damaged"),
+    "the ids": ("UPDATE sqlite_sequence SET seq = 7", "the next ids would not be new"),
+    "the ids' kind": ("UPDATE sqlite_sequence SET seq = 'many'", "the next ids would not be new"),
+}
+
+
+@pytest.mark.parametrize(("statement", "said"), CHANGED.values(), ids=CHANGED)
+def test_what_was_changed_in_good_form_is_found(at_rest: Path, tmp_path: Path, statement: str, said: str) -> None:
+    (tmp_path / FILE_NAME).write_bytes((at_rest / FILE_NAME).read_bytes())
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as db:
+        db.execute(statement)
+    findings = checked(tmp_path)
+    assert any(said in finding for finding in findings), findings
+
+
+def test_the_parties_of_every_direct_conversation_are_compared(at_rest: Path, tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_bytes((at_rest / FILE_NAME).read_bytes())
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE conversations SET other = one WHERE conv = ?", (direct("id4", "id5"),))
+    assert len(checked(tmp_path)) == 1
+
+
+def test_findings_do_not_go_on_for_ever(at_rest: Path, tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes((at_rest / FILE_NAME).read_bytes())
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as db:
+        db.execute("UPDATE messages SET text = 'other'")
+    assert len(checked(tmp_path)) == 100
+
+
+def test_an_older_copy_of_the_file_is_told_by_the_seal(at_rest: Path, tmp_path: Path) -> None:
+    directory = copy(at_rest, tmp_path / "data")
+    older = (directory / FILE_NAME).read_bytes()
+    with opened(directory) as log:
+        append_in_batches(log, mixed_drafts(5, 301))
+    assert checked(directory) == []
+    (directory / FILE_NAME).write_bytes(older)
+    assert checked(directory) == ["chat.db is not as the server left it when it stopped"]
+
+
+def test_an_unreadable_seal_says_nothing(at_rest: Path, tmp_path: Path) -> None:
+    directory = copy(at_rest, tmp_path / "data")
+    (directory / SEAL).write_bytes(b"\0" * 20)
+    assert checked(directory) == []

@@ -1,0 +1,458 @@
+"""The log in SQLite: what it promises, against a plain list; what it does when the disk does not do its part."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from broker.log import Draft, Person, StorageError, StorageFull, StorageRefused, StorageUnavailable
+from broker.storage.check import check
+from broker.storage.sqlite import SqliteLog
+from common.log import Entry, direct, is_direct, parties
+from common.log_file import FILE_NAME
+from common.messages import make_ref, split_ref
+from common.names import fold
+from tests.support.groups import rounds
+from tests.support.logs import TIME_MS, append_in_batches, contents, draft, mixed_drafts, open_log, opened, people
+from tests.support.timeouts import seconds
+
+PEOPLE = ["ada", "bob", "cy"]
+INSTANCES = [0, 1, 2**31 - 1, 2**31, 2**32 - 1]
+COUNTERS = [0, 1, 2, 2**32 - 1]
+CONVERSATIONS = ["#lobby", "#dev", *(direct(one, other) for one in PEOPLE for other in PEOPLE if one <= other)]
+
+drafts_made = st.builds(
+    lambda conv, identity, instance, counter, text: Draft(
+        TIME_MS, conv, conv, identity.title(), identity, make_ref(instance, counter), text
+    ),
+    st.sampled_from(CONVERSATIONS),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(INSTANCES),
+    st.sampled_from(COUNTERS),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10),
+)
+people_made = st.builds(
+    lambda identity, name, until: Person(identity, name, fold(name), until),
+    st.sampled_from([*PEOPLE, "never wrote"]),
+    st.sampled_from(["Ada", "ADA", "bob", "Straße"]),
+    st.none() | st.integers(0, 5),
+)
+
+
+class AgainstAList(RuleBasedStateMachine):
+    """The log does what a list does, whatever fails in between, and its file is whole at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+        self.log = open_log(self.directory)
+        self.entries: list[Entry] = []
+        self.people: dict[str, Person] = {}
+        self.seen_id = 0
+
+    def new(self, drafts: list[Draft]) -> list[Draft]:
+        """Those whose key is not used yet, each key once."""
+        used = {(entry.identity, entry.ref) for entry in self.entries}
+        by_key = {(draft.identity, draft.ref): draft for draft in drafts}
+        return [draft for key, draft in by_key.items() if key not in used]
+
+    @rule(drafts=st.lists(drafts_made, max_size=6), updates=st.lists(people_made, max_size=3))
+    def append(self, drafts: list[Draft], updates: list[Person]) -> None:
+        drafts = self.new(drafts)
+        entries = self.log.append(drafts, updates)
+        assert [entry[1:] for entry in entries] == drafts
+        ids = [self.seen_id, *(entry.id for entry in entries)]
+        assert ids == sorted(set(ids)), "ids rise"
+        self.seen_id = ids[-1]
+        self.entries += entries
+        self.people.update({person.identity: person for person in updates})
+        for entry in entries:
+            name = entry.sender
+            self.people.setdefault(entry.identity, Person(entry.identity, name, fold(name), None))
+            for party in parties(entry.conv) if is_direct(entry.conv) else ():
+                self.people.setdefault(party, Person(party, "", "", 0))
+
+    @precondition(lambda self: self.entries)
+    @rule(drafts=st.lists(drafts_made, max_size=6), updates=st.lists(people_made, max_size=3))
+    def append_on_a_full_disk(self, drafts: list[Draft], updates: list[Person]) -> None:
+        drafts = [draft._replace(text="long" * 5000) for draft in self.new(drafts)]
+        if drafts:
+            with full(self.log), pytest.raises(StorageFull):
+                self.log.append(drafts, updates)
+
+    @precondition(lambda self: self.entries)
+    @rule(drafts=st.lists(drafts_made, min_size=1, max_size=6))
+    def a_key_that_is_used_is_not_taken(self, drafts: list[Draft]) -> None:
+        with pytest.raises(sqlite3.IntegrityError):
+            self.log.append([*self.new(drafts), Draft(*self.entries[-1][1:])], [])
+
+    @rule()
+    def lose_the_connection(self) -> None:
+        self.log._disconnect()
+
+    @rule(wait=st.booleans())
+    def checkpoint(self, wait: bool) -> None:
+        self.log.checkpoint(wait)
+
+    @rule()
+    def start_anew(self) -> None:
+        self.log.close()
+        self.log = open_log(self.directory)
+        self.seen_id = max(self.seen_id, self.log.last)
+
+    @invariant()
+    def it_holds_what_was_appended(self) -> None:
+        assert self.log.last == (self.entries[-1].id if self.entries else 0)
+        assert self.log.count == len(self.entries)
+
+    @rule(identity=st.sampled_from(PEOPLE), instance=st.sampled_from(INSTANCES), counter=st.sampled_from(COUNTERS))
+    def find(self, identity: str, instance: int, counter: int) -> None:
+        ref = make_ref(instance, counter)
+        of_person = [entry for entry in self.entries if entry.identity == identity]
+        assert self.log.find(identity, ref) == next((entry for entry in of_person if entry.ref == ref), None)
+        counters = [split_ref(entry.ref)[1] for entry in of_person if split_ref(entry.ref)[0] == instance]
+        assert self.log.newest_counter(identity, instance) == max(counters, default=None)
+
+    @rule(conv=st.sampled_from(CONVERSATIONS), now_ms=st.integers(0, 5))
+    def look_up(self, conv: str, now_ms: int) -> None:
+        assert self.log.has_conversation(conv) == any(entry.conv == conv for entry in self.entries)
+        for identity in [*PEOPLE, "never wrote", "nobody"]:
+            assert self.log.person(identity) == self.people.get(identity)
+        everybody = self.people.values()
+        kept = {person for person in everybody if person.kept_until_ms is None or person.kept_until_ms > now_ms}
+        assert set(self.log.kept_people(now_ms)) == kept
+        for key in ("ada", "bob", "strasse", "nobody"):
+            named = self.log.people_named(key)
+            assert sorted(named, key=repr) == sorted((p for p in everybody if p.name_key == key), key=repr)
+            until = [float("inf") if person.kept_until_ms is None else person.kept_until_ms for person in named]
+            assert until == sorted(until, reverse=True), "who had the name last comes first"
+
+    def teardown(self) -> None:
+        self.log.close()
+        findings = check(self.directory)
+        shutil.rmtree(self.directory)
+        assert findings == []
+
+
+TestAgainstAList = AgainstAList.TestCase
+TestAgainstAList.settings = settings(max_examples=rounds(25, 1000), stateful_step_count=20)
+
+
+@contextmanager
+def full(log: SqliteLog) -> Iterator[None]:
+    """The file may not grow: SQLite answers as it does on a full disk."""
+    assert log._ready().execute("PRAGMA max_page_count = 1").fetchone()[0] > 1  # it cannot be less than what is there
+    yield
+    log._ready().execute("PRAGMA max_page_count = 1000000")
+
+
+@contextmanager
+def failing_writes(size: int) -> Iterator[None]:
+    """No file may be written beyond `size` bytes: real errors of writing, in the middle of whatever goes on."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        signal.signal(signal.SIGXFSZ, before)
+
+
+# --- appending ---------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_to_append_costs_no_commit(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        before = contents(tmp_path)
+        assert log.append([], []) == []
+        assert contents(tmp_path) == before
+
+
+def test_an_update_counts_for_a_message_of_the_same_batch(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1, identity="ada")], [Person("ada", "Countess", "countess", None)])
+        assert log.person("ada") == Person("ada", "Countess", "countess", None)
+
+
+def test_who_only_was_written_to_has_no_name_to_keep(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1, conv=direct("ada", "bob"), identity="ada")], [])
+        assert log.person("ada") == Person("ada", "Ada", "ada", None)
+        assert log.person("bob") == Person("bob", "", "", 0)
+        assert [person.identity for person in log.kept_people(0)] == ["ada"]
+        log.append([], [Person("bob", "Bob", "bob", 5)])
+        assert log.person("bob") == Person("bob", "Bob", "bob", 5)
+
+
+def test_a_log_goes_on_where_it_was(tmp_path: Path) -> None:
+    log = SqliteLog.open(tmp_path)
+    append_in_batches(log, mixed_drafts(30))
+    log.close()
+    again = SqliteLog.open(tmp_path)
+    assert (again.uuid, again.key, again.last, again.count) == (log.uuid, log.key, 30, 30)
+    assert [entry.id for entry in again.append(mixed_drafts(2, 31), [])] == [31, 32]
+    again.close()
+    assert check(tmp_path) == []
+
+
+def test_two_logs_have_different_keys(tmp_path: Path) -> None:
+    logs = [SqliteLog.open(make(tmp_path / name)) for name in "ab"]
+    assert len({log.uuid for log in logs}) == len({log.key for log in logs}) == 2
+    assert [(len(log.uuid), len(log.key)) for log in logs] == [(32, 32)] * 2
+    for log in logs:
+        log.close()
+
+
+def make(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
+    log = SqliteLog.open(tmp_path)
+    log.append([draft(1)], [])
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    log.close()
+    assert modes == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm", "lock"], 0o600)
+
+
+def test_closing_leaves_one_file_and_its_seal(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1)], [])
+    log.close()  # once more is fine
+    assert sorted(contents(tmp_path)) == ["chat.db", "chat.db.seal", "lock"]
+
+
+def test_the_directory_belongs_to_one_at_a_time(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1)], [])
+        with pytest.raises(StorageRefused, match=r"^the data directory .* is in use by another server: stop that one"):
+            SqliteLog.open(tmp_path)
+        log.append([draft(2)], [])
+    with opened(tmp_path) as log:
+        assert log.last == 2
+
+
+# --- a full disk -------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_takes_nothing_and_heals(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        append_in_batches(log, mixed_drafts(20))
+        with full(log):
+            for _ in range(3):
+                with pytest.raises(StorageFull, match=r"^the disk with the log .* is full: make room$"):
+                    log.append([draft(1, "#new", "new", "long" * 5000)], [Person("other", "Other", "other", None)])
+            assert (log.last, log.count, log.find("new", draft(1).ref)) == (20, 20, None)
+            assert log.person("new") is log.person("other") is None
+            assert not log.has_conversation("#new")
+        (entry,) = log.append([draft(1, "#new", "new", "long" * 5000)], [])
+        assert entry.id > 20
+        assert log.find("new", entry.ref) == entry
+    assert check(tmp_path) == []
+
+
+def test_ids_of_a_failed_append_are_not_used_again(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1)], [])
+        with full(log), pytest.raises(StorageFull):
+            log.append([draft(number, text="long" * 5000) for number in (2, 3, 4)], [])
+        assert [entry.id for entry in log.append([draft(2)], [])] == [5]
+
+
+# --- a failing disk ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", [0, 40, 5000, 9000, 20_000])
+def test_a_write_that_fails_takes_nothing_and_heals(tmp_path: Path, room: int) -> None:
+    with opened(tmp_path) as log:
+        append_in_batches(log, mixed_drafts(20))
+        log.checkpoint(wait=True)
+        with failing_writes(room):
+            for _ in range(2):
+                with pytest.raises((StorageUnavailable, StorageFull)):
+                    log.append([draft(1, "#new", "new", "long" * 5000)], [])
+        assert (log.last, log.count, log.find("new", draft(1).ref)) == (20, 20, None)
+        assert log.newest_counter("new", 1) is None
+        (entry,) = log.append([draft(1, "#new", "new")], [])
+        assert entry.id > 20
+    assert check(tmp_path) == []
+
+
+def test_a_refused_message_that_is_in_the_file_all_the_same_goes(tmp_path: Path) -> None:
+    """As after a commit whose frames were written and could not be made safe."""
+    with opened(tmp_path) as log:
+        append_in_batches(log, mixed_drafts(20))
+        told, crc, count = log.last, log._crc, log.count
+        log.append([draft(1, "#new", "new")], [])
+        log.last, log._crc, log.count = told, crc, count  # nobody was told of it
+        log._disconnect()
+        assert log.find("new", draft(1).ref) is None
+        assert (log.last, log.count) == (20, 20)
+        assert [entry.id for entry in log.append([draft(1, "#new", "new")], [])] == [22]
+        assert (log.last, log.count) == (22, 21)
+    assert check(tmp_path) == []
+
+
+def test_after_a_failure_nothing_is_written_behind_what_may_not_be_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.storage.sqlite._PATIENCE_S", 0.05)
+    with opened(tmp_path) as log:
+        log.append([draft(1)], [])
+        with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM messages").fetchone()
+            log._disconnect()
+            with pytest.raises(StorageUnavailable, match="readers are in the way"):
+                log.append([draft(2)], [])
+            reader.execute("COMMIT")
+            log.append([draft(2)], [])
+    assert check(tmp_path) == []
+
+
+def test_a_log_that_was_moved_takes_nothing_until_it_is_back(tmp_path: Path) -> None:
+    directory = make(tmp_path / "data")
+    with opened(directory) as log:
+        log.append([draft(1)], [])
+        directory.rename(tmp_path / "elsewhere")
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable, match=r"was moved or deleted: put it back, or restart the server$"):
+                log.append([draft(2)], [])
+        (tmp_path / "elsewhere").rename(directory)
+        log.append([draft(2)], [])
+    with opened(directory) as log:
+        assert log.count == 2
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_a_log_that_was_deleted_takes_nothing(tmp_path: Path, suffix: str) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1)], [])
+        (tmp_path / f"{FILE_NAME}{suffix}").unlink()
+        with pytest.raises(StorageUnavailable):
+            log.append([draft(2)], [])
+
+
+def test_a_deleted_write_ahead_log_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1)], [])
+        (tmp_path / f"{FILE_NAME}-wal").unlink()
+    with opened(tmp_path) as log:
+        assert log.find("ada", draft(1).ref) is not None
+    assert check(tmp_path) == []
+
+
+def test_another_log_in_its_place_is_not_written_to(tmp_path: Path) -> None:
+    with opened(make(tmp_path / "other")) as log:
+        append_in_batches(log, mixed_drafts(50))
+    with opened(make(tmp_path / "data")) as log:
+        log.append([draft(1)], [])
+        shutil.copy(tmp_path / "other" / FILE_NAME, tmp_path / "copy")
+        (tmp_path / "copy").rename(tmp_path / "data" / FILE_NAME)
+        log._disconnect()
+        with pytest.raises(StorageUnavailable):
+            log.append([draft(2)], [])
+        assert (tmp_path / "data" / FILE_NAME).read_bytes() == (tmp_path / "other" / FILE_NAME).read_bytes()
+
+
+# --- a killed writer ---------------------------------------------------------------------------------------------------
+
+_WRITER = """
+import sys
+from pathlib import Path
+from broker.storage.sqlite import SqliteLog
+from tests.support.logs import draft
+log = SqliteLog.open(Path(sys.argv[1]))
+number = log.last
+while True:
+    for entry in log.append([draft(number + n) for n in range(1, 4)], []):
+        print(entry.id, entry.text, flush=True)
+    number += 3
+    if number % 60 == 0:
+        log.checkpoint()
+"""
+
+
+def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+    acknowledged: list[str] = []
+    for round_ in range(rounds(3, 200)):
+        writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        acknowledged += (writer.stdout.readline() for _ in range(1 + round_ * 17 % 90))
+        writer.kill()
+        acknowledged += writer.stdout  # what it said before it died
+        writer.wait(seconds(10))
+        writer.stdout.close()
+        with opened(tmp_path) as log:
+            for line in acknowledged:
+                id, _, text = line.rstrip("\n").partition(" ")
+                found = log.find("ada", draft(int(text.split()[1])).ref)
+                assert found is not None
+                assert (found.id, found.text) == (int(id), text)
+            assert 0 <= log.last - len(acknowledged) <= 3
+            acknowledged = [f"{e.id} {e.text}\n" for n in range(1, log.count + 1) if (e := log.find("ada", draft(n).ref))]
+        assert check(tmp_path) == []
+
+
+# --- tidying up --------------------------------------------------------------------------------------------------------
+
+
+def test_the_write_ahead_log_does_not_grow_for_ever(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        sizes = []
+        for first in range(1, 1001, 100):
+            append_in_batches(log, mixed_drafts(100, first))
+            log.checkpoint()
+            sizes.append((tmp_path / f"{FILE_NAME}-wal").stat().st_size)
+        assert sizes[-1] <= 2 * sizes[1]
+
+
+def test_a_reader_keeps_the_write_ahead_log_and_waiting_for_it_empties_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as log, closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as reader:
+        append_in_batches(log, mixed_drafts(20))
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM messages").fetchone()
+        append_in_batches(log, mixed_drafts(20, 21))
+        pages = log.checkpoint()
+        assert pages > 0
+        append_in_batches(log, mixed_drafts(20, 41))
+        assert log.checkpoint() > pages
+        reader.execute("COMMIT")
+        assert log.checkpoint(wait=True) == 0
+        assert (tmp_path / f"{FILE_NAME}-wal").stat().st_size == 0
+
+
+def test_a_checkpoint_that_fails_harms_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        append_in_batches(log, mixed_drafts(50))
+        with failing_writes(40_000), pytest.raises(StorageError):
+            log.checkpoint()
+        assert log.count == 50
+        append_in_batches(log, mixed_drafts(10, 51))
+    assert check(tmp_path) == []
+
+
+def test_a_log_can_be_used_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    odd = make(Path("with ? and # and % and ü"))
+    log = SqliteLog.open(odd)
+    monkeypatch.chdir("/")
+    log.append([draft(1)], people(2))
+    log.close()
+    assert check(tmp_path / odd) == []
+    assert os.listdir(tmp_path) == [odd.name]
