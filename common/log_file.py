@@ -6,6 +6,7 @@ No database is opened here: `broker.storage` writes the file, `workers.log_reade
 from __future__ import annotations
 
 import os
+import sqlite3
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ APPLICATION_ID = 0x6362726B
 """Marks an SQLite file as a log of this program ("cbrk")."""
 SCHEMA_VERSION = 1
 PAGE_BYTES = 4096
+
+DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What any use of the file may raise: SQLite quotes a damaged file in its errors, and Python cannot always decode that."""
 
 SCHEMA: tuple[str, ...] = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",

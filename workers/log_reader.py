@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from common.log import Entry, LogUnreadable
-from common.log_file import FILE_NAME, SELECT_ENTRIES, entry_of, which_files
+from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_ENTRIES, entry_of, which_files
 from common.messages import ID_MAX
+from common.text import clean_line
 
 _PATIENCE_S = 1.0
 """How long to wait while the broker, after a crash, puts the file in order."""
@@ -83,9 +84,9 @@ class LogReader:
             db.execute("BEGIN")
             yield db
             db.execute("COMMIT")
-        except (OSError, sqlite3.Error) as problem:
+        except (OSError, *DATABASE_ERRORS) as problem:
             self.close()
-            raise LogUnreadable(f"the log {self._path} cannot be read: {problem}") from problem
+            raise LogUnreadable(f"the log {self._path} cannot be read: {clean_line(str(problem))}") from problem
 
     def _ready(self) -> sqlite3.Connection:
         """The connection, to the files that have the log's name now. Raises `OSError` or `sqlite3.Error`."""

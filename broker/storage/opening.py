@@ -20,7 +20,7 @@ from typing import NamedTuple
 from broker.log import StorageRefused
 from broker.storage import chain, wal
 from broker.storage.files import sync, unusable
-from common.log_file import APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION, checksum
+from common.log_file import APPLICATION_ID, DATABASE_ERRORS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION, checksum
 from common.text import clean_line
 
 KEY_BYTES = 32
@@ -74,7 +74,7 @@ def create(path: Path) -> None:
         sync(path.parent)
     except OSError as problem:
         raise unusable(path.parent, problem) from None
-    except sqlite3.Error as problem:
+    except DATABASE_ERRORS as problem:
         raise StorageRefused(f"the log {path} cannot be made ({problem}): is the disk full?") from None
 
 
@@ -107,7 +107,7 @@ def looking(path: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
     """The log at `path`, to be read without changing a byte of its directory, and what it says of itself.
 
     Who looks must hold the lock. Raises `StorageRefused` if it is no log of this program, or is damaged where its
-    schema stands; any reading of it may raise `sqlite3.DatabaseError`.
+    schema stands, or elsewhere and that comes up while it is read.
     """
     with refusing(path):
         pages = _waiting_pages(path)
@@ -130,7 +130,7 @@ def refusing(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise StorageRefused(f"the log {path} cannot be used ({problem.strerror}): make it and its directory writable") from None
-    except sqlite3.Error as problem:
+    except DATABASE_ERRORS as problem:
         advice = _ADVICE.get(getattr(problem, "sqlite_errorcode", 0) & 0xFF)
         if advice is None:
             raise damaged(path, clean_line(str(problem))) from None
@@ -202,7 +202,7 @@ def _check_belonging(path: Path, db: sqlite3.Connection, pages: list[bytes]) -> 
         with path.open("rb") as file:
             file.seek((page - 1) * PAGE_BYTES)
             own = uuid.encode() in file.read(PAGE_BYTES) and any(uuid.encode() in page for page in pages)
-    except (sqlite3.Error, ValueError, AttributeError):
+    except (*DATABASE_ERRORS, ValueError, AttributeError):
         own = False
     if not own:
         raise StorageRefused(f"the log {path} has a {path.name}-wal that is not its own: put back the one that is, or none")

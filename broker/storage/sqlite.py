@@ -18,6 +18,7 @@ from broker.log import Draft, Person, PersonUpdate, StorageError, StorageFull, S
 from broker.storage import chain, files, opening, seal
 from common.log import Entry, is_direct, parties
 from common.log_file import (
+    DATABASE_ERRORS,
     FILE_NAME,
     SELECT_ENTRIES,
     checksum,
@@ -31,6 +32,7 @@ from common.log_file import (
 )
 from common.messages import COUNTER_BITS, make_ref, split_ref
 from common.names import fold
+from common.text import clean_line
 
 _NUMBERS_REMEMBERED = 50_000
 """People, and as many conversations, whose numbers in the file are held in memory."""
@@ -214,7 +216,7 @@ class SqliteLog:
         if self._lock is None:
             return
         pages = None
-        with contextlib.suppress(sqlite3.Error, OSError):  # what is committed is safe in the write-ahead log as well
+        with contextlib.suppress(*DATABASE_ERRORS, OSError):  # what is committed is safe in the write-ahead log as well
             if self._db is not None:
                 _, pages, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._disconnect()
@@ -235,18 +237,20 @@ class SqliteLog:
             code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
             if code != sqlite3.SQLITE_FULL or not self._roll_back():
                 self._disconnect()
-            if isinstance(problem, sqlite3.OperationalError) or type(problem) is sqlite3.DatabaseError:
+            if isinstance(problem, DATABASE_ERRORS) and not isinstance(
+                problem, sqlite3.IntegrityError | sqlite3.ProgrammingError
+            ):
                 raise self._told(problem, code) from problem
             raise
 
-    def _told(self, problem: sqlite3.Error, code: int) -> StorageError:
+    def _told(self, problem: BaseException, code: int) -> StorageError:
         no_room = code == sqlite3.SQLITE_FULL
         if code == sqlite3.SQLITE_IOERR:
             with contextlib.suppress(OSError):
                 no_room = os.statvfs(self._path.parent).f_bavail == 0
         if no_room:
             return StorageFull(f"the disk with the log {self._path} is full: make room")
-        return StorageUnavailable(f"the log {self._path} cannot be used ({problem}): see to the disk")
+        return StorageUnavailable(f"the log {self._path} cannot be used ({clean_line(str(problem))}): see to the disk")
 
     def _roll_back(self) -> bool:
         """Whether the connection is as it was before the transaction."""
@@ -256,7 +260,7 @@ class SqliteLog:
         try:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-        except sqlite3.Error:
+        except DATABASE_ERRORS:
             return False
         return True
 

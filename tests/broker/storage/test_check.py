@@ -12,7 +12,7 @@ import pytest
 from broker.log import StorageRefused
 from broker.storage.check import check
 from common.log import direct
-from common.log_file import FILE_NAME
+from common.log_file import DATABASE_ERRORS, FILE_NAME
 from tests.support.groups import rounds
 from tests.support.logs import append_in_batches, closed_log, contents, copy, killed_log, mixed_drafts, opened
 
@@ -46,7 +46,7 @@ def readable(path: Path) -> object:
         try:
             tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
             return [db.execute(f"SELECT * FROM {table}").fetchall() for (table,) in tables]
-        except sqlite3.Error as problem:
+        except DATABASE_ERRORS as problem:
             return str(problem)
 
 
