@@ -1,0 +1,176 @@
+"""The least server that keeps the protocol's promises, without sockets and clocks: one log in memory, bytes in, bytes out.
+
+It is what the client's protocol is tested against, and knows nothing of how the real server is built.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from common import messages as m
+from common.errors import Code, Refused
+from common.framing import FrameDecoder
+from common.limits import FRAME_BYTES
+from common.log import Entry, direct, is_direct, parties
+from common.names import fold
+
+
+def identity_of(name: str) -> str:
+    return "id" + fold(name)
+
+
+class ModelServer:
+    """All of a server's state. Ids have gaps. Who one is follows from the name; names are free unless a test takes them."""
+
+    def __init__(self, uuid: str = "log-1") -> None:
+        self.uuid = uuid
+        self.entries: list[Entry] = []
+        self.connections: list[ModelConnection] = []
+        self.taken: set[str] = set()
+        """Names that only their owners' tokens get."""
+        self.expired: set[str] = set()
+        """Tokens that are not valid any more."""
+        self.failing: Code | None = None
+        """The passing reason for which nothing is committed at present."""
+
+    @property
+    def last(self) -> int:
+        return self.entries[-1].id if self.entries else 0
+
+    def names_in(self, room: str) -> set[str]:
+        return {connection.name for connection in self.connections if room in connection.rooms}
+
+    def connect(self) -> ModelConnection:
+        connection = ModelConnection(self)
+        self.connections.append(connection)
+        return connection
+
+    def say(self, sender: str, to: str, text: str) -> Entry:
+        """Somebody who needs no connection says something."""
+        identity = identity_of(sender)
+        conv = fold(to) if m.is_room(to) else direct(identity, identity_of(to))
+        return self.commit(Entry(0, 0, conv, to, sender, identity, self.last + 1, text))
+
+    def commit(self, entry: Entry) -> Entry:
+        entry = entry._replace(id=self.last + 3)
+        self.entries.append(entry)
+        for connection in self.connections:
+            if connection.may_see(entry):
+                connection.reply(entry.as_msg())
+        return entry
+
+
+@dataclasses.dataclass
+class ModelConnection:
+    """One connection: `receive` what the client wrote, and give it what stands in `out`."""
+
+    server: ModelServer
+    out: bytearray = dataclasses.field(default_factory=bytearray)
+    name: str = ""
+    identity: str = ""
+    rooms: set[str] = dataclasses.field(default_factory=set)
+    requests: list[m.Request] = dataclasses.field(default_factory=list)
+    """Everything that was asked on this connection."""
+    decoder: FrameDecoder = dataclasses.field(default_factory=lambda: FrameDecoder(FRAME_BYTES))
+
+    def reply(self, *replies: m.Reply) -> None:
+        for reply in replies:
+            self.out += m.encode(reply)
+
+    def close(self) -> None:
+        self.server.connections.remove(self)
+
+    def may_see(self, entry: Entry) -> bool:
+        return entry.conv in self.rooms or (is_direct(entry.conv) and self.identity in parties(entry.conv))
+
+    def receive(self, data: bytes) -> None:
+        bodies, problem = self.decoder.feed(data)
+        assert problem is None
+        for body in bodies:
+            request = m.parse_request(body)
+            self.requests.append(request)
+            try:
+                self._answer(request)
+            except Refused as refused:
+                self.reply(m.Error(request.ref, refused.code, refused.text))
+
+    def _answer(self, request: m.Request) -> None:
+        match request:
+            case m.Hello():
+                self._hello(request)
+            case m.Join(ref, room):
+                self._join(ref, room)
+            case m.Part(ref, room):
+                self.rooms.discard(fold(room))
+                self.reply(m.Parted(ref, room))
+            case m.Send():
+                self._send(request)
+            case m.History():
+                self._history(request)
+            case m.Members(ref, room):
+                names = sorted(self.server.names_in(fold(room)))
+                self.reply(m.MemberList(ref, room, names, {"count": len(names)}))
+            case m.Rooms(ref):
+                rooms = sorted({room for connection in self.server.connections for room in connection.rooms})
+                self.reply(m.RoomList(ref, [[room, len(self.server.names_in(room))] for room in rooms], {}))
+            case m.Ping(ref):
+                self.reply(m.Pong(ref))
+            case m.Bye():
+                self.reply(m.Goodbye("bye", "see you"))
+            case _:
+                raise AssertionError(f"the model does not know {request}")
+
+    def _hello(self, hello: m.Hello) -> None:
+        token, after, log = (hello.options.get(key) for key in ("token", "after", "log"))
+        if token in self.server.expired:
+            raise Refused(Code.BAD_TOKEN)
+        if log not in (None, self.server.uuid) or (after or 0) > self.server.last:
+            raise Refused(Code.BAD_RESUME)
+        if token is None and hello.name in self.server.taken:
+            raise Refused(Code.NAME_TAKEN)
+        self.name = hello.name
+        self.identity = identity_of(hello.name) if token is None else token.removeprefix("token of ")
+        options: m.Options = {"from": self.identity, "last": self.server.last, "log": self.server.uuid}
+        self.reply(m.Welcome(hello.ref, hello.name, {**options, "token": f"token of {self.identity}"}))
+        for room in (m.LOBBY, *hello.options.get("rooms", ())):
+            self._join(hello.ref, room)
+        if after is not None:
+            missed = [entry for entry in self.server.entries if entry.id > after and self.may_see(entry)]
+            self.reply(*(entry.as_msg() for entry in missed), m.Resumed(hello.ref, self.server.last))
+
+    def _join(self, ref: int, room: str) -> None:
+        self.rooms.add(fold(room))
+        names = sorted(self.server.names_in(fold(room)))
+        options = {"last": self.server.last, "conv": fold(room), "count": len(names), "members": names}
+        self.reply(m.Joined(ref, fold(room), options))
+
+    def _history(self, history: m.History) -> None:
+        conv = fold(history.to) if m.is_room(history.to) else direct(self.identity, identity_of(history.to))
+        conv = history.options.get("conv", conv)
+        before, limit = history.options.get("before", m.ID_MAX), history.options.get("limit", 200)
+        found = [entry for entry in self.server.entries if entry.conv == conv and entry.id < before]
+        rows = [list(entry.as_msg()) for entry in found[-limit:]]
+        self.reply(m.Page(history.ref, history.to, rows, {"more": len(found) > limit, "conv": conv}))
+
+    def _send(self, send: m.Send) -> None:
+        first = self._committed(send.ref)
+        if first is not None:
+            if first.text != send.text:
+                raise Refused(Code.ID_REUSED)
+            self.reply(first.as_msg(again=True))
+            return
+        conv = fold(send.to) if m.is_room(send.to) else direct(self.identity, identity_of(send.to))
+        if m.is_room(send.to) and conv not in self.rooms:
+            raise Refused(Code.NOT_IN_ROOM)
+        if not send.text:
+            raise Refused(Code.EMPTY_TEXT)
+        before = send.options.get("prev")
+        if before is not None and self._committed(m.make_ref(m.split_ref(send.ref)[0], before)) is None:
+            raise Refused(Code.OUT_OF_ORDER)
+        if self.server.failing is not None:
+            raise Refused(self.server.failing)
+        self.server.commit(Entry(0, 0, conv, send.to, self.name, self.identity, send.ref, send.text))
+
+    def _committed(self, ref: int) -> Entry | None:
+        key = (self.identity, ref)
+        return next((entry for entry in self.server.entries if (entry.identity, entry.ref) == key), None)
