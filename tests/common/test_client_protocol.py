@@ -445,7 +445,7 @@ def test_a_full_disk_holds_up_and_retrying_sends_in_order(client: Client) -> Non
     client.server.failing = Code.STORAGE_FULL
     refs = [client.protocol.send(m.LOBBY, text) for text in ("one", "two")]
     delayed = {event.ref for event in client.exchange() if isinstance(event, SendDelayed)}
-    assert delayed and delayed <= set(refs)
+    assert set() < delayed <= set(refs)
     waiting = client.protocol.wants_retry
     client.server.failing = None
     client.protocol.retry()
