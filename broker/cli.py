@@ -18,10 +18,11 @@ def main() -> int:
     _open_standard_descriptors()
     try:
         from broker import commands  # slow: a signal that comes meanwhile is answered already
+
+        return commands.run(sys.argv[1:], os.environ)
     except ImportError as problem:
         print(f"chat-broker: cannot be loaded ({problem}), install it again", file=sys.stderr)
         return 1
-    return commands.run(sys.argv[1:], os.environ)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -43,7 +43,7 @@ class Failed(Exception):
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Does what the arguments ask for. The exit status."""
+    """Does what the arguments ask for. The exit status. Raises `ImportError`."""
     try:
         if arguments and arguments[0] in QUESTIONS:
             return _answer(arguments[0], arguments[1:], environ)
@@ -53,6 +53,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return 2
     except Failed as problem:
         complain(str(problem))
+    except ImportError:
+        raise  # the installation is not complete, which `broker.cli` says
     except KeyboardInterrupt:
         complain("interrupted before it was done")
     except Exception as problem:
@@ -96,11 +98,11 @@ def _run_server(wanted: settings.ServerSettings, command: Sequence[str]) -> int:
                 "take a loopback address like 127.0.0.1, or add --insecure if you trust the network"
             )
         _prepare(wanted.data_dir)
+        log_fd = _log_file(wanted.data_dir) if command else 2
         listener = listening.listen(address)
     except listening.CannotListen as problem:
         raise Failed(str(problem)) from None
     _raise_descriptor_limit()
-    log_fd = _log_file(wanted.data_dir) if command else 2
     logs.set_up("supervisor", wanted.log_format, wanted.log_level, log_fd)
     plan = supervisor.Plan(
         boot=Boot(

@@ -42,11 +42,12 @@ def summary(inquiry: Inquiry) -> dict[str, Any]:
         | dict(inquiry.answers.get(Key("worker", number), {}))
         for number in numbers
     ]
+    connections = [figures["connections"] for figures in per_worker if "connections" in figures]
     return {
         "acceptor": inquiry.pids.get(ACCEPTOR),
         "broker": inquiry.pids.get(BROKER),
         "workers": [inquiry.pids[Key("worker", number)] for number in numbers],
-        "connections": sum(figures.get("connections", 0) for figures in per_worker),
+        "connections": sum(connections) if connections else None,
         "users": None,
         "rooms": None,
         "messages": None,
@@ -62,7 +63,7 @@ def as_text(status: Figures) -> str:
     head = f"chat-broker {status['version']} on {status['address']}, up {_duration(status['uptime'])}"
     facts = [("data", status["data_dir"])]
     facts += [(name, _count(status[name])) for name in ("connections", "users", "rooms", "messages")]
-    pids = [(name, f"pid {status[name] or '- (down)'}") for name in ("supervisor", "acceptor", "broker")]
+    pids = [(name, f"pid {status[name]}" if status[name] else "down") for name in ("supervisor", "acceptor", "broker")]
     pids += [(f"worker {one['number']}", _worker(one)) for one in status["per_worker"]]
     silent = [("no answer", ", ".join(status["silent"]))] if status["silent"] else []
     blocks = [_aligned(facts), _aligned(pids), _aligned(silent)]

@@ -38,11 +38,9 @@ MODULES: Mapping[str, str] = {
 }
 """What runs in each role."""
 
-_CLIENTS_SECONDS = 3.8
-"""How long the workers may take to say goodbye to their clients."""
-_BROKER_SECONDS = 4.4
-"""How long it takes at most until everything is stopped: who is left then is killed."""
-_HURRY_SECONDS = 1.0
+_PATIENCE_SECONDS = (3.8, 4.4)
+"""How long the workers may take to say goodbye to their clients, and the broker to close the log: who is left is killed."""
+_HURRY_SECONDS = (1.0, 1.5)
 """The same, from a second signal on."""
 _INQUIRY_SECONDS = 1.0
 
@@ -312,8 +310,8 @@ class Supervisor:
             logger.info("stopping")
             self._stop()
         else:
-            hurry = time.monotonic() + _HURRY_SECONDS
-            self._stop_at = (min(self._stop_at[0], hurry), min(self._stop_at[1], hurry))
+            clients_end, end = _moments(_HURRY_SECONDS)
+            self._stop_at = (min(self._stop_at[0], clients_end), min(self._stop_at[1], end))
 
     def _give_up(self, why: str, exit_status: int = 1) -> None:
         """Tells the user why the server ends, once, and stops everything."""
@@ -331,8 +329,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Begins to stop: nobody new comes in, and the clients are told. The broker ends after its workers."""
-        now = time.monotonic()
-        self._stop_at = (now + _CLIENTS_SECONDS, now + _BROKER_SECONDS)
+        self._stop_at = _moments(_PATIENCE_SECONDS)
         self._due.clear()
         self._listener.close()
         if self._status_socket:
@@ -418,6 +415,11 @@ def _connect_acceptor(acceptor: Child, worker: Child) -> None:
 
 def _place(worker: Child) -> dict[str, Any]:
     return {"number": worker.key.number, "generation": worker.generation}
+
+
+def _moments(seconds: tuple[float, float]) -> tuple[float, float]:
+    now = time.monotonic()
+    return now + seconds[0], now + seconds[1]
 
 
 def _kill(children: Iterable[Child]) -> None:

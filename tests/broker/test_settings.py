@@ -1,0 +1,77 @@
+"""broker.settings: the server's table, complete and consistent, and what comes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from broker.settings import CHECK, SERVE, STATUS, data_dir, server_settings
+from common.limits import Limits
+from common.settings import Setting, UsageError, read_options
+
+
+def test_the_defaults() -> None:
+    settings = server_settings({}, {})
+    assert (settings.host, settings.port, settings.log_format, settings.log_level) == ("127.0.0.1", 65432, "text", "info")
+    assert settings.workers == min(os.cpu_count() or 1, 1024)
+    assert settings.data_dir.name == "chat-broker"
+    assert settings.data_dir.is_absolute()
+    assert not settings.insecure
+    assert settings.limits == Limits()
+
+
+def test_every_limit_is_a_setting_whose_default_is_allowed() -> None:
+    for field in dataclasses.fields(Limits):
+        given = {f"CHAT_BROKER_LIMITS_{field.name.upper()}": str(field.default)}
+        assert server_settings({}, given).limits == Limits()
+        assert server_settings({}, dict.fromkeys(given, "1")).limits == dataclasses.replace(Limits(), **{field.name: 1})
+        with pytest.raises(UsageError, match=f"must be a whole number from 1 to {field.metadata['most']}, "):
+            server_settings({}, {key: str(field.metadata["most"] + 1) for key in given})
+
+
+VALUES = {
+    "host": "localhost",
+    "port": "1",
+    "workers": "3",
+    "data_dir": "/somewhere",
+    "log_format": "json",
+    "log_level": "debug",
+    "insecure": "true",
+}
+
+
+@pytest.mark.parametrize("setting", [one for one in SERVE if not one.option_only and one.name != "config" and not one.section])
+def test_every_option_is_a_variable_and_a_key_of_the_file(setting: Setting, tmp_path: Path) -> None:
+    value = VALUES[setting.name]
+    option = [setting.option] if value == "true" else [setting.option, value]
+    by_option = server_settings(read_options(SERVE, option)[0], {})
+    by_variable = server_settings({}, {setting.variable("CHAT_BROKER"): value})
+    config = tmp_path / "chat.toml"
+    config.write_text(f"{setting.name} = {value if value.isdigit() or value == 'true' else repr(value)}\n")
+    by_file = server_settings({"config": config}, {})
+    assert by_option == by_variable == by_file != server_settings({}, {})
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "1000000", "auto "])
+def test_impossible_numbers_of_workers(workers: str) -> None:
+    with pytest.raises(UsageError, match=r"^--workers must be a whole number from 1 to 1024, not "):
+        read_options(SERVE, ["--workers", workers])
+
+
+def test_a_relative_directory_is_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert server_settings(read_options(SERVE, ["--data-dir", "here"])[0], {}).data_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize("table", [STATUS, CHECK])
+def test_questions_find_the_directory_in_all_the_places(table: list[Setting], tmp_path: Path) -> None:
+    config = tmp_path / "chat.toml"
+    config.write_text('port = 1\ndata_dir = "/of/file"\n')
+    given, _ = read_options(table, ["--config", str(config)])
+    assert data_dir(given, {}) == Path("/of/file")
+    assert data_dir(given, {"CHAT_BROKER_DATA_DIR": "/of/variable"}) == Path("/of/variable")
+    given, _ = read_options(table, ["--data-dir", "/of/option"])
+    assert data_dir(given, {"CHAT_BROKER_DATA_DIR": "/of/variable"}) == Path("/of/option")

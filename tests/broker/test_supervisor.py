@@ -1,0 +1,150 @@
+"""broker.supervisor with small children (see `small_child`), which misbehave on demand.
+
+What takes longer is in tests/faults; with the real children it is tested there and in tests/integration.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from broker.status_socket import ask
+from tests.support.processes import Run
+from tests.support.small_server import orders, stop, supervised
+
+
+def test_everybody_is_connected_at_the_start_and_told_to_stop_at_the_end(tmp_path: Path) -> None:
+    with supervised(tmp_path) as run:
+        run.wait_for("ready on")
+        assert re.fullmatch(rf"chat-broker ready on 127\.0\.0\.1:\d+ \(2 workers, data in {tmp_path}\)\n", run.out)
+        stop(run)
+        places = [f'worker {{"number": {number}, "generation": 0}} +1' for number in (1, 2)]
+        gone = [f'worker_gone {{"number": {number}, "generation": 0}} +0' for number in (1, 2)]
+        for number in (1, 2):
+            assert orders(run, f"worker {number} g0") == ["broker {} +1", "acceptor {} +1", "drain {} +0"]
+        assert orders(run, "acceptor g0")[:4] == ["listen {} +1", *places, "stop {} +0"]
+        of_broker = orders(run, "broker g0")
+        assert of_broker[:3] == [*places, "begin {} +0"]
+        assert sorted(of_broker[3:5]) == gone
+        assert of_broker[5:] == ["stop {} +0"], "the broker is the last"
+
+
+@pytest.mark.parametrize(
+    ("victim", "told"),
+    [
+        (
+            "worker 2",
+            {
+                "worker 2 g1": ["broker {} +1", "acceptor {} +1"],
+                "worker 1 g0": [],
+                "broker g0": ['worker_gone {"number": 2, "generation": 0} +0', 'worker {"number": 2, "generation": 1} +1'],
+                "acceptor g0": [
+                    'worker_gone {"number": 2, "generation": 0} +0',
+                    'worker {"number": 2, "generation": 1} +1',
+                ],
+            },
+        ),
+        (
+            "broker",
+            {
+                "broker g1": [
+                    'worker {"number": 1, "generation": 0} +1',
+                    'worker {"number": 2, "generation": 0} +1',
+                    "begin {} +0",
+                ],
+                "worker 1 g0": ["broker {} +1"],
+                "worker 2 g0": ["broker {} +1"],
+                "acceptor g0": [],
+            },
+        ),
+        (
+            "acceptor",
+            {
+                "acceptor g1": [
+                    "listen {} +1",
+                    'worker {"number": 1, "generation": 0} +1',
+                    'worker {"number": 2, "generation": 0} +1',
+                ],
+                "worker 1 g0": ["acceptor {} +1"],
+                "worker 2 g0": ["acceptor {} +1"],
+                "broker g0": [],
+            },
+        ),
+    ],
+)
+def test_who_dies_is_replaced_and_connected_to_the_others(victim: str, told: dict[str, list[str]], tmp_path: Path) -> None:
+    with supervised(tmp_path) as run:
+        run.wait_for("ready on")
+        before = {child: len(orders(run, child)) for child in told}
+        pids = ask(tmp_path)
+        before = {child: 0 if child.endswith("g1") else before[child] + 1 for child in told}  # the question was an order
+        pid = pids["workers"][1] if victim == "worker 2" else pids[victim]
+        os.kill(pid, signal.SIGKILL)
+        run.wait_for(f"{victim} (pid {pid}) died (signal 9) after 0.")
+        run.wait_for(" is back, 0.")
+        newcomer = next(child for child in told if child.endswith("g1"))
+        run.wait_for(f"{newcomer}: {told[newcomer][-1]}")
+        time.sleep(0.05)
+        assert {child: orders(run, child)[before[child] :] for child in told} == told
+        stop(run)
+
+
+def test_one_that_stumbles_at_its_start_is_started_again(tmp_path: Path) -> None:
+    with supervised(tmp_path, broker="stumbles") as run:
+        run.wait_for("ready on")
+        assert "ERROR broker      unexpected: ValueError: the first step is the hardest\n" in run.err
+        assert re.search(r"broker \(pid \d+\) died \(exit status 1\) before it was ready, starting it again\n", run.err)
+        assert re.search(r"broker \(pid \d+\) is back, \d\.\d\d s after it died\n", run.err)
+        stop(run)
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "said"),
+    [
+        ("refuses", "the log is from the future, install a newer chat-broker"),
+        ("refuses_silently", r"broker \(pid \d+\) died \(exit status 3\), it cannot start"),
+    ],
+)
+def test_one_that_cannot_start_ends_it_all_with_one_line(misdeed: str, said: str, tmp_path: Path) -> None:
+    with supervised(tmp_path, broker=misdeed) as run:
+        assert run.end() == 1
+        lines = [line for line in run.err.splitlines() if " INFO " not in line]
+        assert len(lines) == 1
+        assert re.fullmatch(f"chat-broker: {said}", lines[0])
+        assert run.out == ""
+
+
+def test_children_are_deaf_to_the_terminal(tmp_path: Path) -> None:
+    with supervised(tmp_path) as run:
+        run.wait_for("ready on")
+        told = ask(tmp_path)
+        for pid in [told["broker"], told["acceptor"], *told["workers"]]:
+            blocked = re.search(r"SigBlk:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())
+            assert blocked
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                assert int(blocked[1], 16) >> (number - 1) & 1
+        stop(run)
+
+
+def test_children_have_no_descriptors_but_their_own(tmp_path: Path) -> None:
+    with supervised(tmp_path, 3) as run:
+        run.wait_for("ready on")
+        told = ask(tmp_path)
+        for pid in [told["broker"], told["acceptor"], *told["workers"]]:
+            links = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+            assert len([link for link in links if link.startswith("socket:")]) == orders_with_descriptors(run, pid, told) + 1
+        stop(run)
+
+
+def orders_with_descriptors(run: Run, pid: int, told: dict[str, object]) -> int:
+    """How many sockets a child was given: the small ones keep them all."""
+    if pid == told["broker"]:
+        return sum(order.endswith("+1") for order in orders(run, "broker g0"))
+    if pid == told["acceptor"]:
+        return sum(order.endswith("+1") for order in orders(run, "acceptor g0"))
+    return 2

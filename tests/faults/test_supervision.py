@@ -1,0 +1,74 @@
+"""The supervisor's patience with children that misbehave: how often, how long, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import time
+from pathlib import Path
+
+from broker.status_socket import ask
+from tests.support.small_server import orders, stop, supervised
+
+
+def test_one_that_never_gets_ready_ends_it_all(tmp_path: Path) -> None:
+    with supervised(tmp_path, worker="dies") as run:
+        began = time.monotonic()
+        assert run.end() == 1
+        assert time.monotonic() - began >= 0.1 + 0.2 + 0.4
+        [said] = [line for line in run.err.splitlines() if line.startswith("chat-broker: ")]
+        assert re.fullmatch(
+            r"chat-broker: worker \d \(pid \d+\) died \(exit status 1\), the 5th time before it was ready; the log says more",
+            said,
+        )
+        assert run.out == ""
+
+
+def test_one_that_keeps_dying_early_is_given_time(tmp_path: Path) -> None:
+    with supervised(tmp_path, acceptor="dies_after_its_start") as run:
+        run.wait_for("starting it again in 0.4 s")
+        waits = re.findall(r"acceptor \(pid \d+\) died .* after 0\.\d s, starting it again(?: in (0\.\d) s)?\n", run.err)
+        assert waits == ["", "0.1", "0.2", "0.4"]
+        assert "chat-broker: " not in run.err, "the others go on"
+        stop(run)
+
+
+def test_one_that_does_not_stop_is_killed(tmp_path: Path) -> None:
+    with supervised(tmp_path, worker="disobeys") as run:
+        run.wait_for("ready on")
+        run.send(signal.SIGTERM)
+        run.wait_for("stopping")
+        run.send(signal.SIGINT)
+        began = time.monotonic()
+        assert run.end() == 0
+        assert 0.5 < time.monotonic() - began < 2
+        assert len(re.findall(r"worker \d \(pid \d+\) did not stop in time and is killed\n", run.err)) == 2
+        assert orders(run, "broker g0")[-1] == "stop {} +0"
+
+
+def test_many_workers(tmp_path: Path) -> None:
+    with supervised(tmp_path, 12) as run:
+        run.wait_for("ready on")
+        assert len(set(ask(tmp_path)["workers"])) == 12
+        stop(run)
+
+
+def test_several_ask_at_once_and_one_does_not_answer(tmp_path: Path) -> None:
+    with supervised(tmp_path) as run:
+        run.wait_for("ready on")
+        stopped = ask(tmp_path)["workers"][0]
+        os.kill(stopped, signal.SIGSTOP)
+        askers = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+        for asker in askers:
+            asker.connect(str(tmp_path / "status.sock"))
+        answers = [b"".join(iter(lambda: asker.recv(65536), b"")) for asker in askers]  # noqa: B023
+        for asker in askers:
+            asker.close()
+        os.kill(stopped, signal.SIGCONT)
+        assert answers[0] == answers[1] == answers[2]
+        assert json.loads(answers[0])["silent"] == ["worker 1"]
+        assert ask(tmp_path)["silent"] == []
+        stop(run)

@@ -1,0 +1,228 @@
+"""workers.acceptor: the real process, started as the supervisor starts it, with this test as supervisor and as workers."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.child import Boot
+from common.control import Control
+from common.limits import Limits
+from tests.support.timeouts import seconds, wait_until
+from workers.handoff import HandoffClosed, Passed, WorkerEnd
+from workers.placement import UNCONFIRMED_MOST
+
+
+class Acceptor:
+    """The process, and the supervisor's view of it."""
+
+    def __init__(self, descriptors: int, log: Path) -> None:
+        self.log = log
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        boot = Boot(os.getpid(), "/data", Limits(), "text", "info", role="acceptor", control_fd=theirs.fileno())
+        with theirs, log.open("w") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", "from common.child import run; run()", "workers.acceptor", boot.to_json()],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                pass_fds=[theirs.fileno()],
+                stderr=file,
+            )
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        self.control = Control(ours)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.listener.setblocking(False)
+        self.workers: list[Worker] = []
+        self.clients: list[socket.socket] = []
+
+    def listen(self) -> None:
+        self.control.send("listen", fds=[self.listener.fileno()])
+        assert [order.kind for order in wait_until(self.control.receive, "it is ready")] == ["ready"]
+
+    def worker(self, number: int, generation: int = 0) -> Worker:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.control.send("worker", {"number": number, "generation": generation}, [theirs.fileno()])
+        self.workers.append(Worker(ours.detach()))
+        return self.workers[-1]
+
+    def connect(self, count: int = 1) -> list[socket.socket]:
+        clients = [socket.create_connection(self.listener.getsockname(), seconds(5)) for _ in range(count)]
+        self.clients += clients
+        return clients
+
+    def accepted(self) -> int:
+        self.control.send("status")
+        accepted: int = wait_until(self.control.receive, "it answers")[0].data["accepted"]
+        return accepted
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def processor_seconds(self) -> float:
+        user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.control.close()
+        self.listener.close()
+        for client in self.clients:
+            client.close()
+        for worker in self.workers:
+            worker.close()
+
+
+class Worker:
+    """What a worker does with its handoff socket."""
+
+    def __init__(self, fd: int) -> None:
+        self.end = WorkerEnd(fd)
+        self.connections: list[Passed] = []
+
+    def take(self) -> int:
+        """How many connections it has, with those that wait for it now."""
+        self.connections += self.end.take()
+        return len(self.connections)
+
+    def confirm(self) -> None:
+        self.end.confirm(len(self.connections))
+
+    def close(self) -> None:
+        self.end.close()
+        for passed in self.connections:
+            passed.connection.close()
+
+
+@pytest.fixture
+def acceptor(tmp_path: Path) -> Iterator[Acceptor]:
+    acceptor = Acceptor(1024, tmp_path / "log")
+    yield acceptor
+    acceptor.close()
+    assert "Traceback" not in acceptor.log.read_text()
+
+
+def test_connections_are_shared_out_evenly_and_not_kept(acceptor: Acceptor) -> None:
+    workers = [acceptor.worker(number) for number in (1, 2, 3)]
+    acceptor.listen()
+    acceptor.accepted()
+    before = acceptor.descriptors()
+    clients = acceptor.connect(30)
+    wait_until(lambda: sum(worker.take() for worker in workers) == 30, "all arrive")
+    assert [len(worker.connections) for worker in workers] == [10, 10, 10]
+    peers = {(passed.host, passed.port) for worker in workers for passed in worker.connections}
+    assert peers == {client.getsockname() for client in clients}
+    assert acceptor.descriptors() == before
+    assert acceptor.accepted() == 30
+
+
+def test_the_one_with_the_fewest_gets_the_next(acceptor: Acceptor) -> None:
+    busy, idle = acceptor.worker(1), acceptor.worker(2)
+    busy.end.confirm(5)
+    acceptor.listen()
+    acceptor.accepted()  # by now it has heard of the load
+    acceptor.connect(5)
+    wait_until(lambda: idle.take() == 5, "the idle one gets them all")
+    assert busy.take() == 0
+
+
+def test_who_confirms_nothing_gets_no_more_than_so_many(acceptor: Acceptor) -> None:
+    stuck, well = acceptor.worker(1), acceptor.worker(2)
+    acceptor.listen()
+    acceptor.connect(3 * UNCONFIRMED_MOST)
+
+    def others_arrived() -> bool:
+        count = well.take()
+        well.confirm()
+        return count == 2 * UNCONFIRMED_MOST
+
+    wait_until(others_arrived, "the others come to the one that is well")
+    assert stuck.take() == UNCONFIRMED_MOST
+
+
+def test_while_all_are_full_none_is_accepted_and_nobody_spins(acceptor: Acceptor) -> None:
+    worker = acceptor.worker(1)
+    acceptor.listen()
+    acceptor.connect(UNCONFIRMED_MOST + 5)
+    wait_until(lambda: worker.take() == UNCONFIRMED_MOST, "it gets what it may")
+    before = acceptor.processor_seconds()
+    time.sleep(0.3)
+    assert acceptor.accepted() == UNCONFIRMED_MOST
+    assert acceptor.processor_seconds() - before < 0.1
+    worker.confirm()
+    wait_until(lambda: worker.take() == UNCONFIRMED_MOST + 5, "the rest comes after that")
+
+
+def test_what_a_dead_worker_had_not_taken_ends(acceptor: Acceptor) -> None:
+    worker = acceptor.worker(1)
+    acceptor.listen()
+    [client] = acceptor.connect()
+    wait_until(lambda: acceptor.accepted() == 1, "it is passed on")
+    worker.close()
+    assert client.recv(1) == b""
+    acceptor.control.send("worker_gone", {"number": 1, "generation": 0})
+    acceptor.connect()
+    replacement = acceptor.worker(1, generation=1)
+    wait_until(lambda: replacement.take() == 1, "the next waits for the new one")
+
+
+def test_news_of_an_old_death_does_not_touch_the_new_worker(acceptor: Acceptor) -> None:
+    acceptor.worker(1).close()
+    worker = acceptor.worker(1, generation=1)
+    acceptor.control.send("worker_gone", {"number": 1, "generation": 0})
+    acceptor.listen()
+    acceptor.connect()
+    wait_until(lambda: worker.take() == 1, "it gets the connection")
+
+
+def test_a_worker_that_goes_while_connections_come_loses_none_to_the_others(acceptor: Acceptor) -> None:
+    leaving, staying = acceptor.worker(1), acceptor.worker(2)
+    acceptor.listen()
+    acceptor.accepted()
+    acceptor.process.send_signal(signal.SIGSTOP)
+    leaving.close()
+    acceptor.connect(10)
+    acceptor.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: staying.take() == 10, "all come to the one that stays")
+
+
+def test_without_descriptors_it_waits_and_recovers(acceptor: Acceptor) -> None:
+    worker = acceptor.worker(1)
+    acceptor.listen()
+    acceptor.accepted()
+    enough = resource.prlimit(acceptor.process.pid, resource.RLIMIT_NOFILE)
+    used = {int(name) for name in os.listdir(f"/proc/{acceptor.process.pid}/fd")}
+    lowest_free = min(set(range(len(used) + 1)) - used)
+    resource.prlimit(acceptor.process.pid, resource.RLIMIT_NOFILE, (lowest_free, enough[1]))
+    acceptor.connect(10)
+    before = acceptor.processor_seconds()
+    time.sleep(0.6)
+    assert worker.take() == 0
+    assert acceptor.processor_seconds() - before < 0.1
+    assert acceptor.log.read_text().count("new connections have to wait: Too many open files\n") == 1
+    resource.prlimit(acceptor.process.pid, resource.RLIMIT_NOFILE, enough)
+    wait_until(lambda: worker.take() == 10, "they are served")
+
+
+def test_told_to_stop_it_ends(acceptor: Acceptor) -> None:
+    worker = acceptor.worker(1)
+    acceptor.listen()
+    acceptor.control.send("stop")
+    assert acceptor.process.wait(seconds(5)) == 0
+    with pytest.raises(HandoffClosed):
+        worker.take()
+
+
+def test_without_a_supervisor_it_ends(acceptor: Acceptor) -> None:
+    acceptor.listen()
+    acceptor.control.close()
+    assert acceptor.process.wait(seconds(5)) == 0
