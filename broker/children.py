@@ -8,26 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from broker.roles import Key
 from common.child import Boot
 from common.control import Control
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Key(NamedTuple):
-    """Whose place a child takes: the broker's, the acceptor's, or that of worker `number` (from 1)."""
-
-    role: str
-    number: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.role} {self.number}" if self.number else self.role
-
-
-BROKER = Key("broker")
-ACCEPTOR = Key("acceptor")
 
 
 class Child:

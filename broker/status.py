@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from broker.children import ACCEPTOR, BROKER, Key
+from broker.roles import ACCEPTOR, BROKER, Key
 
 Figures = Mapping[str, Any]
 

@@ -20,10 +20,11 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from broker import status, status_socket
-from broker.children import ACCEPTOR, BROKER, STOP_SIGNALS, Child, Key, how_it_ended, start
+from broker.children import STOP_SIGNALS, Child, how_it_ended, start
 from broker.listening import Address
 from broker.output import say
 from broker.restarts import NEVER_READY_MOST, History
+from broker.roles import ACCEPTOR, BROKER, Key
 from broker.status_socket import StatusSocket
 from common import __version__
 from common.child import CANNOT_START, Boot

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.children import ACCEPTOR, BROKER, STOP_SIGNALS, Key, how_it_ended, start
+from broker.children import STOP_SIGNALS, how_it_ended, start
+from broker.roles import BROKER, Key
 from common.child import Boot
 from common.limits import Limits
 from tests.support.groups import TESTS
@@ -79,10 +80,6 @@ def test_an_interpreter_that_cannot_be_run_leaves_nothing_open(monkeypatch: pyte
     with pytest.raises(FileNotFoundError):
         start("any", BROKER, BOOT, 2)
     assert os.listdir("/proc/self/fd") == before
-
-
-def test_names() -> None:
-    assert [str(key) for key in (BROKER, ACCEPTOR, Key("worker", 3))] == ["broker", "acceptor", "worker 3"]
 
 
 def test_ends() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.children import ACCEPTOR, BROKER, Key
+from broker.roles import ACCEPTOR, BROKER, Key
 from broker.status import Inquiry, as_text, summary
 
 ONE, TWO = Key("worker", 1), Key("worker", 2)
