@@ -12,9 +12,7 @@ from tests.support.groups import BUDGETS, LONG, group_of, over_budget
 from tests.support.timeouts import seconds
 from tests.support.tools import unlisted
 
-settings.register_profile(
-    "usual", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("usual", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
     "long", max_examples=5_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -41,7 +41,7 @@ def try_contents() -> None:
 
 
 def try_chatting(directory: str) -> None:
-    command = [SCRIPTS / "chat-broker", "--port", "0", "--workers", "2", "--data-dir", directory]
+    command: list[str | Path] = [SCRIPTS / "chat-broker", "--port", "0", "--workers", "2", "--data-dir", directory]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
