@@ -84,7 +84,6 @@ def _fill(path: Path) -> None:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         db.execute("PRAGMA auto_vacuum = NONE")
         db.execute("PRAGMA encoding = 'UTF-8'")
-        db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN")
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -92,6 +91,9 @@ def _fill(path: Path) -> None:
         rows = {**meta._asdict(), "crc": meta.crc, "messages": 0, "commits": 0}
         db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows.items())
         db.execute("COMMIT")
+        # Last, so that nothing waits in a write-ahead log, which would not be renamed with the file.
+        if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise sqlite3.OperationalError("the disk does not take a write-ahead log")
 
 
 def _create_schema(db: sqlite3.Connection) -> None:

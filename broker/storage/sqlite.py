@@ -216,6 +216,8 @@ class SqliteLog:
         if self._lock is None:
             return
         pages = None
+        with contextlib.suppress(StorageError):
+            self._ready()  # clears away what was refused
         with contextlib.suppress(*DATABASE_ERRORS, OSError):  # what is committed is safe in the write-ahead log as well
             if self._db is not None:
                 _, pages, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -283,7 +285,7 @@ class SqliteLog:
         raise StorageUnavailable(f"the log {self._path} was moved or deleted: put it back, or restart the server")
 
     def _connect(self) -> None:
-        """Opens the file. Raises `sqlite3.Error`."""
+        """Opens the file. Raises what is in `DATABASE_ERRORS`."""
         db = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_PATIENCE_S)
         try:
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
@@ -305,9 +307,13 @@ class SqliteLog:
         that. So the write-ahead log is emptied first: what was in it is written anew.
         """
         again = bool(self._files)
-        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy and again:
-            raise sqlite3.OperationalError("readers are in the way")
+        try:
+            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise sqlite3.OperationalError("readers are in the way")
+        except sqlite3.OperationalError:
+            if again:
+                raise  # else no commit has failed, and a full disk is no reason not to start
         db.execute("BEGIN IMMEDIATE")  # shows also that writing is allowed
         newest = chain.newest_id(db)
         if not again:

@@ -1,9 +1,10 @@
-"""Real logs in files, quickly made: drafts of messages, new logs, logs whose writer was killed, what a directory holds."""
+"""Real logs in files, quickly made; logs whose writer was killed; disks that fail; what a directory holds."""
 
 from __future__ import annotations
 
 import functools
 import os
+import resource
 import shutil
 import signal
 import tempfile
@@ -106,3 +107,16 @@ def copy(source: Path, target: Path) -> Path:
     """A copy of the data directory."""
     shutil.copytree(source, target)
     return target
+
+
+@contextmanager
+def failing_writes(size: int) -> Iterator[None]:
+    """No file may be written beyond `size` bytes: real errors of writing, in the middle of whatever goes on."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        signal.signal(signal.SIGXFSZ, before)

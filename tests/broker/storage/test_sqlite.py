@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import signal
 import sqlite3
 import stat
 import subprocess
@@ -28,7 +26,18 @@ from common.log_file import FILE_NAME
 from common.messages import make_ref, split_ref
 from common.names import fold
 from tests.support.groups import rounds
-from tests.support.logs import TIME_MS, append_in_batches, contents, draft, mixed_drafts, open_log, opened, people
+from tests.support.logs import (
+    TIME_MS,
+    append_in_batches,
+    contents,
+    draft,
+    failing_writes,
+    killed_log,
+    mixed_drafts,
+    open_log,
+    opened,
+    people,
+)
 from tests.support.timeouts import seconds
 
 PEOPLE = ["ada", "bob", "cy"]
@@ -161,19 +170,6 @@ def full(log: SqliteLog) -> Iterator[None]:
     log._ready().execute("PRAGMA max_page_count = 1000000")
 
 
-@contextmanager
-def failing_writes(size: int) -> Iterator[None]:
-    """No file may be written beyond `size` bytes: real errors of writing, in the middle of whatever goes on."""
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, usual[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-        signal.signal(signal.SIGXFSZ, before)
-
-
 # --- appending ---------------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +289,19 @@ def test_a_write_that_fails_takes_nothing_and_heals(tmp_path: Path, room: int) -
         (entry,) = log.append([draft(1, "#new", "new")], [])
         assert entry.id > 20
     assert check(tmp_path) == []
+
+
+def test_a_server_starts_on_a_full_disk(tmp_path: Path) -> None:
+    """What waits in the write-ahead log need not fit into the file at once."""
+    path = killed_log(tmp_path / "data", 60, 200)
+    with failing_writes(path.stat().st_size), opened(path.parent) as log:
+        assert (log.last, log.count) == (260, 260)
+        with pytest.raises(StorageError):
+            log.append([draft(1)], [])
+    with opened(path.parent) as log:
+        log.append([draft(1)], [])
+        assert log.count == 261
+    assert check(path.parent) == []
 
 
 def test_a_refused_message_that_is_in_the_file_all_the_same_goes(tmp_path: Path) -> None:
