@@ -101,10 +101,10 @@ class WorkerProcess:
                 self._close_gently(connection, now)
         for delivery in self._hub.catch_up(now):
             self._deliver(delivery)
-        self._send_requests()
-        self._resume_reading()
         for connection in [connection for connection in self._closing if (connection.closes_at or 0.0) <= now]:
             self._drop(connection)
+        self._send_requests()
+        self._resume_reading()
         if self._handoff is not None:
             self._handoff.confirm(len(self._connections))
         for notice in self._hub.take_notices():
@@ -226,9 +226,9 @@ class WorkerProcess:
         """Closes the connection once its client has read what was said last, or after a while."""
         connection.closes_at = now + _LINGER_SECONDS
         self._closing.add(connection)
+        self._watch(connection)
         if not connection.unsent:
             self._half_close(connection)
-        self._watch(connection)
 
     def _half_close(self, connection: Connection) -> None:
         """Ends our direction only: closing at once, with something of theirs unread, would destroy what they have not read."""
