@@ -22,6 +22,7 @@ _FORM = re.compile(rb"[0-9a-f]{8} [0-9]+\n")
 def put(path: Path) -> None:
     """Seals the log at `path`, which nobody has open. Raises `OSError`."""
     if path.stat().st_size <= BYTES_MAX:
+        _place(path).touch(0o600)
         _place(path).write_bytes(_sum(path))
 
 

@@ -233,6 +233,7 @@ def test_closing_leaves_one_file_and_its_seal(tmp_path: Path) -> None:
         log.append([draft(1)], [])
     log.close()  # once more is fine
     assert sorted(contents(tmp_path)) == ["chat.db", "chat.db.seal", "lock"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_the_directory_belongs_to_one_at_a_time(tmp_path: Path) -> None:
