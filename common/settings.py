@@ -7,6 +7,7 @@ Which settings there are is the programs' business, and so is what becomes of th
 
 from __future__ import annotations
 
+import abc
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ class UsageError(Exception):
 # --- kinds of values --------------------------------------------------------------------------------------------------
 
 
-class Kind:
+class Kind(abc.ABC):
     """Which values a setting takes. `wants` completes "… must be"; `metavar` stands for the value in the help."""
 
     wants = ""
@@ -33,9 +34,9 @@ class Kind:
         """The value that the command line or the environment means. Raises `ValueError`."""
         return self.from_toml(text)
 
+    @abc.abstractmethod
     def from_toml(self, value: Any) -> Any:
         """The value that a TOML file means. Raises `ValueError`."""
-        raise NotImplementedError
 
 
 class Number(Kind):
