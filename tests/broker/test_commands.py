@@ -57,6 +57,7 @@ def test_what_cannot_be_done(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     file = tmp_path / "file"
     file.touch()
     for arguments, said in [
+        (["--host", "192.0.2.1", "--insecure", "--data-dir", str(tmp_path / "new")], "cannot listen on 192.0.2.1:65432: "),
         (["--host", "no.such.host.invalid"], "there is no host 'no.such.host.invalid' "),
         (["--port", "0", "--data-dir", str(file)], f"cannot keep data in {file} (it is no directory), name another "),
         (["--port", "0", "--data-dir", str(file / "in")], f"cannot keep data in {file}/in (Not a directory), name "),
