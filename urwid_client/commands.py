@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from common import messages as m
+from common.text import clean_line
 from urwid_client.buffers import Kind
 from urwid_client.state import Chat, WrongInput
 
@@ -56,6 +57,7 @@ def _meant(name: str) -> str:
 
 
 def _shortened(text: str) -> str:
+    text = clean_line(text)
     return text if len(text) <= 40 else text[:39] + "…"
 
 

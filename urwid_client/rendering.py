@@ -181,7 +181,7 @@ def people(buffer: Buffer) -> Spans:
     names = sorted(buffer.people.values(), key=fold)
     hidden = buffer.head_count - len(names)
     lines = [(name_style(name, "person"), clean_line(name)) for name in names]
-    return [*lines, ("faint", f"and {hidden:,} more")] if hidden > 0 else lines
+    return [*lines, ("faint", f"+{hidden:,} more")] if hidden > 0 else lines
 
 
 def unread_elsewhere(buffers: list[Buffer], active: Buffer) -> Spans:

@@ -293,11 +293,13 @@ class Chat:
 
     def _on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
         ref, message = acknowledged
+        self._delay = ""
         buffer = self._pending_in.pop(ref, None)
         if buffer is None:
             return
         buffer.pending.pop(ref, None)
-        self._delay = ""
+        if buffer not in self.buffers:  # it was put away; what is delivered now opens it again
+            return
         conv = message.options.get("conv")
         if buffer.conv is None and conv is not None:
             buffer = self._bind(buffer, conv)

@@ -85,9 +85,9 @@ class Tokens:
         try:
             yield
         except OSError as problem:
-            raise TokensUnusable(
-                f"{problem.filename or self._path}: {problem.strerror}; who you are cannot be remembered"
-            ) from None
+            reason = "this is not a directory" if isinstance(problem, FileExistsError) else problem.strerror
+            where = problem.filename or self._path
+            raise TokensUnusable(f"{where}: {reason}; who you are cannot be remembered") from None
 
 
 def _is_table(table: object) -> bool:

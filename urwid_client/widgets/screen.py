@@ -98,8 +98,10 @@ class Screen(urwid.Widget):
         return canvases.beside(parts)
 
     def _conversations(self, cols: int, rows: int) -> urwid.Canvas:
+        """The list; if it is longer than the screen, the part down to the active one."""
         lines = []
-        for index, buffer in enumerate(self.buffers):
+        skipped = max(self.buffers.index(self.active) - rows + 1, 0)
+        for index, buffer in list(enumerate(self.buffers))[skipped : skipped + rows]:
             line = rendering.conversation_line(buffer, index, buffer is self.active)
             count_cols = len(line.unread[1])
             name_cols = cols - 3 - (count_cols + 1)
@@ -117,5 +119,5 @@ class Screen(urwid.Widget):
     def _people(self, cols: int, rows: int) -> urwid.Canvas:
         lines = rendering.people(self.active)
         if len(lines) > rows:
-            lines = [*lines[: rows - 1], ("faint", f"and {self.active.head_count - rows + 1:,} more")]
+            lines = [*lines[: rows - 1], ("faint", f"+{self.active.head_count - rows + 1:,} more")]
         return canvases.column([canvases.text([("text", " "), line], cols) for line in lines], cols, rows)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.urwid_client.talk import notes, texts, traffic
+from urwid_client.buffers import Buffer, Delivery, Kind, Said
+
+
+def said(number: int, text: str = "") -> Said:
+    return Said((number, 0), 1000 * number, "bob", text or str(number), own=False)
+
+
+def room() -> Buffer:
+    return Buffer(Kind.ROOM, "#dev", "#dev")
+
+
+@given(st.lists(st.integers(1, 40)), st.lists(st.integers(0, 40)))
+def test_messages_stand_by_id_once_and_everything_keeps_its_order(ids: list[int], noted: list[int]) -> None:
+    buffer = room()
+    seen: set[int] = set()
+    for index, number in enumerate(ids):
+        assert buffer.add(said(number)) == (number not in seen)
+        seen.add(number)
+        if index < len(noted):
+            buffer.note("note", 0, after=noted[index])
+        keys = [entry.key for entry in buffer.shown()]
+        assert keys == sorted(set(keys))
+    assert texts(buffer) == [str(number) for number in sorted(seen)]
+
+
+def test_a_note_stands_behind_what_was_known_and_before_what_came_later() -> None:
+    buffer = room()
+    buffer.note("first", 0, after=5)
+    buffer.add(said(3))
+    buffer.add(said(7))
+    buffer.note("second", 0, after=7)
+    assert [getattr(entry, "text", None) for entry in buffer.shown()] == ["3", "first", "7", "second"]
+
+
+def test_what_is_pending_stands_at_the_end_and_goes_when_it_failed_to_where_it_is() -> None:
+    buffer = room()
+    buffer.add(said(1))
+    buffer.add_pending(11, "ada", "one", 0)
+    buffer.add_pending(12, "ada", "two", 0)
+    assert [entry.delivery for entry in buffer.shown() if isinstance(entry, Said)][1:] == [Delivery.PENDING] * 2
+    buffer.fail(11, "too long", after=1)
+    buffer.add(said(2))
+    assert texts(buffer) == ["1", "one", "2", "two"]
+    failed = buffer.shown()[1]
+    assert isinstance(failed, Said)
+    assert (failed.delivery, failed.problem) == (Delivery.FAILED, "too long")
+
+
+def test_clearing_shows_nothing_but_what_is_on_its_way() -> None:
+    buffer = room()
+    buffer.older_exist = False
+    buffer.add(said(1))
+    buffer.add_pending(11, "ada", "one", 0)
+    buffer.clear()
+    assert texts(buffer) == ["one"]
+    assert buffer.older_exist
+    assert buffer.first_id is None
+
+
+def test_too_many_are_forgotten_unless_they_are_being_read() -> None:
+    buffer = room()
+    buffer.older_exist = False
+    for number in range(1, 10_002):
+        buffer.add(said(number))
+    buffer.viewport._edge = (1, 0)
+    buffer.trim()
+    assert buffer.first_id == 1
+    buffer.viewport.to_end()
+    buffer.trim()
+    assert buffer.first_id == 2_001
+    assert buffer.older_exist
+    assert texts(buffer)[-1] == "10001"
+
+
+def test_who_came_and_left_is_joined_until_something_else_is_said() -> None:
+    buffer = room()
+    buffer.add_traffic(["bob"], [], 0, after=0)
+    buffer.add_traffic(["carla"], ["bob"], 0, after=0)
+    assert traffic(buffer) == [(("carla",), ())]
+    buffer.add(said(1))
+    buffer.add_traffic([], ["carla"], 0, after=1)
+    assert traffic(buffer) == [(("carla",), ()), ((), ("carla",))]
+
+
+def test_who_came_and_left_again_is_not_worth_a_line() -> None:
+    buffer = room()
+    buffer.add_traffic(["bob"], [], 0, after=0)
+    buffer.add_traffic([], ["bob"], 0, after=0)
+    assert traffic(buffer) == []
+    assert notes(buffer) == []
+
+
+def test_people_come_and_go_and_who_did_both_is_where_they_were() -> None:
+    buffer = room()
+    buffer.set_people(["Ada", "bob"], 2)
+    buffer.move_people(["carla", "bob", "dmitri"], ["ada", "bob", "dmitri"], None)
+    assert sorted(buffer.people.values()) == ["bob", "carla"]
+    assert buffer.head_count == 2
+
+
+def test_the_server_may_tell_only_how_many_there_are() -> None:
+    buffer = room()
+    buffer.set_people(["ada"], 500)
+    buffer.move_people([], [], 501)
+    assert buffer.head_count == 501

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import messages as m
+from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
+from urwid_client import commands
+from urwid_client.commands import COMMANDS
+from urwid_client.state import WrongInput
+
+
+def enter(ada: Talk, *lines: str) -> None:
+    for line in lines:
+        commands.enter(ada.chat, line, NOON)
+        ada.exchange()
+
+
+def wrong(ada: Talk, line: str) -> str:
+    """What the user is told about a line that cannot be done. Nothing of it may reach the server."""
+    with pytest.raises(WrongInput) as told:
+        commands.enter(ada.chat, line, NOON)
+    assert ada.exchange() == []
+    return str(told.value)
+
+
+def test_a_text_is_sent_to_where_one_is() -> None:
+    ada = talk()
+    enter(ada, "hello")
+    assert [(entry.to, entry.text) for entry in ada.server.entries] == [(m.LOBBY, "hello")]
+
+
+def test_two_slashes_send_one() -> None:
+    ada = talk()
+    enter(ada, "//usr/bin is a path")
+    assert texts(ada.chat.lobby) == ["/usr/bin is a path"]
+
+
+@pytest.mark.parametrize("line", ["", "   ", "\n"])
+def test_nothing_is_not_sent(line: str) -> None:
+    ada = talk()
+    enter(ada, line)
+    assert ada.server.entries == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("/unknown", "there is no command /unknown; //… sends a text that begins with a slash"),
+        ("/lsit", "there is no command /lsit (did you mean /list?); //… sends a text that begins with a slash"),
+        ("/", "there is no command /; //… sends a text that begins with a slash"),
+        ("/\x00", "there is no command /; //… sends a text that begins with a slash"),
+        ("/usr/bin/env", "there is no command /usr/bin/env; //… sends a text that begins with a slash"),
+        ("/msg", "usage: /msg NAME TEXT"),
+        ("/msg bob", "usage: /msg NAME TEXT"),
+        ("/msg bob   ", "usage: /msg NAME TEXT"),
+        ("/query", "usage: /query NAME"),
+        ("/join", "usage: /join #ROOM"),
+        ("/list everybody", "usage: /list"),
+        ("/quit now", "usage: /quit"),
+        ("/join #" + "x" * 10_000, "a room's name has at most 50 characters"),
+        ("/msg #dev hello", None),
+        ("/part #nowhere", "you are not in #nowhere"),
+        ("/help nothing", "there is no command nothing; /help lists them"),
+    ],
+)
+def test_what_cannot_be_done_is_explained_and_never_sent(line: str, told: str | None) -> None:
+    said = wrong(talk(), line)
+    assert "\n" not in said
+    assert len(said) < 200
+    if told is not None:
+        assert said == told
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=30).filter(lambda text: not text.startswith("/")))
+def test_no_line_with_one_slash_is_ever_sent_as_it_is(text: str) -> None:
+    ada = talk()
+    try:
+        commands.enter(ada.chat, "/" + text, NOON)
+    except WrongInput:
+        pass
+    ada.exchange()
+    assert all(not entry.text.startswith("/") for entry in ada.server.entries)
+
+
+def test_a_message_to_one_person() -> None:
+    ada = talk()
+    enter(ada, "/msg bob  two words ", "/W bob more")
+    assert [(entry.to, entry.text) for entry in ada.server.entries] == [("bob", "two words"), ("bob", "more")]
+    assert ada.chat.active.title == "bob"
+
+
+def test_opening_a_conversation_says_nothing() -> None:
+    ada = talk()
+    enter(ada, "/query bob")
+    assert ada.chat.active.title == "bob"
+    assert ada.server.entries == []
+
+
+def test_into_a_room_and_out_again() -> None:
+    ada = talk()
+    enter(ada, "/join dev")
+    assert ada.chat.active.title == "#dev"
+    enter(ada, "/part")
+    assert ada.chat.active.title == m.LOBBY
+    enter(ada, "/join #dev", "/join #ops", "/leave #dev")
+    assert [buffer.title for buffer in ada.chat.buffers] == ["server", m.LOBBY, "#ops"]
+
+
+def test_a_conversation_is_put_away() -> None:
+    ada = talk()
+    enter(ada, "/query bob", "/part")
+    assert [buffer.title for buffer in ada.chat.buffers] == ["server", m.LOBBY]
+
+
+def test_lists() -> None:
+    ada = talk()
+    talk("bob", ada.server)
+    enter(ada, "/list", "/rooms", "/join #dev", "/names")
+    assert notes(ada.chat.lobby) == ["2 people in #lobby: ada, bob", "1 room: #lobby (2)"]
+    assert notes(ada.chat.active) == ["1 person in #dev: ada"]
+
+
+def test_names_are_those_of_a_room() -> None:
+    ada = talk()
+    enter(ada, "/query bob")
+    assert wrong(ada, "/names") == "this is not a room; /list shows everybody who is there"
+
+
+def test_joining_without_a_connection_says_when() -> None:
+    ada = Talk()
+    commands.enter(ada.chat, "/join #dev", NOON)
+    assert notes(ada.chat.lobby) == ["you are not connected; #dev is joined as soon as you are"]
+
+
+def test_clearing_and_leaving() -> None:
+    ada = talk()
+    enter(ada, "hello", "/clear")
+    assert texts(ada.chat.lobby) == []
+    enter(ada, "/exit")
+    assert ada.chat.quitting
+
+
+def test_the_help_is_made_from_the_table() -> None:
+    ada = talk()
+    enter(ada, "/help")
+    (text,) = notes(ada.chat.lobby)
+    for command in COMMANDS:
+        assert f"{command.usage}: {command.help}" in text
+        assert all(f"/{alias}" in text for alias in command.aliases)
+
+
+def test_the_help_for_one_command() -> None:
+    ada = talk()
+    enter(ada, "/help /w", "/help quit")
+    assert notes(ada.chat.lobby) == [
+        "/msg NAME TEXT: write to one person; nobody else sees it (also /w)",
+        "/quit: leave (also /exit)",
+    ]
+
+
+def test_names_and_aliases_are_unambiguous() -> None:
+    everything = [name for command in COMMANDS for name in (command.name, *command.aliases)]
+    assert len(set(everything)) == len(everything)
+    assert all(re.fullmatch("[a-z]+", name) for name in everything)
+    assert set(commands.NAMES) == {f"/{name}" for name in everything}

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urwid_client.completion import Completer, Words
+from urwid_client.editing import Draft
+
+WORDS = Words(["Bob", "berta", "carla"], ["#dev", "#lobby", "#design"], ["/join", "/list", "/leave"])
+
+
+def complete(text: str, *steps: int, at: int | None = None) -> list[str]:
+    """What stands there after each Tab (1) or Shift+Tab (-1); the cursor is shown as |."""
+    completer = Completer()
+    draft = Draft(text, len(text) if at is None else at)
+    shown = []
+    for step in steps:
+        draft = completer.complete(draft, WORDS, step)
+        shown.append(draft.text[: draft.cursor] + "|" + draft.text[draft.cursor :])
+    return shown
+
+
+def test_a_name_at_the_start_is_addressed() -> None:
+    assert complete("car", 1) == ["carla: |"]
+
+
+def test_a_name_later_is_only_named() -> None:
+    assert complete("ask car", 1) == ["ask carla |"]
+
+
+def test_case_is_no_difference_and_the_likeliest_comes_first() -> None:
+    assert complete("B", 1, 1, 1) == ["Bob: |", "berta: |", "Bob: |"]
+
+
+def test_backwards_from_the_last() -> None:
+    assert complete("b", -1, -1, 1) == ["berta: |", "Bob: |", "berta: |"]
+
+
+def test_rooms_and_commands() -> None:
+    assert complete("/join #de", 1, 1) == ["/join #dev |", "/join #design |"]
+    assert complete("/l", 1, 1) == ["/list |", "/leave |"]
+
+
+def test_a_slash_later_is_no_command() -> None:
+    assert complete("see /l", 1) == ["see /l|"]
+
+
+def test_what_stands_behind_the_cursor_stays() -> None:
+    assert complete("hi car, how are you", 1, at=6) == ["hi carla |, how are you"]
+
+
+def test_nothing_fits() -> None:
+    assert complete("xyz", 1, 1) == ["xyz|", "xyz|"]
+    assert complete("", 1) == ["|"]
+    assert complete("carla ", 1) == ["carla |"]
+
+
+def test_after_writing_on_it_begins_anew() -> None:
+    completer = Completer()
+    first = completer.complete(Draft("b", 1), WORDS)
+    written = Draft(first.text + "c", first.cursor + 1)
+    assert completer.complete(written, WORDS).text == "Bob: carla "
+
+
+@given(st.text(max_size=20), st.integers(0, 20), st.lists(st.sampled_from([1, -1]), max_size=6))
+def test_only_the_word_before_the_cursor_changes(text: str, at: int, steps: list[int]) -> None:
+    at = min(at, len(text))
+    completer, draft = Completer(), Draft(text, at)
+    for step in steps:
+        draft = completer.complete(draft, WORDS, step)
+        assert draft.text.endswith(text[at:])
+        assert draft.text[draft.cursor :] == text[at:]

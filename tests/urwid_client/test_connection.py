@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common import messages as m
+from common.client_protocol import Acknowledged, ClientProtocol, Closed, Delivered, Event, NameRefused, SendDelayed, Welcomed
+from common.errors import Code
+from tests.support.model_server import ModelServer
+from tests.support.timeouts import seconds
+from tests.urwid_client.listener import Listener, listening
+from urwid_client import connection as connection_module
+from urwid_client import reconnecting
+from urwid_client.connection import Connection, TokenNotKept, Unreachable, in_words
+from urwid_client.reconnecting import Stage, Status
+from urwid_client.tokens import Tokens, TokensUnusable
+
+
+class Client:
+    """A connection that remembers what it reported."""
+
+    def __init__(self, port: int, directory: Path, name: str = "ada", patience: float | None = None) -> None:
+        self.events: list[Event | TokenNotKept] = []
+        self.stages: list[Status] = []
+        self.name = name
+        self.protocol = ClientProtocol(name, instance=7)
+        self.tokens = Tokens(directory)
+        self.connection = Connection(
+            ("127.0.0.1", port),
+            self.protocol,
+            self.tokens,
+            self.events.append,
+            self.stages.append,
+            patience=patience,
+            draw=lambda: 0.0,
+        )
+
+    def reported(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(seconds(5)):
+            while not holds():
+                await asyncio.sleep(0.005)
+
+    def send(self, text: str) -> None:
+        self.protocol.send(m.LOBBY, text)
+        self.connection.flush()
+
+
+@contextlib.asynccontextmanager
+async def connected(client: Client) -> AsyncIterator[asyncio.Task[None]]:
+    """Runs the connection; with a welcome at once."""
+    client.connection.choose_name(client.name)
+    task = asyncio.create_task(client.connection.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def play(scene: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner() as runner:
+        runner.run(scene)
+
+
+def test_messages_go_out_and_come_back(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.connection.status.stage is Stage.ONLINE)
+                client.send("hello")
+                await client.until(lambda: client.reported(Delivered))
+                assert [ref for ref, _ in client.reported(Acknowledged)] == [m.make_ref(7, 3)]  # behind hello and a ping
+                await client.until(lambda: client.connection.lag is not None)
+        assert [status.stage for status in client.stages[:3]] == [Stage.CONNECTING, Stage.GREETING, Stage.ONLINE]
+
+    play(scene())
+
+
+def test_the_token_is_kept_before_anything_is_sent(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            client.protocol.send(m.LOBBY, "hello")
+            kept: list[str | None] = []
+            client.protocol.token_kept = lambda: kept.append(client.tokens.find(client.connection.server, "ada"))  # type: ignore[method-assign]
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+            assert kept == ["token of idada"]
+            assert not server.model.entries
+
+    play(scene())
+
+
+def test_the_token_is_shown_the_next_time(tmp_path: Path) -> None:
+    async def scene() -> None:
+        model = ModelServer()
+        async with listening(model) as server:
+            for _ in range(2):
+                client = Client(server.port, tmp_path)
+                async with connected(client):
+                    await client.until(lambda client=client: client.reported(Welcomed))
+                    (hello,) = [r for c in model.connections for r in c.requests if isinstance(r, m.Hello)]
+                model.taken.add("ada")  # from now on the name is only for whoever proves to be its owner
+            assert hello.options["token"] == "token of idada"
+
+    play(scene())
+
+
+def test_without_a_place_for_the_token_one_goes_on_and_is_told(tmp_path: Path) -> None:
+    async def scene() -> None:
+        (tmp_path / "file").write_text("")
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path / "data")
+            client.connection.choose_name("ada")
+            client.tokens._path = tmp_path / "file" / "tokens.json"
+            client.send("hello")
+            task = asyncio.create_task(client.connection.run())
+            await client.until(lambda: client.reported(Acknowledged))
+            assert len(client.reported(TokenNotKept)) == 1
+            task.cancel()
+            await asyncio.wait([task])
+
+    play(scene())
+
+
+def test_damaged_tokens_are_told_before_anything_happens(tmp_path: Path) -> None:
+    (tmp_path / "tokens.json").write_text("{")
+    with pytest.raises(TokensUnusable):
+        Client(1, tmp_path).connection.choose_name("ada")
+
+
+def test_it_comes_back_and_misses_nothing_and_sends_what_was_pending_once(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+                await server.close()
+                await client.until(lambda: client.connection.status.stage is Stage.WAITING)
+                client.send("while it was away")
+                server.model.say("bob", m.LOBBY, "missed?")
+                await server.open()
+                await client.until(lambda: client.reported(Acknowledged))
+                texts = [event.message.text for event in client.reported(Delivered)]
+                assert texts == ["missed?", "while it was away"]
+                assert len(server.model.entries) == 2
+
+    play(scene())
+
+
+def test_a_taken_name_waits_for_another_one_on_the_same_connection(tmp_path: Path) -> None:
+    async def scene() -> None:
+        model = ModelServer()
+        model.taken.add("ada")
+        async with listening(model) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(NameRefused))
+                assert client.connection.status.stage is Stage.NAMELESS
+                client.connection.choose_name("eve")
+                await client.until(lambda: client.reported(Welcomed))
+                assert client.reported(Welcomed)[0].name == "eve"
+                assert server.accepted == 1
+
+    play(scene())
+
+
+def test_a_connection_that_is_lost_while_a_name_is_thought_of_is_made_again_for_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        model = ModelServer()
+        model.taken.add("ada")
+        async with listening(model) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.connection.status.stage is Stage.NAMELESS)
+                server.cut()
+                await asyncio.sleep(0.4)
+                assert (server.accepted, client.connection.status.stage) == (1, Stage.NAMELESS)
+                client.connection.choose_name("eve")
+                await client.until(lambda: client.reported(Welcomed))
+
+    play(scene())
+
+
+def test_a_name_that_another_run_was_given_a_moment_ago_is_one_s_own(tmp_path: Path) -> None:
+    async def scene() -> None:
+        model = ModelServer()
+        model.taken.add("ada")
+        async with listening(model) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: server.accepted)
+                client.tokens.keep(client.connection.server, "ada", "token of idada")
+                await client.until(lambda: client.reported(Welcomed))
+                assert not client.reported(NameRefused)
+
+    play(scene())
+
+
+def test_goodbye_is_said_and_answered(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client) as task:
+                await client.until(lambda: client.reported(Welcomed))
+                server_side = server.model.connections[0]
+                leaving = asyncio.create_task(client.connection.leave())
+                await client.until(lambda: client.reported(Closed))
+                server.cut()  # as the real server closes after its goodbye
+                await leaving
+                await asyncio.wait_for(task, seconds(2))
+                assert isinstance(server_side.requests[-1], m.Bye)
+
+    play(scene())
+
+
+def test_no_server_the_first_time_is_told_at_once_to_the_impatient(tmp_path: Path) -> None:
+    async def scene() -> None:
+        client = Client(free_port(), tmp_path, patience=math.inf)
+        client.connection.choose_name("ada")
+        with pytest.raises(
+            Unreachable, match=r"127\.0\.0\.1:\d+ cannot be reached: connection refused; is a server running there\?"
+        ):
+            await asyncio.wait_for(client.connection.run(), seconds(2))
+
+    play(scene())
+
+
+def test_patience_has_an_end(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path, patience=0.2)
+            async with connected(client) as task:
+                await client.until(lambda: client.reported(Welcomed))
+                await server.close()
+                with pytest.raises(Unreachable, match="connection refused"):
+                    await asyncio.wait_for(task, seconds(3))
+            await server.open()
+
+    play(scene())
+
+
+def test_a_server_that_falls_silent_is_asked_and_then_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnecting, "QUIET", 0.1)
+    monkeypatch.setattr(reconnecting, "DEAD", 0.3)
+
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+                await asyncio.sleep(0.5)
+                assert client.connection.status.stage is Stage.ONLINE  # it answers its pings
+                server.silent = True
+                await client.until(lambda: client.connection.status.stage is Stage.WAITING)
+                assert client.connection.status.problem == "the server does not answer any more"
+
+    play(scene())
+
+
+def test_what_the_server_could_not_take_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "RETRY_SECONDS", 0.1)
+
+    async def scene() -> None:
+        model = ModelServer()
+        model.failing = Code.STORAGE_FULL
+        async with listening(model) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+                client.send("hello")
+                await client.until(lambda: len(client.reported(SendDelayed)) == 2)
+                model.failing = None
+                await client.until(lambda: client.reported(Acknowledged))
+
+    play(scene())
+
+
+@pytest.mark.parametrize("nonsense", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\1\xc1", b"\xff" * 100])
+def test_something_else_that_answers_is_told_and_tried_again(tmp_path: Path, nonsense: bytes) -> None:
+    async def scene() -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(nonsense)
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        client = Client(server.sockets[0].getsockname()[1], tmp_path)
+        async with connected(client):
+            await client.until(lambda: client.connection.status.stage is Stage.WAITING)
+            assert "unreadable" in client.connection.status.problem
+        server.close()
+
+    play(scene())
+
+
+def test_a_refused_greeting_is_tried_again_later(tmp_path: Path) -> None:
+    async def scene() -> None:
+        class Busy(Listener):
+            def deliver(self) -> None:
+                for connection in self.model.connections:
+                    if self.accepted == 1 and connection.requests:
+                        hello = connection.requests[0]
+                        connection.out = bytearray(m.encode(m.Error(hello.ref, "busy", "the broker is away")))
+                super().deliver()
+
+        server = Busy(ModelServer())
+        await server.open()
+        client = Client(server.port, tmp_path)
+        async with connected(client):
+            await client.until(lambda: client.reported(Welcomed))
+            assert Status(Stage.WAITING, "the broker is away") in [status._replace(retry_at=0.0) for status in client.stages]
+        await server.close()
+
+    play(scene())
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"), "connection refused"),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 111] …"), "connection refused"),
+        (socket.gaierror(-2, "Name or service not known"), "name or service not known"),
+        (TimeoutError(), "no answer in time"),
+        (UnicodeError("label too long"), "this is not the name of a host"),
+    ],
+)
+def test_problems_in_words(problem: Exception, words: str) -> None:
+    assert in_words(problem) == words

@@ -1,0 +1,56 @@
+"""The palette is readable on dark and on light backgrounds: computed, not judged."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import urwid
+from urwid.testing import resolve_attr
+
+from urwid_client import rendering
+from urwid_client.palette import PALETTE
+
+STYLES = [entry[0] for entry in PALETTE]
+SOURCES = Path(rendering.__file__).parent
+
+
+def luminance(red: int, green: int, blue: int) -> float:
+    """Relative luminance as WCAG defines it."""
+    linear = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in (red / 255, green / 255, blue / 255)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_colours_can_be_read_on_black_and_on_white(style: str) -> None:
+    spec = resolve_attr(style, PALETTE, colors=256)
+    assert spec.background == "default"
+    if spec.foreground.split(",")[0] != "default":
+        red, green, blue = (part or 0 for part in spec.get_rgb_values()[:3])
+        brightness = luminance(red, green, blue)
+        assert (brightness + 0.05) / 0.05 >= 3.5
+        assert 1.05 / (brightness + 0.05) >= 3.5
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_without_colours_there_are_none(style: str) -> None:
+    spec = resolve_attr(style, PALETTE, colors=1)
+    assert (spec.foreground.split(",")[0], spec.background) == ("default", "default")
+
+
+@pytest.mark.parametrize("colors", [1, 16, 88, 256, 2**24])
+def test_every_style_is_possible_everywhere(colors: int) -> None:
+    for style in STYLES:
+        assert isinstance(resolve_attr(style, PALETTE, colors=colors), urwid.AttrSpec)
+
+
+def test_all_styles_that_are_used_exist_and_all_that_exist_are_used() -> None:
+    used = {f"{kind}{number}" for kind in ("name", "person") for number in range(rendering.NAME_COLOURS)}
+    for source in [SOURCES / "rendering.py", SOURCES / "app.py", *(SOURCES / "widgets").glob("*.py")]:
+        used |= {word for word in re.findall(r'"([a-z ]+)"', source.read_text()) if word in STYLES}
+        spans = re.findall(r'(?<!\w)\(\s*"([a-z ]+)", f?"', source.read_text())
+        assert set(spans) <= set(STYLES), source
+    assert used == set(STYLES)

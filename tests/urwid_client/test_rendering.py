@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.text import clean
+from urwid_client import rendering
+from urwid_client.buffers import Buffer, Delivery, Kind, Note, Said, Traffic
+from urwid_client.reconnecting import Stage, Status
+from urwid_client.rendering import Block, Context, Spans
+
+MINUTE = 60_000
+
+
+def utc(time_ms: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
+
+
+NOON = int(datetime.datetime(2026, 7, 1, 12, 0, tzinfo=datetime.UTC).timestamp() * 1000)
+
+
+def said(number: int = 1, text: str = "hello", sender: str = "bob", at: int = NOON, **more: object) -> Said:
+    return Said((number, 0), at, sender, text, own=False)._replace(**more)  # type: ignore[arg-type]
+
+
+def look(
+    entry: Said | Note | Traffic, before: Said | Note | Traffic | None = None, unread_from: tuple[int, int] | None = None
+) -> Block:
+    return rendering.block(entry, rendering.context(entry, before, unread_from, utc), utc)
+
+
+def words(spans: Spans) -> str:
+    return "".join(text for _, text in spans)
+
+
+PLAIN = Context(new_day=False, first_unread=False, same_minute=False, continues=False)
+
+
+def test_the_first_message_has_the_day_the_time_and_the_name() -> None:
+    block = look(said())
+    assert block.rules == [("rule", "── Wednesday, 1 July 2026 ──")]
+    assert (block.time, block.label[1], block.body) == ("12:00", "bob", [("text", "hello")])
+
+
+def test_one_person_s_messages_stand_under_one_name() -> None:
+    block = look(said(2, at=NOON + 2 * MINUTE), said(1))
+    assert (block.time, block.label) == ("", ("", ""))
+
+
+@pytest.mark.parametrize(
+    ("entry", "before"),
+    [
+        (said(2, sender="carla"), said(1)),
+        (said(2, at=NOON + 6 * MINUTE), said(1)),
+        (said(2, own=True), said(1)),
+        (said(2), Note((1, 1), NOON, "note")),
+        (said(2, at=NOON + 24 * 60 * MINUTE), said(1, at=NOON)),
+    ],
+)
+def test_anything_between_calls_for_the_name_again(entry: Said, before: Said | Note) -> None:
+    assert look(entry, before).label[1] == entry.sender
+
+
+def test_the_time_is_told_when_it_has_changed() -> None:
+    assert look(said(2, sender="carla", at=NOON + 1000), said(1)).time == ""
+    assert look(said(2, sender="carla", at=NOON + MINUTE), said(1)).time == "12:01"
+
+
+def test_a_new_day_is_told() -> None:
+    assert look(said(2, at=NOON + 24 * 60 * MINUTE), said(1)).rules == [("rule", "── Thursday, 2 July 2026 ──")]
+
+
+def test_where_the_unread_ones_begin() -> None:
+    assert look(said(5), said(4), unread_from=(4, 0)).rules == [("unread rule", "── new ──")]
+    assert look(said(6), said(5), unread_from=(4, 0)).rules == []
+    assert look(said(4), said(3), unread_from=(4, 0)).rules == []
+
+
+def test_a_mention_is_marked() -> None:
+    block = look(said(text="Ada: see ada.", mentioned="ada"))
+    assert block.body == [("text", ""), ("mention", "Ada"), ("text", ": see "), ("mention", "ada"), ("text", ".")]
+
+
+def test_what_is_on_its_way_and_what_failed() -> None:
+    assert look(said(delivery=Delivery.PENDING)).body == [("pending", "hello …")]
+    failed = look(said(delivery=Delivery.FAILED, problem="too long"))
+    assert words(failed.body) == "hello ✗ not sent: too long"
+    assert failed.body[1][0] == "failed"
+
+
+def test_notes_and_who_came_and_left() -> None:
+    assert look(Note((1, 1), NOON, "careful", important=True)).body == [("important", "careful")]
+    assert words(look(Traffic((1, 1), NOON, ("bob", "carla"), ("dmitri",))).body) == "bob, carla came · dmitri left"
+    assert words(look(Traffic((1, 1), NOON, (), ("dmitri",))).body) == "dmitri left"
+
+
+def test_floods_of_empty_lines_and_tabs_are_tamed() -> None:
+    assert words(look(said(text="a" + "\n" * 10_000 + "b\tc")).body) == "a\n\nb    c"
+
+
+@pytest.mark.parametrize("time_ms", [2**63 - 1, 0, 10**17])
+def test_no_time_is_impossible(time_ms: int) -> None:
+    assert rendering.block(said(at=time_ms), PLAIN).time
+
+
+@given(st.text(), st.text())
+def test_nothing_shown_can_act_on_the_terminal(name: str, text: str) -> None:
+    buffer = Buffer(Kind.ROOM, name)
+    buffer.set_people([name], 1)
+    entry = said(text=text, sender=name, problem=text, delivery=Delivery.FAILED)
+    shown = [
+        words(look(entry).body),
+        look(entry).label[1],
+        words(look(Note((1, 1), 0, text)).body),
+        words(look(Traffic((1, 1), 0, (name,), (name,))).body),
+        words(rendering.heading(buffer)),
+        rendering.conversation_line(buffer, 0, True).name[1],
+        words(rendering.people(buffer)),
+        words(rendering.status(name, text, Status(Stage.WAITING, text), None, 0.0)),
+    ]
+    assert all(text == clean(text) for text in shown)
+    assert "\n" not in "".join([shown[1], *shown[3:]])
+
+
+def test_a_name_has_one_colour_however_it_is_written() -> None:
+    assert rendering.name_style("Ada") == rendering.name_style("aDA")
+    colours = {rendering.name_style(f"person{number}") for number in range(200)}
+    assert colours == {f"name{number}" for number in range(rendering.NAME_COLOURS)}
+
+
+def test_conversations_in_the_list() -> None:
+    room = Buffer(Kind.ROOM, "#dev")
+    room.unread = 3
+    line = rendering.conversation_line(room, 2, active=False)
+    assert (line.number, line.name, line.unread) == ("3", ("waiting", "#dev"), ("unread", "3"))
+    room.mentions = 1
+    assert rendering.conversation_line(room, 9, active=True) == ("0", ("active", "#dev"), ("mentions", "3"))
+    room.unread = 5_000
+    assert rendering.conversation_line(room, 10, active=False)[::2] == ("", ("mentions", "999"))
+    assert words(rendering.unread_elsewhere([room, Buffer(Kind.DIRECT, "bob")], Buffer(Kind.DIRECT, "x"))) == "  #dev 999"
+
+
+def test_titles_tell_of_former_names_and_rooms_one_is_not_in() -> None:
+    bob, room = Buffer(Kind.DIRECT, "bob"), Buffer(Kind.ROOM, "#dev")
+    bob.former, room.joined = True, False
+    assert (rendering.title(bob), rendering.title(room)) == ("bob (former)", "(#dev)")
+    assert words(rendering.heading(room)).endswith("you are not in this room")
+
+
+def test_people_are_listed_by_name_and_the_others_counted() -> None:
+    room = Buffer(Kind.ROOM, "#dev")
+    room.set_people(["carla", "Bob", "ada"], 1_203)
+    assert [text for _, text in rendering.people(room)] == ["ada", "Bob", "carla", "+1,200 more"]
+    assert words(rendering.heading(room)) == "#dev  1,203 people"
+
+
+def test_how_the_connection_stands() -> None:
+    def status(stage: Stage, **more: object) -> str:
+        return words(rendering.status("ada", "host:1", Status(stage, **more), 0.0123, 100.0))  # type: ignore[arg-type]
+
+    assert status(Stage.ONLINE) == "● ada  12 ms"
+    assert status(Stage.CONNECTING) == "○ connecting to host:1 …"
+    assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (
+        "○ not connected: connection refused  trying again in 3 s"
+    )
+    assert status(Stage.NAMELESS) == "○ pick a name"
+
+
+def test_the_question_for_a_name() -> None:
+    assert [words(spans) for spans in rendering.welcome("host:1", "it is taken")][-1] == "it is taken"
+    assert "What name" in words(rendering.welcome("host:1", "")[-1])

@@ -1,0 +1,696 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import messages as m
+from common.client_protocol import NameRefused, RequestFailed
+from common.errors import Code
+from common.log import direct
+from tests.support.model_server import ModelServer, identity_of
+from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
+from urwid_client.buffers import Buffer, Delivery, Said
+from urwid_client.editing import Draft
+from urwid_client.state import PAGE, Chat, WrongInput, is_mentioned
+
+
+def titles(chat: Chat) -> list[str]:
+    return [buffer.title for buffer in chat.buffers]
+
+
+def buffer_of(chat: Chat, title: str) -> Buffer:
+    (found,) = [buffer for buffer in chat.buffers if buffer.title == title]
+    return found
+
+
+def deliveries(buffer: Buffer) -> list[Delivery]:
+    return [entry.delivery for entry in buffer.shown() if isinstance(entry, Said)]
+
+
+def presence(ada: Talk, room: str, **options: object) -> None:
+    assert ada.line is not None
+    ada.line.reply(m.Presence(room, dict(options)))
+    ada.exchange()
+
+
+# --- one's own messages -----------------------------------------------------------------------------------------------
+
+
+def test_a_message_is_pending_until_it_is_committed() -> None:
+    ada = talk()
+    ada.chat.say("hello", NOON)
+    assert deliveries(ada.chat.lobby) == [Delivery.PENDING]
+    ada.exchange()
+    assert deliveries(ada.chat.lobby) == [Delivery.COMMITTED]
+    assert texts(ada.chat.lobby) == ["hello"]
+
+
+def test_what_was_written_without_a_connection_is_sent_once_when_it_is_back() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.say("one", NOON)
+    ada.chat.say("two", NOON)
+    ada.connect()
+    assert texts(ada.chat.lobby) == ["one", "two"]
+    assert deliveries(ada.chat.lobby) == [Delivery.COMMITTED] * 2
+    assert [entry.text for entry in ada.server.entries] == ["one", "two"]
+
+
+def test_what_was_committed_without_an_answer_is_not_shown_twice() -> None:
+    ada = talk()
+    ada.chat.say("hello", NOON)
+    assert ada.line is not None
+    ada.line.receive(ada.chat.protocol.data_to_send())  # it arrives, and then the connection is lost
+    ada.disconnect()
+    assert deliveries(ada.chat.lobby) == [Delivery.PENDING]
+    ada.connect()
+    assert texts(ada.chat.lobby) == ["hello"]
+    assert deliveries(ada.chat.lobby) == [Delivery.COMMITTED]
+    assert len(ada.server.entries) == 1
+
+
+def test_a_refused_message_stays_and_says_why() -> None:
+    ada = talk()
+    assert ada.line is not None
+    ada.line.rooms.clear()
+    ada.chat.say("hello", NOON)
+    ada.exchange()
+    (said,) = [entry for entry in ada.chat.lobby.shown() if isinstance(entry, Said)]
+    assert (said.text, said.delivery) == ("hello", Delivery.FAILED)
+    assert said.problem == "join the room first"
+
+
+def test_a_refusal_elsewhere_is_told_where_one_looks() -> None:
+    ada = talk()
+    assert ada.line is not None
+    ada.line.rooms.clear()
+    ada.chat.say("hello", NOON)
+    ada.chat.open(ada.chat.server)
+    ada.exchange()
+    assert notes(ada.chat.server)[-1] == "a message to #lobby could not be sent: join the room first"
+
+
+def test_a_full_disk_is_told_once_and_the_message_waits() -> None:
+    ada = talk()
+    ada.server.failing = Code.STORAGE_FULL
+    ada.chat.say("hello", NOON)
+    ada.exchange()
+    for _ in range(3):
+        ada.chat.protocol.retry()
+        ada.exchange()
+    assert notes(ada.chat.lobby) == [
+        "your message waits: the server's disk is full; it is sent as soon as the server can take it"
+    ]
+    ada.server.failing = None
+    ada.chat.protocol.retry()
+    ada.exchange()
+    assert deliveries(ada.chat.lobby) == [Delivery.COMMITTED]
+
+
+def test_a_text_that_is_too_long_is_not_sent() -> None:
+    ada = talk()
+    with pytest.raises(WrongInput, match="16,001 bytes, the server takes 16,000"):
+        ada.chat.say("x" * 16_001, NOON)
+    assert texts(ada.chat.lobby) == []
+
+
+def test_nobody_would_read_what_is_written_to_the_server_s_buffer() -> None:
+    ada = talk()
+    ada.chat.open(ada.chat.server)
+    with pytest.raises(WrongInput, match="nobody would read this"):
+        ada.chat.say("hello", NOON)
+
+
+def test_one_s_other_device_shows_up_as_oneself() -> None:
+    ada = talk()
+    ada.server.say("ada", m.LOBBY, "from my telephone")
+    ada.exchange()
+    (said,) = ada.chat.lobby.shown()
+    assert isinstance(said, Said)
+    assert said.own
+
+
+# --- conversations ----------------------------------------------------------------------------------------------------
+
+
+def test_a_message_to_a_person_opens_the_conversation_with_them() -> None:
+    ada = talk()
+    ada.chat.say_to("bob", "psst", NOON)
+    assert ada.chat.active.title == "bob"
+    ada.exchange()
+    assert texts(ada.chat.active) == ["psst"]
+    assert ada.chat.active.conv == direct(identity_of("ada"), identity_of("bob"))
+
+
+def test_an_answer_lands_in_the_same_buffer() -> None:
+    ada = talk()
+    ada.chat.say_to("bob", "psst", NOON)
+    ada.exchange()
+    ada.server.say("bob", "ada", "yes?")
+    ada.exchange()
+    assert titles(ada.chat) == ["server", "#lobby", "bob"]
+    assert texts(buffer_of(ada.chat, "bob")) == ["psst", "yes?"]
+
+
+def test_a_message_that_comes_first_gets_a_buffer_that_is_not_opened() -> None:
+    ada = talk()
+    ada.server.say("bob", "ada", "psst")
+    ada.exchange()
+    bob = buffer_of(ada.chat, "bob")
+    assert ada.chat.active is ada.chat.lobby
+    assert (bob.unread, bob.mentions) == (1, 1)
+    ada.chat.say_to("BOB", "yes?", NOON)
+    ada.exchange()
+    assert texts(bob) == ["psst", "yes?"]
+
+
+def test_who_takes_a_name_over_is_somebody_else() -> None:
+    ada = talk()
+    ada.server.say("bob", "ada", "the code is 4711")
+    ada.exchange()
+    first = ada.server.entries[-1]
+    thief = first._replace(identity="idthief", conv=direct("idada", "idthief"), ref=99, text="what was the code?")
+    ada.server.commit(thief)
+    ada.exchange()
+    old, new = (buffer for buffer in ada.chat.buffers if buffer.title == "bob")
+    assert (texts(old), texts(new)) == (["the code is 4711"], ["what was the code?"])
+    assert (old.former, new.former) == (True, False)
+    ada.chat.say_to("bob", "who are you?", NOON)
+    assert ada.chat.active is new
+
+
+def test_a_new_name_is_shown_on_the_old_conversation() -> None:
+    ada = talk()
+    ada.server.say("bob", "ada", "hi")
+    ada.exchange()
+    ada.server.commit(ada.server.entries[-1]._replace(sender="robert", ref=99, text="I have a new name"))
+    ada.exchange()
+    assert titles(ada.chat) == ["server", "#lobby", "robert"]
+    assert texts(buffer_of(ada.chat, "robert")) == ["hi", "I have a new name"]
+
+
+def test_two_buffers_of_one_conversation_become_one() -> None:
+    """Someone is written to under a new name: only the answer tells that it is an old acquaintance."""
+    ada = talk()
+    ada.server.say("bob", "ada", "hi")
+    ada.exchange()
+    old = buffer_of(ada.chat, "bob")
+    old.former = True
+    ada.chat.say_to("bob", "is it you?", NOON)
+    assert ada.chat.active is not old
+    ada.chat.active.draft = Draft("half a line", 4)
+    ada.exchange()
+    assert ada.chat.active is old
+    assert texts(old) == ["hi", "is it you?"]
+    assert not old.pending
+    assert (old.former, old.draft.text) == (False, "half a line")
+    assert titles(ada.chat) == ["server", "#lobby", "bob"]
+
+
+def test_one_cannot_write_to_oneself_or_to_what_is_no_name() -> None:
+    ada = talk()
+    with pytest.raises(WrongInput, match="that is you"):
+        ada.chat.say_to("ADA", "hello", NOON)
+    with pytest.raises(WrongInput, match="a name"):
+        ada.chat.say_to("two words", "hello", NOON)
+    assert titles(ada.chat) == ["server", "#lobby"]
+
+
+# --- rooms ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_room_is_opened_once_one_is_in_it() -> None:
+    ada = talk()
+    ada.chat.join("dev")
+    assert ada.chat.active is ada.chat.lobby
+    ada.exchange()
+    assert ada.chat.active.title == "#dev"
+    assert list(ada.chat.active.people.values()) == ["ada"]
+
+
+def test_joining_a_room_that_one_is_in_opens_it() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.chat.open(ada.chat.lobby)
+    ada.chat.join("#DEV")
+    assert ada.chat.active.title == "#dev"
+    assert ada.exchange() == []
+
+
+def test_rooms_stand_before_people() -> None:
+    ada = talk()
+    ada.chat.direct("bob")
+    for room in ("#one", "#two"):
+        ada.chat.join(room)
+        ada.exchange()
+    assert titles(ada.chat) == ["server", "#lobby", "#one", "#two", "bob"]
+
+
+def test_a_room_asked_for_without_a_connection_is_joined_and_opened_later() -> None:
+    ada = Talk()
+    ada.chat.join("#dev")
+    ada.connect()
+    assert ada.chat.active.title == "#dev"
+
+
+def test_a_join_that_got_no_answer_is_made_up_for() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.chat.protocol.data_to_send()  # lost on the way
+    ada.disconnect()
+    ada.connect()
+    assert ada.chat.active.title == "#dev"
+
+
+def test_rooms_are_joined_again_and_nothing_of_them_is_missed() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.server.say("bob", "#dev", "one")
+    ada.exchange()
+    ada.disconnect()
+    ada.server.say("bob", "#dev", "two")
+    ada.connect()
+    assert texts(buffer_of(ada.chat, "#dev")) == ["one", "two"]
+
+
+def test_a_room_that_is_left_is_gone() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.chat.close(ada.chat.active)
+    ada.exchange()
+    assert titles(ada.chat) == ["server", "#lobby"]
+    assert ada.chat.active is ada.chat.lobby
+    assert not ada.chat.protocol.rooms
+
+
+def test_a_room_can_be_left_without_a_connection() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.disconnect()
+    ada.chat.close(ada.chat.active)
+    ada.connect()
+    assert titles(ada.chat) == ["server", "#lobby"]
+
+
+def test_the_lobby_and_the_server_stay() -> None:
+    ada = talk()
+    for buffer in (ada.chat.lobby, ada.chat.server):
+        with pytest.raises(WrongInput):
+            ada.chat.close(buffer)
+
+
+def test_a_room_that_could_not_be_joined_again_says_so() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    assert ada.line is not None
+    ada.line.reply(
+        m.Welcome(7, "ada", {"from": "idada", "log": "log-1", "token": "t", "last": 0, "refused": {"#dev": "too_many_rooms"}})
+    )
+    ada.exchange()
+    dev = buffer_of(ada.chat, "#dev")
+    assert notes(dev)[-1] == "#dev could not be joined: this connection is in as many rooms as it may be"
+    with pytest.raises(WrongInput, match="you are not in #dev"):
+        ada.chat.say("hello", NOON)
+    ada.chat.join("#dev")
+    ada.exchange()
+    assert dev.joined
+
+
+def test_a_refused_join_is_told_and_opens_nothing_later() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    (ref,) = [ref for ref, room in ada.chat._joining.items() if room == "#dev"]
+    ada.chat.handle(RequestFailed(ref, "too_many_rooms", "you are in enough rooms"), NOON)
+    assert notes(ada.chat.lobby) == ["you are in enough rooms"]
+    ada.exchange()
+    assert ada.chat.active is ada.chat.lobby
+
+
+# --- what is unread ---------------------------------------------------------------------------------------------------
+
+
+def test_what_comes_elsewhere_is_counted_and_mentions_too() -> None:
+    ada = talk()
+    ada.chat.open(ada.chat.server)
+    for text in ("hello", "ada: are you there?", "adamant"):
+        ada.server.say("bob", m.LOBBY, text)
+    ada.exchange()
+    assert (ada.chat.lobby.unread, ada.chat.lobby.mentions) == (3, 1)
+    ada.chat.open(ada.chat.lobby)
+    assert (ada.chat.lobby.unread, ada.chat.lobby.mentions) == (0, 0)
+
+
+def test_where_the_unread_ones_begin_is_kept_while_they_are_read() -> None:
+    ada = talk()
+    ada.server.say("bob", m.LOBBY, "old")
+    ada.exchange()
+    old = ada.chat.lobby.last_key
+    ada.chat.open(ada.chat.server)
+    ada.server.say("bob", m.LOBBY, "new")
+    ada.exchange()
+    ada.chat.open(ada.chat.lobby)
+    assert ada.chat.lobby.unread_from == old
+    ada.chat.open(ada.chat.server)
+    assert ada.chat.lobby.unread_from is None
+
+
+def test_one_s_own_messages_are_not_unread() -> None:
+    ada = talk()
+    ada.chat.say("hello", NOON)
+    ada.chat.open(ada.chat.server)
+    ada.exchange()
+    assert ada.chat.lobby.unread == 0
+
+
+def test_the_next_unread_is_a_mention_if_there_is_one() -> None:
+    ada = talk()
+    for room in ("#one", "#two", "#three"):
+        ada.chat.join(room)
+        ada.exchange()
+    ada.chat.open(ada.chat.lobby)
+    ada.server.say("bob", "#one", "hello")
+    ada.server.say("bob", "#three", "ada!")
+    ada.exchange()
+    seen = []
+    for _ in range(3):
+        ada.chat.open_next_unread()
+        seen.append(ada.chat.active.title)
+    assert seen == ["#three", "#one", "#one"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("ada", "hi ada!", True),
+        ("ada", "ADA", True),
+        ("ada", "adamant", False),
+        ("ada", "canada", False),
+        ("a.b", "acb", False),
+        ("a[1]", "ask a[1] or not", True),
+        ("", "anything", False),
+        ("zoë", "Zoë, come", True),
+    ],
+)
+def test_a_mention_is_the_name_as_a_word(name: str, text: str, expected: bool) -> None:
+    assert is_mentioned(name, text) == expected
+
+
+# --- earlier messages -------------------------------------------------------------------------------------------------
+
+
+def filled(count: int) -> ModelServer:
+    server = ModelServer()
+    for number in range(count):
+        server.say("bob", m.LOBBY, str(number))
+    return server
+
+
+def test_earlier_messages_come_page_by_page_until_there_are_no_more() -> None:
+    ada = talk(server=filled(PAGE * 2 + 5))
+    pages = 0
+    while ada.chat.lobby.older_exist:
+        ada.chat.load_older()
+        ada.chat.load_older()  # one at a time
+        ada.exchange()
+        pages += 1
+    assert pages == 3
+    assert texts(ada.chat.lobby) == [str(number) for number in range(PAGE * 2 + 5)]
+    ada.chat.load_older()
+    assert ada.exchange() == []
+
+
+def test_a_page_and_what_came_live_meanwhile_meet_without_doubles() -> None:
+    ada = talk(server=filled(3))
+    ada.server.say("bob", m.LOBBY, "live")
+    ada.exchange()
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby) == ["0", "1", "2", "live"]
+    assert ada.chat.lobby.unread == 0
+
+
+def test_a_page_that_was_lost_is_asked_for_again() -> None:
+    ada = talk(server=filled(3))
+    ada.chat.load_older()
+    ada.chat.protocol.data_to_send()
+    ada.disconnect()
+    ada.connect()
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby) == ["0", "1", "2"]
+
+
+def test_earlier_messages_of_a_person_that_one_has_not_heard_of_yet() -> None:
+    server = ModelServer()
+    server.say("ada", "bob", "yesterday")
+    ada = talk(server=server)
+    ada.chat.open(ada.chat.direct("bob"))
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.active) == ["yesterday"]
+    assert ada.chat.active.conv == direct("idada", "idbob")
+
+
+def test_earlier_messages_that_cannot_be_had_are_not_asked_for_again() -> None:
+    ada = talk()
+    ada.chat.load_older()
+    ada.chat.handle(RequestFailed(ada.chat.lobby.loading, "no_such_user", "nobody has this name"), NOON)
+    assert notes(ada.chat.lobby) == ["earlier messages could not be loaded: nobody has this name"]
+    assert not ada.chat.lobby.older_exist
+
+
+def test_another_log_is_shown_afresh_and_what_is_pending_is_kept() -> None:
+    ada = talk(server=filled(3))
+    ada.chat.load_older()
+    ada.exchange()
+    ada.disconnect()
+    ada.chat.say("mine", NOON)
+    ada.server = ModelServer("log-2")
+    ada.server.say("carla", m.LOBBY, "a new world")
+    ada.connect()
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby) == ["a new world", "mine"]
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_comes_and_goes_is_shown_and_told() -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["bob", "carla"], left=[], count=3)
+    presence(ada, m.LOBBY, joined=[], left=["bob"], count=2)
+    assert sorted(ada.chat.lobby.people.values()) == ["ada", "carla"]
+    assert traffic(ada.chat.lobby) == [(("carla",), ())]
+    assert ada.chat.lobby.head_count == 2
+
+
+def test_one_s_own_coming_and_going_is_not_told() -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["Ada"], left=[])
+    presence(ada, m.LOBBY, joined=["bob"], left=["bob"])
+    assert traffic(ada.chat.lobby) == []
+
+
+def test_in_large_rooms_nobody_is_told_who_comes() -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["bob"], left=[], count=5_000)
+    assert traffic(ada.chat.lobby) == []
+    assert ada.chat.lobby.head_count == 5_000
+
+
+def test_presence_of_a_room_that_was_left_is_nothing() -> None:
+    ada = talk()
+    presence(ada, "#elsewhere", joined=["bob"], left=[])
+    assert titles(ada.chat) == ["server", "#lobby"]
+
+
+def test_names_are_suggested_by_who_spoke_last() -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["dmitri"], left=[])
+    ada.server.say("bob", m.LOBBY, "one")
+    ada.server.say("carla", m.LOBBY, "two")
+    ada.server.say("Bob", m.LOBBY, "three")
+    ada.exchange()
+    assert [name.lower() for name in ada.chat.speakers()] == ["bob", "carla", "dmitri"]
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_there() -> None:
+    ada = talk()
+    talk("bob", ada.server)
+    ada.chat.list_people(m.LOBBY)
+    ada.exchange()
+    assert notes(ada.chat.lobby) == ["2 people in #lobby: ada, bob"]
+
+
+def test_a_long_list_is_asked_for_in_pages() -> None:
+    ada = talk()
+    ada.chat.list_people(m.LOBBY)
+    (ref,) = ada.chat._listings
+    ada.chat.handle(m.MemberList(ref, m.LOBBY, ["ada", "bob"], {"count": 3, "more": True}), NOON)
+    assert notes(ada.chat.lobby) == []
+    (ref,) = ada.chat._listings
+    ada.chat.handle(m.MemberList(ref, m.LOBBY, ["carla"], {"count": 3, "more": False}), NOON)
+    assert notes(ada.chat.lobby) == ["3 people in #lobby: ada, bob, carla"]
+    assert ada.line is not None
+    ada.line.receive(ada.chat.protocol.data_to_send())
+    assert [r.options for r in ada.line.requests if isinstance(r, m.Members)] == [{}, {"after": "bob"}]
+
+
+def test_a_list_without_end_is_cut() -> None:
+    ada = talk()
+    ada.chat.list_people(m.LOBBY)
+    page = [f"p{number}" for number in range(200)]
+    for _ in range(5):
+        (ref,) = ada.chat._listings
+        ada.chat.handle(m.MemberList(ref, m.LOBBY, page, {"count": 5_000, "more": True}), NOON)
+    assert not ada.chat._listings
+    assert notes(ada.chat.lobby)[0].endswith("and 4,000 more")
+
+
+def test_which_rooms_there_are() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.chat.list_rooms()
+    ada.exchange()
+    assert notes(ada.chat.active) == ["2 rooms: #dev (1), #lobby (1)"]
+    assert "#dev" in ada.chat.rooms_seen
+
+
+def test_a_list_that_got_no_answer_says_so() -> None:
+    ada = talk()
+    ada.chat.list_rooms()
+    ada.disconnect()
+    assert notes(ada.chat.lobby) == ["the connection was lost before the answer came; ask again"]
+    with pytest.raises(WrongInput, match="not connected"):
+        ada.chat.list_rooms()
+
+
+# --- ends and errors --------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_stops_says_so() -> None:
+    ada = talk()
+    assert ada.line is not None
+    ada.line.reply(m.Goodbye("shutdown", "the server stops"))
+    ada.exchange()
+    assert notes(ada.chat.lobby) == ["the server is stopping; you are connected again as soon as it is back"]
+
+
+def test_why_the_connection_is_gone_is_noted_with_the_server() -> None:
+    ada = talk()
+    ada.disconnect()
+    assert notes(ada.chat.server)[-1] == "not connected: the cable was pulled"
+
+
+def test_a_taken_name_is_remembered_until_there_is_a_welcome() -> None:
+    ada = Talk()
+    ada.server.taken.add("ada")
+    ada.connect()
+    assert ada.chat.name_refused == NameRefused("ada", Code.NAME_TAKEN, "this name belongs to somebody else")
+    ada.chat.protocol.choose_name("eve")
+    ada.exchange()
+    assert ada.chat.name_refused is None
+    assert ada.chat.name == "eve"
+
+
+def test_what_the_server_says_cannot_act_on_the_terminal() -> None:
+    ada = talk()
+    assert ada.line is not None
+    evil = "\x1b]0;pwn\x07\x9b31m\u202e"
+    ada.line.reply(
+        m.Joined(1, f"#x{evil}", {"conv": "#x", "members": [evil + "b"], "count": 1}),
+        m.Msg(9, NOON, f"#x{evil}", f"m{evil}", 5, f"t{evil}", {"conv": "#x", "from": "m"}),
+        m.Msg(10, NOON, "ada", f"m{evil}", 6, f"t{evil}", {"conv": "d", "from": "m"}),
+        m.Error(None, "busy", evil + "e"),
+        m.Goodbye("error", evil + "bye"),
+    )
+    ada.exchange()
+    shown = [entry for buffer in ada.chat.buffers for entry in buffer.shown()]
+    everything = repr([titles(ada.chat), shown, [buffer.people for buffer in ada.chat.buffers], ada.chat.rooms_seen])
+    for sign in ("\\x1b", "\\x07", "\\x9b", "\\u202e"):
+        assert sign not in everything
+    assert {"]0;pwn31me", "m]0;pwn31m", "#x]0;pwn31m"} <= {*notes(ada.chat.lobby), *titles(ada.chat)}
+
+
+# --- anything at all --------------------------------------------------------------------------------------------------
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["cut", "connect", "older", "next", "close", "list", "lose"])),
+        st.tuples(
+            st.sampled_from(["say", "hear", "join", "whisper", "get"]), st.sampled_from(["#lobby", "#dev", "bob", "carla"])
+        ),
+    ),
+    max_size=25,
+)
+
+
+@given(STEPS)
+def test_whatever_happens_all_is_shown_once_and_in_order(steps: list[tuple[str, ...]]) -> None:
+    ada = talk()
+    said: list[str] = []
+    for number, (step, *rest) in enumerate(steps):
+        _take(ada, step, rest[0] if rest else "", f"text {number}", said)
+        assert ada.chat.active in ada.chat.buffers
+        for buffer in ada.chat.buffers:
+            keys = [entry.key for entry in buffer.shown()]
+            assert keys == sorted(set(keys))
+    if ada.line is None:
+        ada.connect()
+    ada.exchange()
+    while ada.chat.protocol.wants_retry:
+        ada.chat.protocol.retry()
+        ada.exchange()
+    sent = [entry.text for entry in ada.server.entries if entry.text in said]
+    assert sorted(sent + ada.given_back) == sorted(said)
+    for buffer in ada.chat.buffers:
+        assert not buffer.pending
+        ids = [entry.key[0] for entry in buffer.shown() if isinstance(entry, Said)]
+        if ids:  # from the first that is loaded on, everything of the conversation is there
+            everything = [entry.id for entry in ada.server.entries if entry.conv == buffer.conv and entry.id >= ids[0]]
+            assert ids == everything
+
+
+def _take(ada: Talk, step: str, place: str, text: str, said: list[str]) -> None:
+    chat = ada.chat
+    try:
+        if step == "cut" and ada.line is not None:
+            ada.disconnect()
+        elif step == "lose" and ada.line is not None:  # what was asked last arrives, its answer does not
+            ada.line.receive(chat.protocol.data_to_send())
+            ada.disconnect()
+        elif step == "connect" and ada.line is None:
+            ada.connect()
+        elif step == "older":
+            chat.load_older()
+        elif step == "next":
+            chat.open_next(1)
+        elif step == "close":
+            chat.close(chat.active)
+        elif step == "list":
+            chat.list_people(m.LOBBY)
+        elif step == "say":
+            chat.say(text, NOON)
+            said.append(text)
+        elif step == "join" and place.startswith("#"):
+            chat.join(place)
+        elif step == "whisper" and not place.startswith("#"):
+            chat.say_to(place, text, NOON)
+            said.append(text)
+        elif step == "hear":
+            ada.server.say("bob", "ada" if not place.startswith("#") else place, text)
+        elif step == "get" and ada.line is not None:
+            ada.exchange()
+    except WrongInput:
+        pass

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from urwid_client.tokens import FILE, Tokens, TokensUnusable
+
+HERE = "127.0.0.1:65432"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "new" / "directory")
+    tokens.keep(HERE, "Ada", "secret")
+    again = Tokens(tmp_path / "new" / "directory")
+    assert again.find(HERE, "ada") == "secret"
+    assert again.find(HERE, "bob") is None
+    assert again.find("elsewhere:1", "ada") is None
+
+
+def test_a_directory_that_does_not_exist_is_not_made_by_looking(tmp_path: Path) -> None:
+    assert Tokens(tmp_path / "none").find(HERE, "ada") is None
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_later_token_replaces_the_earlier_one(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    for token in ("one", "two"):
+        tokens.keep(HERE, "ada", token)
+    assert tokens.find(HERE, "ada") == "two"
+
+
+def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Tokens(tmp_path / "data").keep(HERE, "ada", "secret")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "data") == 0o700
+    assert [mode(path) for path in (tmp_path / "data").iterdir()] == [0o600, 0o600]
+
+
+def test_a_half_written_file_of_a_killed_run_hurts_nobody(tmp_path: Path) -> None:
+    (tmp_path / "tokens.new").write_text('{"127.')
+    os.chmod(tmp_path / "tokens.new", 0o644)
+    tokens = Tokens(tmp_path)
+    tokens.keep(HERE, "ada", "secret")
+    assert tokens.find(HERE, "ada") == "secret"
+    assert mode(tmp_path / FILE) == 0o600
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"a": 1}', b'{"a": {"b": 1}}', b"\xff\xfe", b"null", b"[" * 100_000, bytes(100)],
+)
+def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / FILE
+    file.write_bytes(content)
+    tokens = Tokens(tmp_path)
+    with pytest.raises(TokensUnusable, match=r"tokens\.json is damaged: repair it, or move it away") as told:
+        tokens.find(HERE, "ada")
+    assert "\n" not in str(told.value)
+    with pytest.raises(TokensUnusable):
+        tokens.keep(HERE, "ada", "secret")
+    assert file.read_bytes() == content
+
+
+def test_a_place_where_nothing_can_be_kept_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TokensUnusable, match="file: this is not a directory; who you are cannot be remembered"):
+        Tokens(tmp_path / "file").keep(HERE, "ada", "secret")
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(TokensUnusable, match="Is a directory"):
+        Tokens(tmp_path).find(HERE, "ada")
+
+
+def test_several_clients_at_once_lose_nothing(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib; from urwid_client.tokens import Tokens\n"
+        "for n in range(30): Tokens(pathlib.Path(sys.argv[1])).keep('host:1', f'{sys.argv[2]}{n}', 'token')"
+    )
+    runs = [subprocess.Popen([sys.executable, "-c", script, tmp_path, name]) for name in ("a", "b", "c")]
+    assert [run.wait(30) for run in runs] == [0, 0, 0]
+    assert len(json.loads((tmp_path / FILE).read_text())["host:1"]) == 90

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urwid_client.buffers import Buffer, Kind, Said
+from urwid_client.widgets.messages import MessageList, columns
+
+NOON = 1_782_907_200_000
+
+
+def said(number: int, text: str = "", sender: str = "bob") -> Said:
+    return Said((number, 0), NOON + number * 60_000, sender, text or f"text {number}", own=False)
+
+
+def room(count: int, first: int = 1) -> Buffer:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    for number in range(first, first + count):
+        buffer.add(said(number))
+    return buffer
+
+
+def rows(view: MessageList, cols: int = 60, height: int = 5) -> list[str]:
+    return [row.decode().rstrip() for row in view.draw(cols, height).text]
+
+
+def texts(view: MessageList, height: int = 5) -> list[str]:
+    """What the rows of messages say, without the time and the name."""
+    return [row[row.find("text") :] if "text" in row else row.strip() for row in rows(view, height=height)]
+
+
+def test_time_name_and_text_have_their_columns() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    buffer.add(said(1, "a text that is too long for one row of this list, and goes on below itself"))
+    day, first, second = (row for row in rows(MessageList(buffer), cols=60, height=3))
+    assert day.strip().startswith("── ")
+    assert first[5] == " "
+    assert first[6:14].strip() == "bob"
+    assert first[15:].startswith("a text")
+    assert second[:15].strip() == ""
+
+
+def test_narrow_lists_put_the_name_before_the_text() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    buffer.add(said(1, "hello"))
+    assert rows(MessageList(buffer), cols=30, height=1)[0][6:] == "bob hello"
+    assert rows(MessageList(buffer), cols=12, height=1) == ["bob hello"]
+    assert columns(10) == (0, 0)
+    assert columns(200).name == 16
+
+
+def test_few_messages_stand_at_the_bottom() -> None:
+    view = MessageList(room(1))
+    assert rows(view)[:3] == ["", "", ""]
+    assert texts(view)[-1] == "text 1"
+
+
+def test_the_end_is_followed_until_one_scrolls_up() -> None:
+    buffer = room(50)
+    view = MessageList(buffer)
+    assert "text 50" in rows(view)[-1]
+    view.page(1)
+    before = rows(view)
+    for number in range(51, 54):
+        buffer.add(said(number))
+    assert rows(view) == before
+    assert view.newer() >= 3
+    view.to_end()
+    assert "text 53" in rows(view)[-1]
+    assert view.newer() == 0
+
+
+def test_two_rows_stay_in_view_from_page_to_page() -> None:
+    view = MessageList(room(50))
+    lower = rows(view)
+    view.page(1)
+    assert rows(view)[-2:] == lower[:2]
+    view.page(-1)
+    assert rows(view) == lower
+
+
+def test_earlier_messages_are_wanted_near_the_top_and_do_not_move_the_view() -> None:
+    buffer = room(60, first=100)
+    view = MessageList(buffer)
+    rows(view)
+    assert not view.wants_older
+    view.to_start()
+    before = texts(view)
+    assert view.wants_older
+    for number in range(40, 100):
+        buffer.add(said(number))
+    assert texts(view)[1:] == before[1:]  # the first may have lost the rule of its day
+    assert not view.wants_older
+
+
+def test_an_empty_list_wants_earlier_messages() -> None:
+    view = MessageList(Buffer(Kind.ROOM, "#dev"))
+    assert rows(view) == [""] * 5
+    assert view.wants_older
+
+
+def test_another_width_keeps_the_message_at_the_edge() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    for number in range(30):
+        buffer.add(said(number, f"word {number} " + "and more " * 9))
+    view = MessageList(buffer)
+    rows(view, cols=70)
+    view.page(1)
+    numbers = [row.split("word ")[1].split()[0] for row in rows(view, cols=70) if "word " in row]
+    assert f"word {numbers[-1]}" in " ".join(rows(view, cols=46))
+    assert f"word {int(numbers[-1]) + 1}" not in " ".join(rows(view, cols=46))
+
+
+@pytest.mark.parametrize("text", ["x" * 16_000, "a\n" * 8_000, "漢字" * 2_000, "\u0301" * 500, "👩🏽\u200d🚀" * 300])
+def test_monsters_are_drawn_in_no_time(text: str) -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    buffer.add(said(1, text))
+    view = MessageList(buffer)
+    began = time.perf_counter()
+    for cols in (80, 20, 1):
+        assert len(rows(view, cols=cols)) == 5
+    assert time.perf_counter() - began < 2
+
+
+@given(st.integers(1, 90), st.integers(1, 30), st.lists(st.text(max_size=40), max_size=8), st.integers(-3, 3))
+def test_every_size_is_filled_exactly(cols: int, height: int, words: list[str], move: int) -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    for number, text in enumerate(words):
+        buffer.add(said(number, text, sender=text))
+    buffer.note("a note", NOON, after=3)
+    buffer.add_pending(1, "ada", "pending", NOON)
+    view = MessageList(buffer)
+    view.page(move)
+    canvas = view.draw(cols, height)
+    assert (canvas.cols(), canvas.rows()) == (cols, height)
+    view.page(move)
+    canvas = view.draw(cols, height)
+    assert (canvas.cols(), canvas.rows()) == (cols, height)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urwid_client.buffers import Buffer, Kind, Said
+from urwid_client.editing import Draft
+from urwid_client.widgets.overlays import Help
+from urwid_client.widgets.screen import Panes, Screen, panes
+
+
+def screen(*people: str) -> Screen:
+    lobby, dev, server = Buffer(Kind.ROOM, "#lobby"), Buffer(Kind.ROOM, "#dev"), Buffer(Kind.SERVER, "server")
+    lobby.set_people(people, len(people))
+    lobby.add(Said((1, 0), 0, "bob", "hello there", own=False))
+    dev.unread = 3
+    shown = Screen(lobby)
+    shown.buffers = [server, lobby, dev]
+    shown.status = [("good", "● "), ("name1", "ada")]
+    shown.input.show(("prompt", "> "), Draft("what I write", 12))
+    return shown
+
+
+def rows(shown: Screen, cols: int = 80, height: int = 24) -> list[str]:
+    return [row.decode().rstrip() for row in shown.render((cols, height)).text]
+
+
+def test_everything_has_its_place() -> None:
+    shown = rows(screen("ada", "bob"))
+    assert shown[0].startswith(" #lobby  2 people")
+    assert shown[0].endswith("F1 help")
+    assert shown[1].startswith(" 1 server")
+    assert shown[3].startswith(" 3 #dev    3 │")
+    assert shown[1].endswith("│ ada")
+    assert "hello there" in shown[-3]
+    assert shown[-2].startswith("── ● ada ──")
+    assert shown[-1] == "> what I write"
+
+
+def test_the_lists_give_way_to_the_messages() -> None:
+    assert panes(80, True, True) == Panes(13, 11)
+    assert panes(79, True, True).people == 0
+    assert panes(59, True, True) == Panes(0, 0)
+    assert panes(80, False, False) == Panes(0, 0)
+    assert "│" not in "".join(rows(screen("ada"), cols=40, height=10))
+    assert "hello there" in "".join(rows(screen("ada"), cols=40, height=10))
+
+
+def test_what_is_not_wanted_is_not_shown() -> None:
+    shown = screen("ada", "bob")
+    shown.conversations_wanted = shown.people_wanted = False
+    assert not any("│" in row for row in rows(shown))
+
+
+def test_the_input_is_the_last_to_go() -> None:
+    shown = screen("ada")
+    assert rows(shown, height=1) == ["> what I write"]
+    assert "hello there" in rows(shown, height=2)[0]
+    assert [row[:4] for row in rows(shown, height=3)[1:]] == ["── ●", "> wh"]
+
+
+def test_an_overlay_covers_lists_and_messages() -> None:
+    shown = screen("ada")
+    shown.overlay = Help()
+    text = "\n".join(rows(shown))
+    assert "Commands" in text
+    assert "hello there" not in text
+    assert text.endswith("> what I write")
+
+
+def test_a_hint_stands_at_the_right() -> None:
+    shown = screen("ada")
+    shown.hint = ("unread", "↓ 3 new")
+    assert rows(shown)[-2].endswith("─ ↓ 3 new")
+
+
+def test_the_active_conversation_is_in_view_however_many_there_are() -> None:
+    shown = screen("ada")
+    shown.buffers = [*shown.buffers, *(Buffer(Kind.ROOM, f"#room{number}") for number in range(60))]
+    shown.active = shown.buffers[50]
+    assert any("#room47" in row for row in rows(shown)[1:])
+
+
+def test_people_who_do_not_fit_are_counted() -> None:
+    shown = rows(screen(*(f"p{number:02}" for number in range(60))))
+    assert [row.split()[-1] for row in shown[1:-3]] == [f"p{number:02}" for number in range(20)]
+    assert shown[-3].endswith("│ +40 more")
+
+
+@given(
+    st.integers(1, 130),
+    st.integers(1, 40),
+    st.text(max_size=30),
+    st.text(max_size=30),
+    st.booleans(),
+)
+def test_every_size_is_filled_exactly(cols: int, height: int, words: str, name: str, help_shown: bool) -> None:
+    shown = screen("ada", name or "bob", "漢字漢字漢字漢字漢字漢字")
+    shown.hint = ("unread", words)
+    shown.status = [("text", words)]
+    shown.active.title = name
+    shown.buffers[2].title = words
+    shown.input.show(("prompt", "> "), Draft(words, len(words)))
+    shown.overlay = Help() if help_shown else None
+    canvas = shown.render((cols, height))
+    assert (canvas.cols(), canvas.rows()) == (cols, height)
+    for row in canvas.content():
+        assert sum(len(run[2].decode()) for run in row) <= cols
