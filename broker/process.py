@@ -45,6 +45,7 @@ class BrokerProcess:
         self._next_tick = time.monotonic() + _TICK_SECONDS
         self._tidied_at = log.last
         self._said_ready = False
+        self._in_trouble = False
         self._stopped = False
 
     def run(self) -> None:
@@ -62,11 +63,21 @@ class BrokerProcess:
             self._tidy(at_least=1)
         for number, batch in self._core.settle().items():
             self._send(number, batch)
+        self._report_trouble()
         self._tidy(at_least=_TIDY_MESSAGES)
         if self._core.ready and not self._said_ready:
             self._said_ready = True
             self._control.send("ready")
         self._control.flush()
+
+    def _report_trouble(self) -> None:
+        """One line when the log cannot be written, and one when it can be again."""
+        trouble = self._core.trouble
+        if trouble is not None and not self._in_trouble:
+            logger.error("messages are refused: %s", trouble)
+        elif trouble is None and self._in_trouble:
+            logger.info("messages are taken again")
+        self._in_trouble = trouble is not None
 
     def _tidy(self, at_least: int) -> None:
         if self._log.last - self._tidied_at < at_least:

@@ -479,6 +479,8 @@ class ClientProtocol:
                 return []
             case Code.NAME_TAKEN | Code.BAD_NAME | Code.RESERVED_NAME:
                 return [NameRefused(self.name, error.code, error.text)]
+            case code if code in _PASSING:
+                return [Broken(f"the server cannot take anybody in now: {error.text}")]
             case _:
                 return [RequestFailed(error.ref, error.code, error.text)]
 

@@ -124,10 +124,10 @@ class Broker:
         self._updates: dict[str, PersonUpdate] = {}
         self._out: defaultdict[int, list[Item]] = defaultdict(list)
         self._now_ms = now_ms
+        self.trouble: StorageError | None = None
+        """Why the last append failed, until one succeeds."""
         self._position = log.last
         """The id up to which the workers were told everything."""
-        self._uncertain = False
-        """An append failed, and may have reached the disk all the same: the log may hold what nobody was told of."""
         self._handlers: dict[str, Callable[..., None]] = {
             "join": self._join,
             "part": self._part,
@@ -272,8 +272,6 @@ class Broker:
         """Commits the turn's messages and gives out the answers, by worker."""
         committed = self._append()
         position = self._position
-        if self._uncertain and not isinstance(committed, StorageError):
-            position = self._make_certain(committed)
         for step in self._steps:
             match step:
                 case Tell():
@@ -286,14 +284,6 @@ class Broker:
         self._steps.clear()
         self._tell_presence()
         return self._take_batches()
-
-    def _make_certain(self, committed: Committed) -> int:
-        """After a failure the log is written again: everybody catches up from it. The position before this turn's messages."""
-        self._uncertain = False
-        for number, worker in self._workers.items():
-            if worker.listening:
-                self._out[number].insert(0, self._snapshot())
-        return min((entry.id - 1 for entry in committed.values()), default=self._log.last)
 
     def _snapshot(self) -> Item:
         return ["snapshot", self._log.uuid, self._log.key]
@@ -322,6 +312,8 @@ class Broker:
                     self._handlers[tag](session, *fields)
                 except Refused as refused:
                     self._reply(session, m.Error(ref, refused.code, refused.text))
+                except StorageError as problem:
+                    self._reply(session, _told(ref, problem))
         worker.answered = first + len(requests) - 1
         self._out.setdefault(number, [])
 
@@ -334,8 +326,9 @@ class Broker:
             entries = self._log.append(drafts, [*self._updates.values()])
         except StorageError as problem:
             self._repeats.failed()
-            self._uncertain = True
+            self.trouble = problem
             return problem
+        self.trouble = None
         self._updates.clear()
         self._repeats.committed()
         return {(entry.identity, entry.ref): entry for entry in entries}
@@ -422,6 +415,9 @@ class Broker:
             session = self._begin_session(number, worker, sid, identity, name, known)
         except Refused as refused:
             self._steps.append(Tell(number, ["refused", sid, ref, refused.code, refused.text]))
+            return
+        except StorageError as problem:
+            self._steps.append(Tell(number, ["refused", sid, *_told(ref, problem)]))
             return
         joined: list[Item] = []
         refusals: dict[str, str] = {}
@@ -592,5 +588,10 @@ class Broker:
 
 
 def _refusal(sender: Session, ref: int, problem: StorageError) -> Item:
+    return ["reply", sender.sid, m.encode(_told(ref, problem))]
+
+
+def _told(ref: int, problem: StorageError) -> m.Error:
+    """What a client hears of the log's trouble: that is told in full in the server's log."""
     code = Code.STORAGE_FULL if isinstance(problem, StorageFull) else Code.STORAGE_UNAVAILABLE
-    return ["reply", sender.sid, m.encode(m.Error(ref, code, MEANINGS[code].sentence))]
+    return m.Error(ref, code, MEANINGS[code].sentence)

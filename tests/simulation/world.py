@@ -1,7 +1,7 @@
 """The whole system in one process: the pure cores of broker, workers and clients, a fake network, a fake clock, and chance.
 
-A seed decides everything: which bytes move when, how large the batches are, who is cut off, who crashes. What must hold is checked
-by `World.verify` once the world has been left in peace (`settle_down`).
+A seed decides everything: which bytes move when, how large the batches are, who is cut off, who crashes. What must hold is
+checked by `World.verify` once the world has been left in peace (`settle_down`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ import msgpack
 from broker.core.broker import Broker
 from broker.log import StorageFull, StorageUnavailable
 from common import client_protocol as cp
-from common import messages as m
-from common.client_protocol import ClientProtocol
 from common.limits import Limits
-from common.log import Entry, is_direct, parties
 from tests.support.memory_log import MemoryLog
+from tests.support.verdict import Witness, verify
 from workers.fanout import Delivery, remainder
 from workers.hub import Hub
 from workers.session import Session
@@ -44,72 +42,19 @@ class Link:
         self.session: Session | None = None
 
 
-class SimClient:
-    """A client program: it remembers what it was shown, and checks it as it comes."""
+class SimClient(Witness):
+    """A client program. Of all its connections it has one at a time."""
 
     def __init__(self, name: str, rng: random.Random) -> None:
-        self.protocol = ClientProtocol(name, instance=rng.randrange(1, 2**32))
+        super().__init__(name, rng.randrange(1, 2**32))
         self.link: Link | None = None
-        self.sent: dict[int, tuple[str, str]] = {}
-        self.acknowledged: dict[int, m.Msg] = {}
-        self.failed: set[int] = set()
-        self.delivered: list[m.Msg] = []
-        self.intervals: list[tuple[str, int, int | None]] = []
-        """Where it has been: the conversation, the position when it came, and the last id before it left."""
         self.names = 0
-        self.rng = rng
-        self.began_at: int | None = None
-        self.replayed: list[tuple[str, int]] = []
-        """Rooms that were asked for together with a cursor, which may be older than the joining of the room."""
-        self.resumes_at = 0
-        self.resumed_rooms: set[str] = set()
-        """The rooms of the last hello: what was missed in them is replayed, from `resumes_at` on."""
 
     def handle(self, event: cp.Event) -> None:
-        match event:
-            case cp.Welcomed():
-                if event.afresh:
-                    assert self.began_at is None, "a client that was here before had to start afresh"
-                    self.began_at = event.cursor
-                self.resumes_at = event.cursor
-                self.protocol.token_kept()
-            case cp.NameRefused():
-                self.names += 1
-                self.protocol.choose_name(f"{self.protocol.name[:6]}{self.names}")
-            case cp.RoomJoined():
-                if event.conv in self.resumed_rooms:
-                    self.replayed.append((event.conv, self.resumes_at))
-                if not any(conv == event.conv and until is None for conv, _, until in self.intervals):
-                    since = self.resumes_at if event.conv in self.resumed_rooms else event.position
-                    self.intervals.append((event.conv, since, None))
-                self.resumed_rooms.discard(event.conv)
-            case cp.RoomParted():
-                self.no_longer_in(event.room)
-            case cp.Delivered():
-                if self.delivered:
-                    assert event.message.id > self.delivered[-1].id, "ids must rise"
-                self.delivered.append(event.message)
-            case cp.Acknowledged():
-                assert event.ref not in self.acknowledged, "acknowledged twice"
-                self.acknowledged[event.ref] = event.message
-            case cp.SendFailed():
-                self.failed.add(event.ref)
-            case cp.Broken():
-                raise AssertionError(f"the client could not understand the server: {event.text}")
-
-    def part(self, room: str) -> None:
-        """From now on it may or may not see what is said there."""
-        self.protocol.part(room)
-        self.no_longer_in(room)
-
-    def no_longer_in(self, room: str) -> None:
-        self.intervals = [
-            (conv, since, self.last_seen(conv) if conv == room.lower() and until is None else until)
-            for conv, since, until in self.intervals
-        ]
-
-    def last_seen(self, conv: str) -> int:
-        return max((msg.id for msg in self.delivered if msg.options["conv"] == conv), default=0)
+        if isinstance(event, cp.NameRefused):
+            self.names += 1
+            self.protocol.choose_name(f"{self.protocol.name[:6]}{self.names}")
+        super().handle(event)
 
 
 class SimWorker:
@@ -130,8 +75,7 @@ class SimWorker:
         link = self.links[sid] = Link(client, self, sid)
         link.session = self.hub.opened(sid, client.protocol.name, self.world.now)
         client.link = link
-        client.resumed_rooms = {m.LOBBY, *(room.lower() for room in client.protocol.rooms)}
-        client.protocol.connected()
+        client.connected()
 
     def close(self, link: Link) -> None:
         if self.links.pop(link.sid, None) is not None:
@@ -267,8 +211,7 @@ class World:
 
     def _say(self, client: SimClient, to: str) -> None:
         text = f"{len(client.sent)} from {client.protocol.name} to {to} " + "x" * self.rng.choice([0, 0, 0, 300])
-        ref = client.protocol.send(to, text)
-        client.sent[ref] = (to, text)
+        client.send(to, text)
 
     def network_moves(self) -> None:
         client = self.rng.choice(self.clients)
@@ -315,6 +258,7 @@ class World:
     def start_broker(self) -> None:
         """The first one; or the last one dies, with everything in its pipes, and a new one meets the workers."""
         self.counts["brokers"] += 1
+        self.log.opened_anew()
         self.broker = Broker(self.log, LIMITS, self.now_ms)
         for worker in self.workers.values():
             worker.inbox.clear()
@@ -412,43 +356,4 @@ class World:
 
     def verify(self) -> None:
         """What must hold, whatever happened."""
-        self.names_are_unique()
-        by_key = {(entry.identity, entry.ref): entry for entry in self.log.entries}
-        for client in self.clients:
-            self.all_sent_once_in_order(client, by_key)
-            self.all_seen(client)
-
-    def names_are_unique(self) -> None:
-        names = [client.protocol.name.lower() for client in self.clients]
-        assert len(set(names)) == len(names), f"a name has two owners: {names}"
-
-    def all_sent_once_in_order(self, client: SimClient, by_key: dict[tuple[str, int], Entry]) -> None:
-        identity = client.protocol.identity
-        assert identity is not None
-        assert client.acknowledged.keys() | client.failed == client.sent.keys()
-        assert not client.acknowledged.keys() & client.failed
-        for ref, message in client.acknowledged.items():
-            entry = by_key[identity, ref]
-            assert (entry.id, entry.text) == (message.id, message.text) and entry.text == client.sent[ref][1]
-        own = [entry.ref for entry in self.log.entries if entry.identity == identity]
-        assert own == sorted(own), "messages overtook each other"
-        assert set(own) == client.acknowledged.keys(), "something is in the log that its sender was not told of"
-
-    def all_seen(self, client: SimClient) -> None:
-        """Once, without holes: every message of every conversation for the time that one was in it, and no other."""
-        assert client.began_at is not None
-        seen = {message.id for message in client.delivered}
-        allowed: set[int] = set()
-        for entry in self.log.entries:
-            if is_direct(entry.conv) and client.protocol.identity in parties(entry.conv):
-                allowed.add(entry.id)
-                assert entry.id in seen or entry.id <= client.began_at, f"a direct message was not seen: {entry}"
-            if any(entry.conv == conv and entry.id > since for conv, since in client.replayed):
-                allowed.add(entry.id)
-            for conv, since, until in client.intervals:
-                if entry.conv == conv and entry.id > since:
-                    allowed.add(entry.id)
-                    must = until is None or entry.id <= until
-                    assert entry.id in seen or not must, f"{client.protocol.name} did not see {entry}"
-        strange = sorted(seen - allowed)
-        assert not strange, f"{client.protocol.name} was shown what is not its business: {strange}, {client.intervals}"
+        verify(self.clients, self.log.entries)

@@ -20,12 +20,19 @@ class MemoryLog:
         self.next_failure: StorageError | None = None
         self.fails_after_commit = False
         """The next failure comes after the rows are written: what a failed fsync looks like."""
+        self._refused: list[Entry] = []
+        """Rows of a failed append that are in the file all the same, until they are taken out at the next use."""
         self.commits = 0
         self._skipped = 0
 
     @property
     def last(self) -> int:
         return self.entries[-1].id if self.entries else 0
+
+    def opened_anew(self) -> None:
+        """A new broker has it: whatever is in the file counts."""
+        self.entries += self._refused
+        self._refused = []
 
     @property
     def count(self) -> int:
@@ -36,20 +43,23 @@ class MemoryLog:
         if failure is not None and not self.fails_after_commit:
             self._skipped += len(drafts)
             raise failure
+        self._skipped += len(self._refused)
+        self._refused = []
         keys = {(entry.identity, entry.ref) for entry in self.entries}
         assert len({(draft.identity, draft.ref) for draft in drafts} | keys) == len(drafts) + len(keys), "a key was used twice"
         first = self.last + 1 + self._skipped
         self._skipped = 0
         entries = [draft.with_id(first + n) for n, draft in enumerate(drafts)]
+        if failure is not None:
+            self.fails_after_commit = False
+            self._refused = entries
+            raise failure
         self.entries += entries
         for person in people:
             self.people[person.identity] = person
         for draft in drafts:
             self.people.setdefault(draft.identity, Person(draft.identity, draft.sender, draft.sender.lower(), None))
         self.commits += 1
-        if failure is not None:
-            self.fails_after_commit = False
-            raise failure
         return entries
 
     def find(self, identity: str, ref: int) -> Entry | None:
