@@ -7,8 +7,7 @@ import signal
 import sys
 from types import FrameType
 
-QUESTIONS = ("status", "check")
-"""The forms of the command that serve nobody."""
+from broker import QUESTIONS
 
 
 def main() -> int:

@@ -13,8 +13,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from broker import settings
-from broker.cli import QUESTIONS
+from broker import QUESTIONS, settings
 from broker.output import complain, say
 from common import __version__, logs
 from common.settings import UsageError, describe, read_options
