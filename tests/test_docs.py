@@ -1,0 +1,186 @@
+"""The documents say what the code does: the protocol's tables and examples, the README's commands, keys and options."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgpack
+import pytest
+
+from broker import settings as broker_settings
+from common import codec, limits
+from common import messages as m
+from common.errors import MEANINGS, Reason
+from common.settings import HELP, VERSION, Setting
+from urwid_client import keys
+from urwid_client import settings as client_settings
+from urwid_client.commands import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def rows(text: str, heading: str) -> Iterator[list[str]]:
+    """The rows of the table that stands first behind `heading`; without its own heading."""
+    table = re.search(r"(?m)^\|.*\n\| --- .*\n((?:\|.*\n)+)", text[text.index(heading) :])
+    assert table, heading
+    for line in table[1].splitlines():
+        yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+# --- the protocol's messages ---------------------------------------------------------------------------------------------
+
+TABLES = {"From the client:": m.REQUESTS, "From the server:": m.REPLIES}
+
+
+def documented(heading: str) -> dict[str, tuple[list[str], set[str] | None]]:
+    """Each message of a table: the names of its fields, and of its options if it has any."""
+    messages = {}
+    for message, _ in rows(PROTOCOL, heading):
+        found = re.fullmatch(r'`\["(\w+)"((?:, \w+)*)(?:, \{([\w, ]*)\})?\]`', message)
+        assert found, message
+        fields = found[2].split(", ")[1:]
+        options = None if found[3] is None else set(re.findall(r"\w+", found[3]))
+        messages[found[1]] = fields, options
+    return messages
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_the_table_of_messages(heading: str) -> None:
+    coded = {}
+    for tag, shape in TABLES[heading].items():
+        fields: Sequence[str] = shape.build._fields  # type: ignore[attr-defined] # each of them builds a NamedTuple
+        coded[tag] = [field for field in fields if field != "options"], None if shape.options is None else set(shape.options)
+    in_table = documented(heading)
+    if "hello" in in_table:
+        fields, options = in_table["hello"]
+        in_table["hello"] = ["version" if field == str(m.VERSION) else field for field in fields], options
+    assert in_table == coded
+
+
+EXAMPLES = re.findall(r"(?m)^([CS]) (\[.*\])$", PROTOCOL)
+
+
+def test_there_are_examples_of_what_matters() -> None:
+    tags = {(side, json.loads(example)[0]) for side, example in EXAMPLES}
+    assert tags >= {
+        ("C", "hello"),
+        ("S", "welcome"),
+        ("S", "joined"),
+        ("C", "send"),
+        ("S", "msg"),
+        ("C", "history"),
+        ("S", "page"),
+    }
+
+
+@pytest.mark.parametrize(("side", "example"), EXAMPLES)
+def test_an_example_is_a_message_and_knows_no_options_that_the_code_does_not(side: str, example: str) -> None:
+    parse, shapes = (m.parse_request, m.REQUESTS) if side == "C" else (m.parse_reply, m.REPLIES)
+    value = json.loads(example)
+    message = parse(msgpack.packb(value))
+    assert message is not None
+    assert list(message) == value[1:]
+    if isinstance(message[-1], dict):
+        assert set(message[-1]) <= set(shapes[value[0]].options or ())
+
+
+def test_the_table_of_errors() -> None:
+    coded = [
+        [f"`{code}`", meaning.sentence, "closes" if meaning.closes else "again" if meaning.passing else ""]
+        for code, meaning in MEANINGS.items()
+    ]
+    assert list(rows(PROTOCOL, "## Errors")) == coded
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"),
+    [
+        (r"the length\s+is at most ([\d,]+)", limits.FRAME_BYTES),
+        (r"Arrays have at most (\d+) items", codec.ARRAY_ITEMS),
+        (r"maps at most (\d+)", codec.MAP_ITEMS),
+        (r"`members` has at most (\d+) names", limits.MEMBERS_SHOWN),
+        (r"In rooms of more than (\d+)\s+people", limits.MEMBERS_SHOWN),
+        (r"at most `limit`, at most (\d+)", limits.PAGE_MESSAGES),
+        (r"A name is kept for a while \((\d+) s\)", limits.Limits().name_grace_seconds),
+    ],
+)
+def test_the_numbers(pattern: str, value: int) -> None:
+    found = re.search(pattern, PROTOCOL)
+    assert found, pattern
+    assert int(found[1].replace(",", "")) == value
+
+
+def test_the_reasons_of_a_goodbye() -> None:
+    sentence = re.search(r"The server's reasons: (.*?)\n\S*After a minute", PROTOCOL, re.DOTALL)
+    assert sentence
+    assert re.findall(r"`(\w+)`", sentence[1]) == list(Reason)
+
+
+# --- the README ----------------------------------------------------------------------------------------------------------
+
+
+def options(settings: Sequence[Setting], form: str = "") -> dict[str, list[str]]:
+    """The options of a command as the README's table shows them."""
+    table = {}
+    for setting in settings:
+        if not setting.section and setting not in (HELP, VERSION):
+            default = setting.default_text or ("" if setting.default in (None, False) else str(setting.default))
+            option = f"{setting.option} {setting.kind.metavar}".rstrip().replace("|", r"\|")
+            table[f"`{option}`"] = [default, f"`{form}`: {setting.help}" if form else setting.help]
+    return table
+
+
+def test_the_options_of_the_server() -> None:
+    assert {option: rest for option, *rest in rows(README, "### Options")} == options(broker_settings.SERVE)
+
+
+def test_the_options_of_the_client() -> None:
+    coded = options(client_settings.COMMON)
+    for form, settings in (("send", client_settings.SEND), ("tail", client_settings.TAIL)):
+        coded |= options([setting for setting in settings if setting not in client_settings.COMMON], form)
+    assert {option: rest for option, *rest in rows(README, "| `chat-client` |")} == coded
+
+
+def test_the_commands() -> None:
+    assert list(rows(README, "### In the client")) == [[f"`{command.usage}`", command.help] for command in COMMANDS]
+
+
+def test_the_keys() -> None:
+    bindings = {(keys.shown(binding), binding.help) for section in keys.SECTIONS.values() for binding in section}
+    assert {(key, help) for key, help in rows(README, "| key |")} <= bindings | {
+        (key, help) for shown, help in bindings for key in shown.split(", ")
+    }
+
+
+def test_the_two_lines_stand_between_their_marks() -> None:
+    for mark, line in (
+        (
+            "run",
+            "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/chat-broker --workers 2 -- .venv/bin/chat-client",
+        ),
+        ("tests", "python3 -m venv .venv && .venv/bin/pip install -q tox && .venv/bin/tox"),
+    ):
+        assert f"<!-- {mark} -->\n```sh\n{line}\n```\n<!-- /{mark} -->" in README
+
+
+def test_the_interpreters() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = [classifier.rpartition(" ")[2] for classifier in project["classifiers"] if ":: 3." in classifier]
+    assert project["requires-python"] == f">={versions[0]}"
+    assert f"Python {versions[0]} or newer" in README
+    assert f"Python from {versions[0]} to {versions[-1]}" in README
+    environments = re.search(r"env_list = (.*), groups", (ROOT / "tox.ini").read_text())
+    assert environments
+    assert environments[1].split(", ") == ["py" + version.replace(".", "") for version in versions]
+
+
+@pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", document.read_text()):
+        assert target.startswith("https://") or (document.parent / target).exists(), target
