@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
 import time
 from collections import Counter
 
@@ -11,6 +9,7 @@ import pytest
 
 from tests.simulation.world import World
 from tests.support.groups import LONG
+from tests.support.seeds import VARIABLE, new_seed
 from tests.support.timeouts import seconds
 
 STEPS = 400
@@ -27,7 +26,7 @@ def run(seed: int) -> World:
 
 
 def test_random_schedules() -> None:
-    first = int(os.environ.get("CHAT_BROKER_TEST_SEED", random.randrange(10**9)))
+    first = new_seed()
     counts: Counter[str] = Counter()
     end = time.monotonic() + seconds(SECONDS)
     seed = first
@@ -35,7 +34,7 @@ def test_random_schedules() -> None:
         try:
             world = run(seed)
         except BaseException:
-            print(f"seed {seed}: run it again with CHAT_BROKER_TEST_SEED={seed}")
+            print(f"{VARIABLE}={seed} repeats this")
             raise
         counts.update(world.counts, schedules=1, messages=world.log.count)
         seed += 1

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from common.child import Boot
 from tests.support.timeouts import seconds, wait_until
 
 SCRIPTS = Path(sys.executable).parent
@@ -52,6 +53,10 @@ class Server:
     def pid(self) -> int:
         """The supervisor's."""
         return self.process.pid
+
+    def children(self) -> dict[str, int]:
+        """The pids of the processes that live now, by their names: `broker`, `acceptor`, `worker 1`; without asking them."""
+        return {name: pid for pid in members(self.pid) if (name := _name_of(pid))}
 
     def status(self) -> dict[str, Any]:
         """What `chat-broker status --json` tells: the pids of the processes, and figures."""
@@ -117,3 +122,12 @@ def _group_of(pid: int) -> int | None:
     except OSError:
         return None
     return None if state in "ZX" else int(group)
+
+
+def _name_of(pid: int) -> str | None:
+    """Which child of a server this process is, by what it was told on its command line; None if it is none (yet)."""
+    try:
+        *_, boot = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        return Boot.from_json(boot.decode()).name
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,43 @@
+"""Every interpreter that has this folder in its PYTHONPATH runs this at its start: it breaks what CHAT_BROKER_BROKEN names.
+
+The module in question is loaded as it is, and changed right after, before anybody uses it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+
+class _Breaking(MetaPathFinder):
+    """Finds one module as it is found usually, and has it changed once it is loaded."""
+
+    def __init__(self, name: str, breaks: Callable[[Any], None]) -> None:
+        self._name = name
+        self._breaks = breaks
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != self._name:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{name}, which was to be broken, is not there")
+        load = spec.loader.exec_module
+
+        def load_and_break(module: ModuleType) -> None:
+            load(module)
+            self._breaks(module)
+
+        spec.loader.exec_module = load_and_break  # type: ignore[method-assign]
+        return spec
+
+
+if build := os.environ.get("CHAT_BROKER_BROKEN"):
+    from builds import BUILDS  # type: ignore[import-not-found]  # it lies beside this file
+
+    sys.meta_path.insert(0, _Breaking(*BUILDS[build]))

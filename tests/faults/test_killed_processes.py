@@ -1,0 +1,66 @@
+"""`kill -9` of any one process loses nothing that was acknowledged, and the service is back within 2 s.
+
+When the broker dies no client's connection is even closed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.faults.broken import broken
+from tests.faults.load import Load
+from tests.support.groups import rounds
+from tests.support.seeds import seeded
+from tests.support.server import Server, running_server
+from tests.support.verdict import entries_of, verify
+
+BACK_SECONDS = 2.0
+
+
+def experiment(tmp_path: Path) -> None:
+    chance = seeded()
+    data_dir = tmp_path / "data"
+    with running_server(data_dir) as server, Load(server.port, chance) as load:
+        load.start()
+        backs = [one_round(server, load, chance, victim) for victim in victims(chance)]
+        load.settle()
+        server.stop()
+        verify(load.talkers, entries_of(data_dir))
+    print(f"{len(backs)} kills, back after {max(backs):.2f} s at most, {sum(load.said.values())} messages {dict(load.said)}")
+    print(f"{load.cuts} connections broken, {sum(talker.again for talker in load.talkers)} messages repeated")
+
+
+def victims(chance: random.Random) -> list[str]:
+    """Each of the kinds of processes equally often, in any order."""
+    victims = ["broker", "acceptor", "worker 1", "broker", "acceptor", "worker 2"] * rounds(1, 34)
+    chance.shuffle(victims)
+    return victims[: rounds(6, 200)]
+
+
+def one_round(server: Server, load: Load, chance: random.Random, victim: str) -> float:
+    """Kills it in the middle of the talk: how long it took until everybody was served again."""
+    load.run(chance.uniform(0.1, 0.5))
+    cuts = load.cuts
+    os.kill(server.children()[victim], signal.SIGKILL)
+    if victim.startswith("worker"):
+        return load.everybody_is_served(BACK_SECONDS)
+    if victim == "acceptor":
+        chance.choice(load.talkers).reset()  # it has to get in again
+        cuts += 1
+    back = load.everybody_is_served(BACK_SECONDS)
+    assert load.cuts == cuts, f"the {victim} died, and {load.cuts - cuts} connections with it"
+    return back
+
+
+def test_killed_processes(tmp_path: Path) -> None:
+    experiment(tmp_path)
+
+
+def test_it_shows_when_requests_are_forgotten(tmp_path: Path) -> None:
+    with broken("forgets_requests"), pytest.raises(AssertionError, match="acknowledged"):
+        experiment(tmp_path)
