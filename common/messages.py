@@ -8,7 +8,7 @@ Adding one: a class, its line in `REQUESTS` or `REPLIES`, its section in `docs/p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from common import codec
@@ -239,10 +239,6 @@ def _is_map(value: object) -> bool:
     return type(value) is dict
 
 
-def _is_anything(value: object) -> bool:
-    return True
-
-
 def _is_maybe_ref(value: object) -> bool:
     return value is None or _is_ref(value)
 
@@ -361,21 +357,30 @@ def _parse(value: object, shapes: Mapping[str, Shape]) -> Any:
     if type(value) is not list or not value or type(value[0]) is not str:
         raise Refused(Code.BAD_MESSAGE, "a message is an array that begins with a string")
     tag, *fields = value
-    ref = fields[0] if fields and _is_ref(fields[0]) else None
     shape = shapes.get(tag)
     if shape is None:
-        raise Refused(Code.UNKNOWN_TYPE, f"there is no message {tag[:32]!r}", ref)
+        raise Refused(Code.UNKNOWN_TYPE, f"there is no message {tag[:32]!r}", _ref_of(fields))
     build, checks, options = shape
     if options is not None and len(fields) == len(checks) - 1:
         fields.append({})
     if len(fields) != len(checks):
-        raise Refused(Code.BAD_MESSAGE, f"{tag} has {len(checks)} fields, not {len(fields)}", ref)
-    for position, (check, field) in enumerate(zip(checks, fields, strict=True), 1):
+        raise Refused(Code.BAD_MESSAGE, f"{tag} has {len(checks)} fields, not {len(fields)}", _ref_of(fields))
+    for check, field in zip(checks, fields, strict=True):
         if not check(field):
-            raise Refused(Code.BAD_MESSAGE, f"field {position} of {tag} is not what it should be", ref)
+            raise _wrong_field(tag, checks, fields)
     if options and fields[-1] and (bad := shape.bad_options(fields[-1])):
-        raise Refused(Code.BAD_MESSAGE, f"option {bad[0]} of {tag} is not what it should be", ref)
+        raise Refused(Code.BAD_MESSAGE, f"option {bad[0]} of {tag} is not what it should be", _ref_of(fields))
     return build(*fields)
+
+
+def _wrong_field(tag: str, checks: Sequence[Check], fields: Sequence[Any]) -> Refused:
+    position = next(n for n, (check, field) in enumerate(zip(checks, fields, strict=True), 1) if not check(field))
+    return Refused(Code.BAD_MESSAGE, f"field {position} of {tag} is not what it should be", _ref_of(fields))
+
+
+def _ref_of(fields: Sequence[Any]) -> Ref | None:
+    """The ref of a message that is wrong, where it can be told."""
+    return fields[0] if fields and _is_ref(fields[0]) else None
 
 
 def encode(message: Request | Reply) -> bytes:
