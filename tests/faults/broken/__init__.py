@@ -10,10 +10,13 @@ from unittest import mock
 
 from tests.support.groups import TESTS
 
+VARIABLE = "CHAT_BROKER_BROKEN"
+
 
 @contextlib.contextmanager
-def broken(build: str) -> Iterator[None]:
-    """Servers that are started in here are that one of `builds`."""
+def broken(*names: str) -> Iterator[None]:
+    """Servers that are started in here are these of `builds` at once; and those of a block around this one."""
+    names = (*filter(None, [os.environ.get(VARIABLE)]), *names)
     path = os.pathsep.join([str(Path(__file__).parent), str(TESTS.parent)])
-    with mock.patch.dict(os.environ, {"PYTHONPATH": path, "CHAT_BROKER_BROKEN": build}):
+    with mock.patch.dict(os.environ, {"PYTHONPATH": path, VARIABLE: ",".join(names)}):
         yield

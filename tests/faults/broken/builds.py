@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -69,3 +70,114 @@ def outlives_its_parent(child: Any) -> None:
 def spins_without_descriptors(acceptor: Any) -> None:
     """The acceptor does not pause when the system is short of descriptors."""
     acceptor.Acceptor._pause = lambda self, problem: None
+
+
+# --- the disk ----------------------------------------------------------------------------------------------------------
+
+
+@build("broker.storage.sqlite")
+def does_not_sync_commits(sqlite: Any) -> None:
+    """A commit does not wait for the disk."""
+    begin = sqlite.SqliteLog.__init__
+    sqlite.SqliteLog.__init__ = lambda self, path, meta, lock, synchronous: begin(self, path, meta, lock, "NORMAL")
+
+
+@build("broker.storage.sqlite")
+def takes_failed_commits_for_done(sqlite: Any) -> None:
+    """What the disk did not take is acknowledged all the same."""
+    append = sqlite.SqliteLog.append
+
+    def append_or_pretend(self: Any, drafts: Any, people: Any) -> Any:
+        first = self._used_id + 1
+        try:
+            return append(self, drafts, people)
+        except sqlite.StorageError:
+            return [draft.with_id(id) for id, draft in enumerate(drafts, first)]
+
+    sqlite.SqliteLog.append = append_or_pretend
+
+
+@build("broker.storage.sqlite")
+def never_tidies_up(sqlite: Any) -> None:
+    """The write-ahead log is never put into the file."""
+    sqlite.SqliteLog.checkpoint = lambda self, wait=False: 0
+
+
+@build("broker.storage.chain")
+def does_not_follow_the_chain(chain: Any) -> None:
+    """The messages' checksums are not looked at."""
+    chain.findings = lambda db, log, after=0: iter(())
+
+
+# --- hard conditions: nothing is broken by these ------------------------------------------------------------------------
+
+
+@build("common.child")
+def has_a_clock_that_jumps(child: Any) -> None:
+    """The clock is wrong by as many seconds as the file that CHAT_BROKER_TEST_CLOCK names says."""
+    import os
+    import time
+
+    path, true_ns = os.environ["CHAT_BROKER_TEST_CLOCK"], time.time_ns
+
+    def time_ns() -> int:
+        with open(path) as file:
+            return true_ns() + int(file.read()) * 10**9
+
+    time.time_ns = time_ns
+    time.time = lambda: time_ns() / 1e9
+
+
+@build("common.channel")
+def has_tiny_pipes(channel: Any) -> None:
+    """The pipes between the processes hold a few KiB, and little may wait for one that does not read."""
+    import socket
+
+    begin = channel.Channel.__init__
+
+    def begin_tiny(self: Any, connection: Any) -> None:
+        with socket.socket(fileno=os.dup(connection.fileno())) as pipe:
+            pipe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        begin(self, connection)
+
+    channel.Channel.__init__ = begin_tiny
+
+
+@build("broker.process")
+def drops_streams_early(process: Any) -> None:
+    """A worker that does not read is behind as soon as 64 KiB wait for it."""
+    process._UNSENT_BYTES = 64 * 1024
+
+
+# --- pipes and clocks --------------------------------------------------------------------------------------------------
+
+
+@build("common.channel")
+def blocks_on_its_pipe(channel: Any) -> None:
+    """A batch is written whole before anything else is done."""
+
+    def send(self: Any, batch: Any) -> None:
+        os.set_blocking(self._fd, True)
+        data = channel.frame(channel.msgpack.packb(batch))
+        while data:
+            data = data[os.write(self._fd, data) :]
+        os.set_blocking(self._fd, False)
+
+    channel.Channel.send = send
+
+
+@build("broker.core.broker")
+def forgets_who_fell_behind(broker: Any) -> None:
+    """A worker whose stream was dropped goes on as if it had been told everything."""
+
+    def caught_up(self: Any, number: int) -> None:
+        self._workers[number].behind = False
+        self._workers[number].listening = True
+
+    broker.Broker.caught_up = caught_up
+
+
+@build("workers.process")
+def times_by_the_wall_clock(process: Any) -> None:
+    """Silence is measured with the clock on the wall."""
+    process.time.monotonic = process.time.time

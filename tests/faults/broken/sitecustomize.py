@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -17,9 +18,9 @@ from typing import Any
 class _Breaking(MetaPathFinder):
     """Finds one module as it is found usually, and has it changed once it is loaded."""
 
-    def __init__(self, name: str, breaks: Callable[[Any], None]) -> None:
+    def __init__(self, name: str, changes: Sequence[Callable[[Any], None]]) -> None:
         self._name = name
-        self._breaks = breaks
+        self._changes = changes
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != self._name:
@@ -31,13 +32,18 @@ class _Breaking(MetaPathFinder):
 
         def load_and_break(module: ModuleType) -> None:
             load(module)
-            self._breaks(module)
+            for change in self._changes:
+                change(module)
 
         spec.loader.exec_module = load_and_break  # type: ignore[method-assign]
         return spec
 
 
-if build := os.environ.get("CHAT_BROKER_BROKEN"):
-    from builds import BUILDS  # type: ignore[import-not-found]  # it lies beside this file
+if names := os.environ.get("CHAT_BROKER_BROKEN"):
+    from builds import BUILDS
 
-    sys.meta_path.insert(0, _Breaking(*BUILDS[build]))
+    changes: defaultdict[str, list[Callable[[Any], None]]] = defaultdict(list)
+    for name in names.split(","):
+        module, change = BUILDS[name]
+        changes[module].append(change)
+    sys.meta_path[:0] = [_Breaking(*item) for item in changes.items()]
