@@ -27,6 +27,8 @@ class Child:
         self.ready_at: float | None = None
         self.asked = False
         """It owes an answer to `status`."""
+        self.silent_beats = 0
+        """For how many beats of the supervisor it has owed it."""
         self.deaf = False
         """Its end of the control socket is closed: it is ending."""
         self.killed = False

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -44,6 +44,10 @@ _PATIENCE_SECONDS = (3.8, 4.4)
 _HURRY_SECONDS = (1.0, 1.5)
 """The same, from a second signal on."""
 _INQUIRY_SECONDS = 1.0
+_SILENT_BEATS = 6
+"""After so many beats without an answer a child is taken for stuck. Counted and not timed: a whole server that was
+suspended for an hour has missed one.
+"""
 
 
 class Plan(NamedTuple):
@@ -58,6 +62,8 @@ class Plan(NamedTuple):
     log_fd: int = 2
     """Where the children's logs go."""
     modules: Mapping[str, str] = MODULES
+    beat_seconds: float = 5.0
+    """How often each child is asked for a sign of life."""
 
 
 class Supervisor:
@@ -75,6 +81,7 @@ class Supervisor:
         self._died_at: dict[Key, float] = {}
         self._due: dict[Key, float] = {}
         """When a dead child is to be started again."""
+        self._next_beat = time.monotonic() + plan.beat_seconds
         self._ready_at: float | None = None
         """When all were ready for the first time."""
         self._command: subprocess.Popen[bytes] | None = None
@@ -117,6 +124,8 @@ class Supervisor:
             moments.append(self._inquiry.deadline)
         if self._stop_at:
             moments += (moment for moment in self._stop_at if moment > now)
+        else:
+            moments.append(self._next_beat)
         return max(0.0, min(moments) - now) if moments else None
 
     def _do_what_is_due(self, now: float) -> None:
@@ -127,6 +136,23 @@ class Supervisor:
             self._answer(self._inquiry)
         if self._stop_at:
             self._go_on_stopping(now, *self._stop_at)
+        elif now >= self._next_beat:
+            self._beat(now)
+
+    def _beat(self, now: float) -> None:
+        """Kills who has not answered for long: one that is stopped or stuck holds up its clients, and names for all."""
+        self._next_beat = now + self._plan.beat_seconds
+        for child in self._children.values():
+            child.silent_beats = child.silent_beats + 1 if child.asked else 0
+            if child.silent_beats >= _SILENT_BEATS:
+                _kill(child, "does not answer")
+            self._ask(child)
+
+    def _ask(self, child: Child) -> None:
+        """For its status, unless it owes an answer: one that is stopped does not get a heap of questions."""
+        if not child.asked:
+            child.asked = True
+            child.control.send("status")
 
     # --- starting ------------------------------------------------------------------------------------------------------
 
@@ -244,9 +270,7 @@ class Supervisor:
         pids = {key: child.pid for key, child in self._children.items()}
         self._inquiry = status.Inquiry(pids, time.monotonic() + _INQUIRY_SECONDS)
         for child in self._children.values():
-            if not child.asked:  # one that is stopped does not get a heap of questions
-                child.asked = True
-                child.control.send("status")
+            self._ask(child)
 
     def _answer(self, inquiry: status.Inquiry) -> None:
         self._inquiry = None
@@ -347,12 +371,14 @@ class Supervisor:
         broker = self._children.get(BROKER)
         others = [child for child in self._children.values() if child is not broker]
         if now >= clients_end:
-            _kill(others)
+            for child in others:
+                _kill(child, "did not stop in time")
         if broker and not others and not self._broker_told:
             self._broker_told = True
             broker.control.send("stop")
         if now >= end:
-            _kill(self._children.values())
+            if broker:
+                _kill(broker, "did not stop in time")
             if self._command:
                 self._command.kill()
 
@@ -423,9 +449,8 @@ def _moments(seconds: tuple[float, float]) -> tuple[float, float]:
     return now + seconds[0], now + seconds[1]
 
 
-def _kill(children: Iterable[Child]) -> None:
-    for child in children:
-        if not child.killed:
-            child.killed = True
-            logger.warning("%s did not stop in time and is killed", child)
-            child.process.kill()
+def _kill(child: Child, why: str) -> None:
+    if not child.killed:
+        child.killed = True
+        logger.warning("%s %s and is killed", child, why)
+        child.process.kill()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from broker.status_socket import ask
 from tests.support.small_server import orders, stop, supervised
+from tests.support.timeouts import seconds
 
 
 def test_one_that_never_gets_ready_ends_it_all(tmp_path: Path) -> None:
@@ -47,6 +48,45 @@ def test_one_that_does_not_stop_is_killed(tmp_path: Path) -> None:
         assert 0.5 < time.monotonic() - began < 2
         assert len(re.findall(r"worker \d \(pid \d+\) did not stop in time and is killed\n", run.err)) == 2
         assert orders(run, "broker g0")[-1] == "stop {} +0"
+
+
+def test_one_that_is_stuck_is_replaced(tmp_path: Path) -> None:
+    with supervised(tmp_path, beat_seconds=seconds(0.25)) as run:
+        run.wait_for("ready on")
+        time.sleep(seconds(2))  # more beats than anybody may miss: those who answer are left alone
+        assert "killed" not in run.err
+        for count, role in enumerate(("broker", "acceptor"), 1):
+            stuck = ask(tmp_path)[role]
+            os.kill(stuck, signal.SIGSTOP)
+            run.wait_for(f"{role} (pid {stuck}) does not answer and is killed\n")
+            run.wait_for(" is back, ", count=count)
+            assert ask(tmp_path)[role] != stuck
+        stop(run)
+
+
+def test_one_that_is_stopped_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    with supervised(tmp_path, beat_seconds=seconds(0.25)) as run:
+        run.wait_for("ready on")
+        before = ask(tmp_path)
+        os.kill(before["broker"], signal.SIGSTOP)
+        time.sleep(seconds(0.75))
+        os.kill(before["broker"], signal.SIGCONT)
+        time.sleep(seconds(1.25))
+        assert ask(tmp_path)["broker"] == before["broker"]
+        stop(run)
+
+
+def test_a_server_that_was_stopped_as_a_whole_goes_on(tmp_path: Path) -> None:
+    with supervised(tmp_path, beat_seconds=seconds(0.25)) as run:
+        run.wait_for("ready on")
+        before = ask(tmp_path)
+        run.send_group(signal.SIGSTOP)  # as Ctrl+Z and `fg` do
+        time.sleep(seconds(2))
+        run.send_group(signal.SIGCONT)
+        time.sleep(seconds(0.75))
+        assert ask(tmp_path)["workers"] == before["workers"]
+        assert "killed" not in run.err
+        stop(run)
 
 
 def test_many_workers(tmp_path: Path) -> None:

@@ -26,14 +26,19 @@ def main(data_dir: str, workers: str) -> int:
         boot=Boot(parent=os.getpid(), data_dir=data_dir, limits=Limits(), log_format="text", log_level="info"),
         workers=int(workers),
         address=resolve("127.0.0.1", listener.getsockname()[1]),
+        beat_seconds=float(os.environ.get("SMALL_BEAT_SECONDS", "5")),
         modules=dict.fromkeys(MODULES, "tests.support.small_child"),
     )
     return Supervisor(plan, listener, complain).run()
 
 
-def supervised(tmp_path: Path, workers: int = 2, **misdeeds: str) -> Run:
+def supervised(tmp_path: Path, workers: int = 2, beat_seconds: float = 5, **misdeeds: str) -> Run:
     """A server on `tmp_path`; `misdeeds` has what each role does wrong (see `small_child`)."""
-    environ = {"PYTHONPATH": str(TESTS.parent), "SMALL_CHILDREN": json.dumps(misdeeds)}
+    environ = {
+        "PYTHONPATH": str(TESTS.parent),
+        "SMALL_CHILDREN": json.dumps(misdeeds),
+        "SMALL_BEAT_SECONDS": str(beat_seconds),
+    }
     return Run([sys.executable, "-m", "tests.support.small_server", tmp_path, str(workers)], tmp_path, environ)
 
 
