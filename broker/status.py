@@ -77,7 +77,7 @@ def _aligned(rows: list[tuple[str, str]]) -> str:
 def _worker(figures: Figures) -> str:
     told = [f"pid {figures['pid']}"]
     if "connections" in figures:
-        told.append(f"{_count(figures['connections'])} connections")
+        told.append(f"{_count(figures['connections'])} connection{'' if figures['connections'] == 1 else 's'}")
     if figures.get("lagging"):
         told.append(f"{_count(figures['lagging'])} behind (by up to {_count(figures.get('slowest_behind'))} messages)")
     return ", ".join(told)

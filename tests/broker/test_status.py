@@ -18,7 +18,7 @@ def inquiry() -> Inquiry:
 def complete() -> Inquiry:
     asked = inquiry()
     asked.answer(ONE, {"connections": 3, "lagging": 1, "slowest_behind": 1_200})
-    asked.answer(TWO, {"connections": 4, "lagging": 0, "slowest_behind": 0})
+    asked.answer(TWO, {"connections": 1, "lagging": 0, "slowest_behind": 0})
     asked.answer(ACCEPTOR, {"accepted": 20})
     asked.answer(BROKER, {"users": 6, "rooms": 2, "messages": 54_321, "workers": [{"number": 2, "behind": True}]})
     return asked
@@ -30,14 +30,14 @@ def test_everybody_answered() -> None:
         "acceptor": 14,
         "broker": 11,
         "workers": [12, 13],
-        "connections": 7,
+        "connections": 4,
         "users": 6,
         "rooms": 2,
         "messages": 54_321,
         "accepted": 20,
         "per_worker": [
             {"number": 1, "pid": 12, "connections": 3, "lagging": 1, "slowest_behind": 1_200},
-            {"number": 2, "pid": 13, "connections": 4, "lagging": 0, "slowest_behind": 0, "behind": True},
+            {"number": 2, "pid": 13, "connections": 1, "lagging": 0, "slowest_behind": 0, "behind": True},
         ],
         "silent": [],
     }
@@ -63,7 +63,7 @@ def test_for_people() -> None:
 chat-broker 0.1.0 on 127.0.0.1:65432, up 1 h 2 min
 
   data         /data
-  connections  7
+  connections  4
   users        6
   rooms        2
   messages     54,321
@@ -72,7 +72,7 @@ chat-broker 0.1.0 on 127.0.0.1:65432, up 1 h 2 min
   acceptor     pid 14
   broker       pid 11
   worker 1     pid 12, 3 connections, 1 behind (by up to 1,200 messages)
-  worker 2     pid 13, 4 connections"""
+  worker 2     pid 13, 1 connection"""
     )
 
 

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 from broker.status_socket import ask
+from tests.support.processes import Run
+from tests.support.server import SCRIPTS
 from tests.support.small_server import orders, stop, supervised
 from tests.support.timeouts import seconds
 
@@ -26,6 +28,14 @@ def test_one_that_never_gets_ready_ends_it_all(tmp_path: Path) -> None:
             said,
         )
         assert run.out == ""
+
+
+def test_without_descriptors_for_its_children_it_says_so(tmp_path: Path) -> None:
+    command = 'ulimit -n 12 && exec "$0" --port 0 --workers 8 --data-dir "$1"'
+    with Run(["bash", "-c", command, SCRIPTS / "chat-broker", tmp_path / "data"], tmp_path) as run:
+        assert run.end() == 1
+        [said] = [line for line in run.err.splitlines() if line.startswith("chat-broker: ")]
+        assert re.search(r" could not be started \(Too many open files\), the 5th time before it was ready; ", said)
 
 
 def test_one_that_keeps_dying_early_is_given_time(tmp_path: Path) -> None:

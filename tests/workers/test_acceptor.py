@@ -97,6 +97,12 @@ class Worker:
     def confirm(self) -> None:
         self.end.confirm(len(self.connections))
 
+    def serve(self) -> int:
+        """Takes what there is and says so, as a worker that is well does."""
+        count = self.take()
+        self.confirm()
+        return count
+
     def close(self) -> None:
         self.end.close()
         for passed in self.connections:
@@ -117,7 +123,7 @@ def test_connections_are_shared_out_evenly_and_not_kept(acceptor: Acceptor) -> N
     acceptor.accepted()
     before = acceptor.descriptors()
     clients = acceptor.connect(30)
-    wait_until(lambda: sum(worker.take() for worker in workers) == 30, "all arrive")
+    wait_until(lambda: sum(worker.serve() for worker in workers) == 30, "all arrive")
     assert [len(worker.connections) for worker in workers] == [10, 10, 10]
     peers = {(passed.host, passed.port) for worker in workers for passed in worker.connections}
     assert peers == {client.getsockname() for client in clients}
@@ -131,7 +137,7 @@ def test_the_one_with_the_fewest_gets_the_next(acceptor: Acceptor) -> None:
     acceptor.listen()
     acceptor.accepted()  # by now it has heard of the load
     acceptor.connect(5)
-    wait_until(lambda: idle.take() == 5, "the idle one gets them all")
+    wait_until(lambda: idle.serve() == 5, "the idle one gets them all")
     assert busy.take() == 0
 
 
@@ -140,12 +146,7 @@ def test_who_confirms_nothing_gets_no_more_than_so_many(acceptor: Acceptor) -> N
     acceptor.listen()
     acceptor.connect(3 * UNCONFIRMED_MOST)
 
-    def others_arrived() -> bool:
-        count = well.take()
-        well.confirm()
-        return count == 2 * UNCONFIRMED_MOST
-
-    wait_until(others_arrived, "the others come to the one that is well")
+    wait_until(lambda: well.serve() == 2 * UNCONFIRMED_MOST, "the others come to the one that is well")
     assert stuck.take() == UNCONFIRMED_MOST
 
 
@@ -172,7 +173,7 @@ def test_what_a_dead_worker_had_not_taken_ends(acceptor: Acceptor) -> None:
     acceptor.control.send("worker_gone", {"number": 1, "generation": 0})
     acceptor.connect()
     replacement = acceptor.worker(1, generation=1)
-    wait_until(lambda: replacement.take() == 1, "the next waits for the new one")
+    wait_until(lambda: replacement.serve() == 1, "the next waits for the new one")
 
 
 def test_news_of_an_old_death_does_not_touch_the_new_worker(acceptor: Acceptor) -> None:
@@ -192,7 +193,7 @@ def test_a_worker_that_goes_while_connections_come_loses_none_to_the_others(acce
     leaving.close()
     acceptor.connect(10)
     acceptor.process.send_signal(signal.SIGCONT)
-    wait_until(lambda: staying.take() == 10, "all come to the one that stays")
+    wait_until(lambda: staying.serve() == 10, "all come to the one that stays")
 
 
 def test_without_descriptors_it_waits_and_recovers(acceptor: Acceptor) -> None:
@@ -210,7 +211,7 @@ def test_without_descriptors_it_waits_and_recovers(acceptor: Acceptor) -> None:
     assert acceptor.processor_seconds() - before < 0.1
     assert acceptor.log.read_text().count("new connections have to wait: Too many open files\n") == 1
     resource.prlimit(acceptor.process.pid, resource.RLIMIT_NOFILE, enough)
-    wait_until(lambda: worker.take() == 10, "they are served")
+    wait_until(lambda: worker.serve() == 10, "they are served")
 
 
 def test_told_to_stop_it_ends(acceptor: Acceptor) -> None:
