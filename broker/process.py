@@ -23,6 +23,10 @@ from common.control import Control, Order
 logger = logging.getLogger("chat_broker.broker")
 
 _TICK_SECONDS = 1.0
+_LATE_SECONDS = 2.0
+"""How long a new broker waits for the workers' introductions, until it has those that are late killed."""
+_JUMP_MS = 500
+"""By so much the clock of the day and the steady one may differ between two turns; more means that somebody set it."""
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a worker that does not read, before its stream is dropped."""
 _TIDY_MESSAGES = 4_000
@@ -37,13 +41,16 @@ class BrokerProcess:
     def __init__(self, log: Log, boot: Boot, control: Control) -> None:
         self._log = log
         self._control = control
-        self._core = Broker(log, boot.limits, _now_ms())
+        self._core = Broker(log, boot.limits, _wall_ms())
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ, self._take_orders)
         self._channels: dict[int, Channel] = {}
         self._behind: set[int] = set()
         self._next_tick = time.monotonic() + _TICK_SECONDS
+        self._wall_before_ms = _wall_ms()
+        self._steady_before = time.monotonic()
         self._tidied_at = log.last
+        self._began_at: float | None = None
         self._said_ready = False
         self._in_trouble = False
         self._stopped = False
@@ -59,8 +66,9 @@ class BrokerProcess:
     def _finish_turn(self) -> None:
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + _TICK_SECONDS
-            self._core.tick(_now_ms())
+            self._core.tick(self._now_ms())
             self._tidy(at_least=1)
+            self._tell_who_is_late()
         for number, batch in self._core.settle().items():
             self._send(number, batch)
         self._report_trouble()
@@ -79,6 +87,11 @@ class BrokerProcess:
             logger.info("messages are taken again")
         self._in_trouble = trouble is not None
 
+    def _tell_who_is_late(self) -> None:
+        if self._began_at is not None and time.monotonic() > self._began_at + _LATE_SECONDS:
+            for number, generation in self._core.strangers:
+                self._control.send("late", {"number": number, "generation": generation})
+
     def _tidy(self, at_least: int) -> None:
         if self._log.last - self._tidied_at < at_least:
             return
@@ -88,6 +101,16 @@ class BrokerProcess:
                 self._log.checkpoint(wait=True)
         except StorageError as problem:
             logger.warning("the log could not be tidied up: %s", problem)
+
+    def _now_ms(self) -> int:
+        """The time of day. If the clock was set since the last call, the core is told before it uses it."""
+        wall_ms, steady = _wall_ms(), time.monotonic()
+        jump_ms = wall_ms - self._wall_before_ms - round((steady - self._steady_before) * 1000)
+        self._wall_before_ms, self._steady_before = wall_ms, steady
+        if abs(jump_ms) > _JUMP_MS:
+            logger.warning("the clock was set %+.1f s", jump_ms / 1000)
+            self._core.clock_jumped(jump_ms)
+        return wall_ms
 
     # --- orders of the supervisor --------------------------------------------------------------------------------------
 
@@ -102,9 +125,10 @@ class BrokerProcess:
                 self._core.worker_came(number, order.data["generation"])
                 self._listen_to(number, Channel(Pipe(order.fds[0])))
             case "worker_gone":
-                self._core.worker_gone(order.data["number"], order.data["generation"], _now_ms())
+                self._core.worker_gone(order.data["number"], order.data["generation"], self._now_ms())
             case "begin":
-                self._core.begin(_now_ms())
+                self._began_at = time.monotonic()
+                self._core.begin(self._now_ms())
             case "status":
                 self._control.send("status", self._core.figures())
             case "stop":
@@ -136,7 +160,7 @@ class BrokerProcess:
             self._forget(number)  # the supervisor will say when it is dead for certain
             return
         for batch in batches:
-            self._core.receive(number, batch, _now_ms())
+            self._core.receive(number, batch, self._now_ms())
 
     def _send(self, number: int, batch: list[object]) -> None:
         channel = self._channels.get(number)
@@ -163,7 +187,7 @@ class BrokerProcess:
             self._selector.modify(channel, events, lambda events: self._serve(number, channel, events))
 
 
-def _now_ms() -> int:
+def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 

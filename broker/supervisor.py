@@ -44,6 +44,8 @@ _PATIENCE_SECONDS = (3.8, 4.4)
 _HURRY_SECONDS = (1.0, 1.5)
 """The same, from a second signal on."""
 _INQUIRY_SECONDS = 1.0
+_GET_TO_KNOW_SECONDS = 2.0
+"""How long a worker that is ready has to introduce itself to the broker."""
 _SILENT_BEATS = 6
 """After so many beats without an answer a child is taken for stuck. Counted and not timed: a whole server that was
 suspended for an hour has missed one.
@@ -130,8 +132,8 @@ class Supervisor:
 
     def _do_what_is_due(self, now: float) -> None:
         for key in [key for key, moment in self._due.items() if moment <= now]:
-            del self._due[key]
-            self._start_again(key)
+            if self._due.pop(key, None):  # it is not when the one before it made the server give up
+                self._start_again(key)
         if self._inquiry and (now >= self._inquiry.deadline or not self._inquiry.silent):
             self._answer(self._inquiry)
         if self._stop_at:
@@ -221,6 +223,8 @@ class Supervisor:
                 child.asked = False
                 if self._inquiry:
                     self._inquiry.answer(child.key, order.data)
+            case "late":
+                self._late(Key("worker", order.data["number"]), order.data["generation"])
 
     def _ready(self, child: Child) -> None:
         child.ready_at = time.monotonic()
@@ -229,6 +233,14 @@ class Supervisor:
         if self._ready_at is None and self._all_ready():
             self._ready_at = child.ready_at
             self._open_for_business()
+
+    def _late(self, key: Key, generation: int) -> None:
+        """The broker cannot grant names because of this worker. One that has only just started is not to blame."""
+        worker = self._children.get(key)
+        if worker is None or worker.generation != generation or worker.ready_at is None:
+            return
+        if time.monotonic() >= worker.ready_at + _GET_TO_KNOW_SECONDS:
+            _kill(worker, "does not introduce itself to the broker")
 
     def _all_ready(self) -> bool:
         return len(self._children) == self._plan.workers + 2 and all(

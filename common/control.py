@@ -14,6 +14,7 @@ An AF_UNIX SOCK_SEQPACKET socketpair; a packet is msgpack `[kind, data]` and up 
                              worker_gone {number, generation}
                              stop {}
     supervisor -> each       status {}
+    broker -> supervisor     late {number, generation}         this worker has not introduced itself, and all wait for it
     each -> supervisor       ready {}
                              failed {status, text}             it cannot start; `text` is one line for the user
                              status {figure: value, …}

@@ -98,7 +98,7 @@ class Acceptor:
             self._drop_worker(number)
             return
         if load:
-            self._placement.confirm(number, load.confirmed, load.open)
+            self._placement.confirm(number, load.confirmed, load.open, time.monotonic())
 
     # --- connections ---------------------------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class Acceptor:
             return
         if self._in_hand and not self._pause_left():
             self._pass_on(*self._in_hand)
-        wanted = self._in_hand is None and self._pause_left() is None and self._placement.pick() is not None
+        wanted = self._in_hand is None and self._pause_left() is None and self._placement.pick(time.monotonic()) is not None
         if wanted and not self._listening:
             self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
         elif self._listening and not wanted:
@@ -121,7 +121,7 @@ class Acceptor:
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_BURST):
-            if self._in_hand or self._placement.pick() is None:
+            if self._in_hand or self._placement.pick(time.monotonic()) is None:
                 return
             try:
                 connection, peer = listener.accept()
@@ -136,7 +136,8 @@ class Acceptor:
     def _pass_on(self, connection: socket.socket, host: str, port: int) -> None:
         """Gives the connection to a worker, or keeps it in hand while there is none."""
         self._in_hand = None
-        while (number := self._placement.pick()) is not None:
+        now = time.monotonic()
+        while (number := self._placement.pick(now)) is not None:
             try:
                 self._handoffs[number].give(connection, host, port)
             except HandoffClosed:
@@ -145,7 +146,7 @@ class Acceptor:
             except OSError as problem:
                 self._pause(problem)
                 break
-            self._placement.give(number)
+            self._placement.give(number, now)
             connection.close()
             return
         self._in_hand = (connection, host, port)

@@ -56,7 +56,7 @@ class Worker:
 
     generation: int
     known: bool = False
-    """It has introduced itself to this broker, so that the names of its sessions are held."""
+    """The names of its sessions are held: it has introduced itself to this broker, or is younger than it."""
     listening: bool = False
     """What it was told is complete since its last introduction: its requests count."""
     behind: bool = False
@@ -139,11 +139,15 @@ class Broker:
         self._keep_names()
 
     def _keep_names(self) -> None:
-        """Who was here when the last broker ended gets the grace from now on; workers that live will speak for theirs."""
+        """Who was here when the last broker ended gets the grace from now on; workers that live will speak for theirs.
+
+        No name is kept for longer than that: if one is, then the clock was ahead when it was written.
+        """
+        latest = self._now_ms + self._limits.name_grace_seconds * 1000
         for person in self._log.kept_people(self._now_ms):
             until = person.kept_until_ms
-            if until is None:
-                until = self._now_ms + self._limits.name_grace_seconds * 1000
+            if until is None or until > latest:
+                until = latest
                 self._updates[person.identity] = PersonUpdate(person.identity, person.name, person.name_key, until)
             self._names.keep(person.name_key, person.name, person.identity, until)
 
@@ -160,7 +164,8 @@ class Broker:
     # --- workers come and go -------------------------------------------------------------------------------------------
 
     def worker_came(self, number: int, generation: int) -> None:
-        self._workers[number] = Worker(generation)
+        """There is a pipe to this worker. One that comes after `begin` is new: nobody's name has to wait for it."""
+        self._workers[number] = Worker(generation, known=self._begun)
 
     def worker_gone(self, number: int, generation: int, now_ms: int) -> None:
         """The worker is dead for certain. Its clients will come back; their names are kept for a grace."""
@@ -198,7 +203,12 @@ class Broker:
     @property
     def ready(self) -> bool:
         """Names can be granted: every worker has introduced itself."""
-        return self._begun and all(worker.known for worker in self._workers.values())
+        return self._begun and not self.strangers
+
+    @property
+    def strangers(self) -> list[tuple[int, int]]:
+        """The workers, as number and generation, that may hold names which this broker does not know of."""
+        return [(number, worker.generation) for number, worker in self._workers.items() if not worker.known]
 
     def _introduce(self, number: int, worker: Worker, sessions: list[list[Any]], more: bool) -> None:
         worker.introducing += sessions
@@ -240,6 +250,10 @@ class Broker:
             names = room.members() if len(room.people) <= MEMBERS_SHOWN else []
             for number in room.workers:
                 self._out[number].append(["present", room.conv, room.name, names, len(room.people)])
+
+    def clock_jumped(self, by_ms: int) -> None:
+        """The clock was set, by so much: what lasts a while still lasts as long as it should."""
+        self._names.clock_jumped(by_ms)
 
     def _forget_postponed(self, number: int) -> None:
         self._postponed = [(other, batch) for other, batch in self._postponed if other != number]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from workers.placement import UNCONFIRMED_MOST, Placement
+from workers.placement import SLOW_SECONDS, UNCONFIRMED_MOST, Placement
 
 numbers = st.integers(1, 5)
 
@@ -17,6 +17,7 @@ class Account:
         self.on_the_way = 0
         self.taken = 0
         self.open = 0
+        self.waited_for_since = 0.0
 
 
 class Placing(RuleBasedStateMachine):
@@ -26,6 +27,11 @@ class Placing(RuleBasedStateMachine):
         self.accounts: dict[int, Account] = {}
         self.order: list[int] = []
         """Workers by the time of their last connection, the newest last."""
+        self.now = 0.0
+
+    @rule(seconds=st.sampled_from([0.1, SLOW_SECONDS, 2 * SLOW_SECONDS]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
 
     @rule(number=numbers)
     def a_worker_comes(self, number: int) -> None:
@@ -42,11 +48,13 @@ class Placing(RuleBasedStateMachine):
     @rule(count=st.integers(1, 40))
     def connections_come(self, count: int) -> None:
         for _ in range(count):
-            number = self.placement.pick()
+            number = self.placement.pick(self.now)
             if number is None:
                 return
-            self.placement.give(number)
-            self.accounts[number].on_the_way += 1
+            self.placement.give(number, self.now)
+            account = self.accounts[number]
+            account.waited_for_since = account.waited_for_since if account.on_the_way else self.now
+            account.on_the_way += 1
             if number in self.order:
                 self.order.remove(number)
             self.order.append(number)
@@ -60,7 +68,8 @@ class Placing(RuleBasedStateMachine):
         account.on_the_way -= taken
         account.taken += taken
         account.open = data.draw(st.integers(0, account.open + taken))
-        self.placement.confirm(number, account.taken, account.open)
+        account.waited_for_since = self.now
+        self.placement.confirm(number, account.taken, account.open, self.now)
 
     @invariant()
     def never_more_than_so_many_on_the_way(self) -> None:
@@ -73,8 +82,12 @@ class Placing(RuleBasedStateMachine):
             waited = self.order.index(number) if number in self.order else -1
             return account.open + account.on_the_way, waited
 
-        room = [number for number, account in self.accounts.items() if account.on_the_way < UNCONFIRMED_MOST]
-        picked = self.placement.pick()
+        def has_room(account: Account) -> bool:
+            answers = not account.on_the_way or self.now - account.waited_for_since <= SLOW_SECONDS
+            return account.on_the_way < UNCONFIRMED_MOST and answers
+
+        room = [number for number, account in self.accounts.items() if has_room(account)]
+        picked = self.placement.pick(self.now)
         if not room:
             assert picked is None
         else:
@@ -91,15 +104,15 @@ def test_equal_workers_take_turns() -> None:
         placement.add(number)
     picked = []
     for _ in range(6):
-        picked.append(placement.pick())
-        placement.give(picked[-1] or 0)
+        picked.append(placement.pick(0.0))
+        placement.give(picked[-1] or 0, 0.0)
     assert picked == [1, 2, 3, 1, 2, 3]
 
 
 def test_nobody_is_picked_when_there_is_nobody() -> None:
     placement = Placement()
-    assert placement.pick() is None
+    assert placement.pick(0.0) is None
     placement.add(1)
     placement.remove(1)
     placement.remove(1)
-    assert placement.pick() is None
+    assert placement.pick(0.0) is None
