@@ -53,6 +53,11 @@ class Names:
         """The name is kept for somebody who is not here: what a new broker finds in the log."""
         self._owners[key] = Owner(identity, name, kept_until_ms=until_ms)
 
+    def clock_jumped(self, by_ms: int) -> None:
+        """The clock was set. What is kept is kept for as long as before."""
+        for owner in self._owners.values():
+            owner.kept_until_ms += by_ms
+
     def identity(self, key: str, now_ms: int) -> str | None:
         """Whose name this is now."""
         owner = self._owners.get(key)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common import messages as m
-from common.errors import MEANINGS
+from common.errors import MEANINGS, Code
 from tests.faults.broken import broken
 from tests.faults.disk import Disk, calls, traced
 from tests.support.groups import rounds
@@ -91,7 +91,7 @@ def until_acknowledged(wire: Wire, send: m.Send) -> int:
             case m.Msg(ref=send.ref):
                 return refused
             case m.Error(ref=send.ref, code=code):
-                assert MEANINGS[code].passing, code
+                assert MEANINGS[Code(code)].passing, code
                 refused += 1
                 time.sleep(0.02)
                 wire.send(send)

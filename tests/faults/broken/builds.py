@@ -181,3 +181,9 @@ def forgets_who_fell_behind(broker: Any) -> None:
 def times_by_the_wall_clock(process: Any) -> None:
     """Silence is measured with the clock on the wall."""
     process.time.monotonic = process.time.time
+
+
+@build("broker.core.names")
+def keeps_names_by_the_wall_clock(names: Any) -> None:
+    """How long a name is still kept changes with the clock."""
+    names.Names.clock_jumped = lambda self, by_ms: None
