@@ -54,17 +54,17 @@ def clock_jumps(scratch: Path, times: int) -> None:
         stack.enter_context(broken("has_a_clock_that_jumps"))
         data = scratch / "data"
         server = stack.enter_context(running_server(data))
-        load = stack.enter_context(Load(server.port, chance, clients=20, rate=200))
-        load.start()
-        for number in range(times):
-            jumps = [HOUR, -HOUR, Y1970, Y2106, 0]
-            if number:
-                chance.shuffle(jumps)
-            guests = [one_jump(server, load, chance, clock, jump) for jump in jumps]
-            for guest in guests:
-                is_free_again(server, load, guest)
-        the_broker_is_killed(server, load, clock)
-        load.settle()
+        with Load(server.port, chance, clients=20, rate=200) as load:
+            load.start()
+            for number in range(times):
+                jumps = [HOUR, -HOUR, Y1970, Y2106, 0]
+                if number:
+                    chance.shuffle(jumps)
+                guests = [one_jump(server, load, chance, clock, jump) for jump in jumps]
+                for guest in guests:
+                    is_free_again(server, load, guest)
+            the_broker_is_killed(server, load, clock)
+            load.settle()
         server.stop()
         entries = entries_of(data)
         verify(load.talkers, [entry for entry in entries if entry.sender.startswith("user")])
