@@ -12,7 +12,7 @@ From a worker, one of two kinds of batch:
         ["join", sid, ref, room]                    ["part", sid, ref, room]
         ["send", sid, ref, to, text, conv, prev]    ["find", sid, ref, name, before, limit]
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
-        ["gone", sid]
+        ["present", sid, nil, conv]                 ["gone", sid]
 
 From the broker, one kind: [position, answered, items]. `position` is the id up to which this worker has been told everything
 with this batch; all requests with numbers up to `answered` are dealt with. A worker repeats to a new broker what was not
@@ -24,13 +24,13 @@ answered, and so each request can be carried out twice without harm.
         ["welcome", sid, ref, name, position, [joined, ...], refused]
         ["refused", sid, ref, code, text]           no welcome
         ["joined", sid, ref, position, joined]      joined: [room, conv, count, members]
-        ["parted", sid, ref, room, conv]
+        ["parted", sid, ref, position, room, conv]
         ["room", id, conv, frame]                   a message for all who are in the room
         ["direct", id, sids, frame]                 a message for these
         ["reply", sid, frame]                       anything else that is for one session, as it goes over the wire
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
         ["presence", conv, room, joined, left, count]
-        ["present", conv, room, members, count]     who is there, whatever was told before
+        ["present", conv, frame]                    who is there, whatever was told before
 """
 
 from __future__ import annotations

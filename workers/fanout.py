@@ -39,24 +39,27 @@ class Remainder(NamedTuple):
 def remainder(delivery: Delivery, taken: int, room: int) -> Remainder:
     """The rest behind the `taken` bytes if it is at most `room` bytes long.
 
-    Otherwise only the frame that was begun and the answers: the messages behind it are left out, since the connection gets them
-    from the log later. Frames are never cut.
+    Otherwise the frame that is next, or was begun, and the answers: the messages behind it are left out, since the connection
+    gets them from the log later. Frames are never cut, and something is always kept, which shows that the connection is blocked.
     """
     if len(delivery.data) - taken <= room:
         return Remainder(delivery.data[taken:], None)
     kept: list[bytes] = []
     cursor = delivery.base
+    complete = True
     at = 0
     for id, frame in delivery.frames:
         start, at = at, at + len(frame)
         if at <= taken:
             cursor = id or cursor
-        elif start < taken:
+        elif start <= taken:
             kept.append(frame[taken - start :])
             cursor = id or cursor
         elif id == NO_ID:
             kept.append(frame)
-    return Remainder(b"".join(kept), cursor)
+        else:
+            complete = False
+    return Remainder(b"".join(kept), None if complete else cursor)
 
 
 class Turn:

@@ -32,9 +32,11 @@ ROWS_PER_TURN = 2_000
 """Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
 PAGES_PER_TURN = 20
 """Pages of history that one turn reads."""
-_IDLE_CHECK_EVERY = 5.0
+_IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
 _FRAME_ROOM = FRAME_BYTES - 1024
+_CONV_CHARS = 4 * ROOM_CHARS
+"""No conversation's id is longer: it is a room's name in its folded form, or two identities."""
 
 
 class Reader(Protocol):
@@ -177,12 +179,13 @@ class Hub:
             session.phase = Phase.LAGGING
             session.cursor = cursor
             self._lagging[sid] = None
-        session.cursor = min(session.cursor, cursor)
+        session.cursor = max(session.since, min(session.cursor, cursor))
+        session.forget_departed(session.cursor)
 
     def tick(self, now: float) -> None:
         """Timers: presence, logins that take too long, silence."""
         for conv, presence in self._presence.take_due(now):
-            self._turn.to_room(conv, NO_ID, m.encode(presence))
+            self._tell_room(conv, m.encode(presence))
         if now >= self._next_idle_check:
             self._next_idle_check = now + _IDLE_CHECK_EVERY
             for session in [*self._sessions.values()]:
@@ -275,9 +278,8 @@ class Hub:
     def _answered(self, sid: int) -> None:
         session = self._sessions.get(sid)
         if session is not None:
-            session.pending = max(0, session.pending - 1)
-            if session.leaving is not None and session.pending == 0:
-                self._say_goodbye(session, *session.leaving)
+            session.pending -= 1
+            self._leave_if_done(session)
 
     # --- a turn's end --------------------------------------------------------------------------------------------------
 
@@ -342,8 +344,8 @@ class Hub:
         return deliver(frames, [session.sid], base)
 
     def can_go_on(self, now: float) -> bool:
-        """There is something to do at once, whatever comes in: a session to be served from the log, a page to be read."""
-        if self._pages:
+        """There is something to do at once, whatever comes in: the log is to be read for somebody, or goodbye to be said."""
+        if self._pages or self._closing:
             return True
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
@@ -356,11 +358,16 @@ class Hub:
         session.departed.clear()
         for conv in session.rooms:
             self._live[conv].add(session.sid)
-        if session.resuming is None:
-            return []
-        ref, _ = session.resuming
-        session.resuming = None
-        return [(NO_ID, m.encode(m.Resumed(ref, session.cursor)))]
+        for conv in sorted(session.uncertain):
+            self._ask(session, "present", session.sid, None, conv)
+        session.uncertain.clear()
+        frames = []
+        if session.resuming is not None:
+            ref, _ = session.resuming
+            session.resuming = None
+            frames.append((NO_ID, m.encode(m.Resumed(ref, session.cursor))))
+        self._leave_if_done(session)
+        return frames
 
     def _leave_live(self, session: Session) -> None:
         if session.phase is Phase.LIVE:
@@ -379,6 +386,7 @@ class Hub:
         session.require_greeting()
         if hello.version != m.VERSION:
             raise Refused(Code.BAD_VERSION, f"this server speaks version {m.VERSION} of the protocol, not {hello.version}")
+        session.said_hello = True
         session.phase = Phase.ASKED
         if self._key:
             self._pass_on(session, hello)
@@ -388,7 +396,6 @@ class Hub:
     def _pass_on(self, session: Session, hello: m.Hello) -> None:
         options = hello.options
         token = options.get("token")
-        session.proved = token is not None
         try:
             identity = self._new_identity() if token is None else tokens.identity_of(self._key, token, self._now_ms)
         except Refused:
@@ -399,7 +406,7 @@ class Hub:
         session.resuming = None if after is None else (hello.ref, after)
         self._ask(
             session, "hello", session.sid, hello.ref, identity, hello.name, after, options.get("log"),
-            options.get("rooms", []), session.proved,
+            options.get("rooms", []), token is not None,
         )  # fmt: skip
 
     def _on_join(self, session: Session, join: m.Join) -> None:
@@ -419,8 +426,7 @@ class Hub:
         limit = self._limits.text_bytes
         if len(text) * 4 > limit and len(text.encode()) > limit:
             raise Refused(Code.TOO_LONG, f"a message has at most {limit} bytes, this one has {len(text.encode())}")
-        if len(to) > ROOM_CHARS:
-            raise Refused(Code.NO_SUCH_USER, "nobody has so long a name")
+        _check_address(to, options.get("conv"))
         self._ask(session, "send", session.sid, ref, to, text, options.get("conv"), options.get("prev"))
 
     def _on_history(self, session: Session, history: m.History) -> None:
@@ -428,8 +434,7 @@ class Hub:
         ref, to, options = history
         before, limit = options.get("before"), min(options.get("limit", PAGE_MESSAGES), PAGE_MESSAGES)
         conv = options.get("conv")
-        if len(to) > ROOM_CHARS:
-            raise Refused(Code.NO_SUCH_USER, "nobody has so long a name")
+        _check_address(to, conv)
         if conv is None and not m.is_room(to):
             self._ask(session, "find", session.sid, ref, to, before, limit)
             return
@@ -443,14 +448,14 @@ class Hub:
     def _on_members(self, session: Session, members: m.Members) -> None:
         session.require_welcome()
         options = members.options
-        self._ask(session, "members", session.sid, members.ref, check_room(members.room), options.get("after", ""),
-                  min(options.get("limit", MEMBERS_SHOWN), MEMBERS_SHOWN))  # fmt: skip
+        limit = min(options.get("limit", MEMBERS_SHOWN), MEMBERS_SHOWN)
+        self._ask(session, "members", session.sid, members.ref, check_room(members.room), _after(options), limit)
 
     def _on_rooms(self, session: Session, rooms: m.Rooms) -> None:
         session.require_welcome()
         options = rooms.options
         limit = min(options.get("limit", ROOMS_SHOWN), ROOMS_SHOWN)
-        self._ask(session, "rooms", session.sid, rooms.ref, options.get("after", ""), limit)
+        self._ask(session, "rooms", session.sid, rooms.ref, _after(options), limit)
 
     def _on_ping(self, session: Session, ping: m.Ping) -> None:
         self._tell(session, m.Pong(ping.ref))
@@ -460,8 +465,7 @@ class Hub:
 
     def _on_bye(self, session: Session, bye: m.Bye) -> None:
         session.leaving = (Reason.BYE, "goodbye")
-        if session.pending == 0:
-            self._say_goodbye(session, *session.leaving)
+        self._leave_if_done(session)
 
     # --- what the broker says ------------------------------------------------------------------------------------------
 
@@ -485,7 +489,7 @@ class Hub:
             return
         session.name = name
         after = position if session.resuming is None else session.resuming[1]
-        session.cursor = after
+        session.cursor = session.since = after
         token = tokens.mint(self._key, session.identity, self._now_ms, self._limits.token_days)
         options = {
             "from": session.identity,
@@ -527,25 +531,38 @@ class Hub:
             self._turn.entered(session.sid, conv)
         session.rooms[conv] = (room, floor)
 
-    def _parted(self, sid: int, ref: int, room: str, conv: str) -> None:
+    def _parted(self, sid: int, ref: int, position: int, room: str, conv: str) -> None:
         session = self._sessions.get(sid)
         if session is None:
             return
         _, floor = session.rooms.pop(conv, (room, None))
-        if floor is not None and session.phase is Phase.LIVE:
-            self._turn.left(sid, conv)
-            self._leave_live_room(sid, conv)
-        elif floor is not None:
-            session.departed.append((conv, floor, self._position_next))
+        session.uncertain.discard(conv)
+        if floor is not None:
+            live = session.phase is Phase.LIVE
+            session.forget_departed(self._position_before if live else session.cursor)
+            session.departed.append((conv, floor, position))
+            if live:
+                self._turn.left(sid, conv)
+                self._leave_live_room(sid, conv)
         self._tell(session, m.Parted(ref, room))
 
     def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:
         self._presence.add(conv, room, came, left, count, self._now)
 
-    def _present(self, conv: str, room: str, members: list[str], count: int) -> None:
+    def _present(self, conv: str, frame: bytes) -> None:
         self._presence.forget(conv)
-        options: m.Options = {"count": count} | ({"members": members} if members else {})
-        self._turn.to_room(conv, NO_ID, m.encode(m.Presence(room, options)))
+        self._tell_room(conv, frame)
+
+    def _tell_room(self, conv: str, frame: bytes) -> None:
+        """Says who is there to all who are in the room. One who does not read is told when it does again."""
+        self._turn.to_room(conv, NO_ID, frame)
+        for session in [self._sessions[sid] for sid in self._lagging]:
+            if conv not in session.rooms:
+                continue
+            if session.blocked:
+                session.uncertain.add(conv)
+            else:
+                self._turn.to_session(session.sid, NO_ID, frame)
 
     def _snapshot(self, log: str, key: bytes) -> None:
         """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
@@ -616,9 +633,17 @@ class Hub:
         if refused.closes:
             self._say_goodbye(session, Reason.ERROR, refused.text)
 
+    def _leave_if_done(self, session: Session) -> None:
+        """Says goodbye to a client that asked for it, once it has all that it asked for before."""
+        if session.leaving is not None and session.pending == 0 and session.phase is not Phase.LAGGING:
+            self._say_goodbye(session, *session.leaving)
+
     def _say_goodbye(self, session: Session, reason: str, text: str) -> None:
         if session.phase is Phase.LEAVING:
             return
+        if session.phase is Phase.LIVE:
+            for conv in session.rooms:
+                self._turn.left(session.sid, conv)  # among it may be what it waited for
         self._leave_live(session)
         self._lagging.pop(session.sid, None)
         session.phase = Phase.LEAVING
@@ -630,10 +655,24 @@ class Hub:
         silent = now - session.heard
         if session.blocked or session.leaving is not None:
             return
-        if not session.welcomed and silent >= self._limits.login_seconds:
+        if not session.said_hello and now - session.opened >= self._limits.login_seconds:
             self._error(session, None, Refused(Code.LOGIN_TIMEOUT))
         elif silent >= 2 * self._limits.idle_seconds:
             self._say_goodbye(session, Reason.IDLE, "nothing was heard for too long")
         elif silent >= self._limits.idle_seconds and not session.pinged:
             session.pinged = True
             self._tell(session, m.Ping(0))
+
+
+def _check_address(to: str, conv: str | None) -> None:
+    """Raises `Refused` for what cannot be anybody or any conversation. `to` may be empty where `conv` is given."""
+    if len(to) > ROOM_CHARS or not (to or conv):
+        raise Refused(Code.NO_SUCH_USER, "nobody has such a name")
+    if conv is not None and len(conv) > _CONV_CHARS:
+        raise Refused(Code.NO_SUCH_CONVERSATION)
+
+
+def _after(options: m.Options) -> str:
+    """Behind which name a list is to begin. No name is longer, so that the order is the same."""
+    after: str = options.get("after", "")
+    return after[:ROOM_CHARS]

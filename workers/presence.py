@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from common.limits import MEMBERS_SHOWN
-from common.messages import Options, Presence
+from common.messages import Presence
 
 _SMALL_ROOM_SECONDS = 0.1
 _LARGE_ROOM_SECONDS = 1.0
@@ -33,12 +33,15 @@ class _Changes:
             self.came.discard(name)
             self.left.add(name)
 
-    def told(self) -> Presence:
-        options: Options = {"count": self.count}
-        few = self.count <= MEMBERS_SHOWN and max(len(self.came), len(self.left)) <= MEMBERS_SHOWN
-        if few and (self.came or self.left):
-            options |= {"joined": sorted(self.came), "left": sorted(self.left)}
-        return Presence(self.room, options)
+    def told(self) -> Iterator[Presence]:
+        """Not more names at once than a frame may hold."""
+        if self.count > MEMBERS_SHOWN or not (self.came or self.left):
+            yield Presence(self.room, {"count": self.count})
+            return
+        came, left = sorted(self.came), sorted(self.left)
+        for start in range(0, max(len(came), len(left)), MEMBERS_SHOWN):
+            end = start + MEMBERS_SHOWN
+            yield Presence(self.room, {"count": self.count, "joined": came[start:end], "left": left[start:end]})
 
 
 class PresenceCollector:
@@ -61,7 +64,8 @@ class PresenceCollector:
     def take_due(self, now: float) -> Iterator[tuple[str, Presence]]:
         """What is to be told by now, by conv."""
         for conv in [conv for conv, changes in self._rooms.items() if now >= changes.due]:
-            yield conv, self._rooms.pop(conv).told()
+            for presence in self._rooms.pop(conv).told():
+                yield conv, presence
 
     def next_due(self) -> float | None:
         return min((changes.due for changes in self._rooms.values()), default=None)

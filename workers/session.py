@@ -36,15 +36,17 @@ class Session:
         "identity",
         "leaving",
         "name",
+        "opened",
         "peer",
         "pending",
         "phase",
         "pinged",
-        "proved",
         "resuming",
         "rooms",
+        "said_hello",
         "sid",
-        "token",
+        "since",
+        "uncertain",
     )
 
     def __init__(self, sid: int, peer: str, now: float) -> None:
@@ -54,13 +56,14 @@ class Session:
         self.decoder = FrameDecoder(FRAME_BYTES)
         self.identity = ""
         self.name = ""
-        self.token = ""
-        self.proved = False
-        """The client showed a valid token."""
         self.rooms: dict[str, tuple[str, int]] = {}
         """By conv: the room's name, and the id from which on its messages are live for this session."""
         self.departed: list[tuple[str, int, int]] = []
-        """Rooms that were left while lagging: conv, and the ids behind which and up to which they are still to be sent."""
+        """Rooms that were left lately: conv, and the ids behind which and up to which they may have to be sent yet."""
+        self.uncertain: set[str] = set()
+        """Rooms of which it was not told who came and who left, since it did not read."""
+        self.since = 0
+        """Nothing with an id up to this is sent."""
         self.cursor = 0
         """While lagging: the id up to which everything was sent."""
         self.resuming: tuple[int, int] | None = None
@@ -71,8 +74,11 @@ class Session:
         """Some of what was sent to it waits for the client to read."""
         self.leaving: tuple[str, str] | None = None
         """The reason and the text to say goodbye with, once everything asked for was answered."""
+        self.opened = now
+        """When the connection was made (monotonic seconds, like the next)."""
+        self.said_hello = False
         self.heard = now
-        """When the client last said anything (monotonic seconds)."""
+        """When the client last said anything."""
         self.pinged = False
 
     @property
@@ -88,6 +94,10 @@ class Session:
         """Raises `Refused` unless a hello is due."""
         if self.phase is not Phase.GREETING:
             raise Refused(Code.ALREADY_LOGGED_IN)
+
+    def forget_departed(self, cursor: int) -> None:
+        """Everything up to the cursor was sent: what was left by then is done with."""
+        self.departed = [(conv, floor, until) for conv, floor, until in self.departed if until > cursor]
 
     def floors(self) -> dict[str, int]:
         """While lagging: the id in each room behind which there may be something to be sent."""

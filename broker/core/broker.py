@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from broker.core.names import Names
 from broker.core.repeats import Repeats
-from broker.core.rooms import Rooms
+from broker.core.rooms import Room, Rooms
 from broker.log import Draft, Log, PersonUpdate, StorageError, StorageFull
 from common import messages as m
+from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
-from common.limits import MEMBERS_SHOWN, ROOMS_SHOWN, Limits
+from common.limits import ROOM_CHARS, Limits
 from common.log import Entry, direct, is_direct, parties
 from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
@@ -32,12 +33,12 @@ class Session:
 
     __slots__ = ("identity", "key", "name", "rooms", "sid", "worker")
 
-    def __init__(self, worker: int, sid: int, identity: str, name: str) -> None:
+    def __init__(self, worker: int, sid: int, identity: str, name: str, key: str) -> None:
         self.worker = worker
         self.sid = sid
         self.identity = identity
         self.name = name
-        self.key = fold(name)
+        self.key = key
         self.rooms: dict[str, None] = {}
 
 
@@ -118,14 +119,16 @@ class Broker:
         self._people: dict[str, Person] = {}
         self._workers: dict[int, Worker] = {}
         self._begun = False
+        self.ready = False
+        """Names can be granted: every worker that lived when this broker began has introduced itself, or is dead."""
         self._postponed: list[tuple[int, Batch]] = []
-        """Requests that came before every worker had introduced itself: no name is granted before that."""
+        """Requests that came before this broker was ready."""
         self._steps: list[Step] = []
         self._updates: dict[str, PersonUpdate] = {}
         self._out: defaultdict[int, list[Item]] = defaultdict(list)
         self._now_ms = now_ms
         self.trouble: StorageError | None = None
-        """Why the last append failed, until one succeeds."""
+        """Why the log could not be used last, until an append succeeds."""
         self._position = log.last
         """The id up to which the workers were told everything."""
         self._handlers: dict[str, Callable[..., None]] = {
@@ -135,6 +138,7 @@ class Broker:
             "find": self._find,
             "members": self._list_members,
             "rooms": self._list_rooms,
+            "present": self._list_present,
         }
         self._keep_names()
 
@@ -178,13 +182,13 @@ class Broker:
         del self._workers[number]
         self._out.pop(number, None)
         self._forget_postponed(number)
-        self._decide_postponed()
+        self._get_ready()
 
     def begin(self, now_ms: int) -> None:
         """All workers that are alive have been named by `worker_came`."""
         self._now_ms = now_ms
         self._begun = True
-        self._decide_postponed()
+        self._get_ready()
 
     def fell_behind(self, number: int) -> None:
         """This worker does not read: what is meant for it is thrown away until it does."""
@@ -201,11 +205,6 @@ class Broker:
         self._out.setdefault(number, [])
 
     @property
-    def ready(self) -> bool:
-        """Names can be granted: every worker has introduced itself."""
-        return self._begun and not self.strangers
-
-    @property
     def strangers(self) -> list[tuple[int, int]]:
         """The workers, as number and generation, that may hold names which this broker does not know of."""
         return [(number, worker.generation) for number, worker in self._workers.items() if not worker.known]
@@ -214,7 +213,6 @@ class Broker:
         worker.introducing += sessions
         if more:
             return
-        was_ready = self.ready
         introduced, worker.introducing = worker.introducing, []
         present = {sid for sid, *_ in introduced}
         for session in [session for sid, session in worker.sessions.items() if sid not in present]:
@@ -223,9 +221,9 @@ class Broker:
         self._out[number].append(self._snapshot())
         for sid, identity, name, rooms in introduced:
             self._restore(number, worker, sid, identity, name, rooms)
-        if self.ready and not was_ready:
-            self._tell_who_is_where()
-        self._decide_postponed()
+        if self.ready:
+            self._tell_who_is_where(number)
+        self._get_ready()
 
     def _restore(self, number: int, worker: Worker, sid: int, identity: str, name: str, rooms: list[str]) -> None:
         """A session as its worker knows it; it may have been in more rooms, or in fewer, as far as this broker knew."""
@@ -242,14 +240,23 @@ class Broker:
         for conv in sorted(present.keys() - session.rooms.keys()):
             self._enter(session, conv, present[conv])
 
-    def _tell_who_is_where(self) -> None:
-        """After the introductions to a new broker: who left while there was none is not known to be missed otherwise."""
-        for _ in self._rooms.take_changes():
-            pass
+    def _get_ready(self) -> None:
+        """Goes on as soon as all that there is to know about names and rooms is known."""
+        if self.ready or not self._begun or self.strangers:
+            return
+        self.ready = True
+        self._rooms.take_changes()  # they are told all of it
+        for number in self._workers:
+            self._tell_who_is_where(number)
+        postponed, self._postponed = self._postponed, []
+        for number, batch in postponed:
+            self._decide(number, self._workers[number], batch)
+
+    def _tell_who_is_where(self, number: int) -> None:
+        """After an introduction: who came or left while this worker was not told is not known to it otherwise."""
         for room in self._rooms:
-            names = room.members() if len(room.people) <= MEMBERS_SHOWN else []
-            for number in room.workers:
-                self._out[number].append(["present", room.conv, room.name, names, len(room.people)])
+            if number in room.workers:
+                self._out[number].append(_present(room))
 
     def clock_jumped(self, by_ms: int) -> None:
         """The clock was set, by so much: what lasts a while still lasts as long as it should."""
@@ -257,12 +264,6 @@ class Broker:
 
     def _forget_postponed(self, number: int) -> None:
         self._postponed = [(other, batch) for other, batch in self._postponed if other != number]
-
-    def _decide_postponed(self) -> None:
-        if self._postponed and self.ready:
-            postponed, self._postponed = self._postponed, []
-            for number, batch in postponed:
-                self._decide(number, self._workers[number], batch)
 
     # --- a turn --------------------------------------------------------------------------------------------------------
 
@@ -296,7 +297,8 @@ class Broker:
                     self._repeat(step, committed)
         self._position = position
         self._steps.clear()
-        self._tell_presence()
+        if self.ready:
+            self._tell_presence()
         return self._take_batches()
 
     def _snapshot(self) -> Item:
@@ -327,7 +329,8 @@ class Broker:
                 except Refused as refused:
                     self._reply(session, m.Error(ref, refused.code, refused.text))
                 except StorageError as problem:
-                    self._reply(session, _told(ref, problem))
+                    self.trouble = problem
+                    self._reply(session, _error(ref, problem))
         worker.answered = first + len(requests) - 1
         self._out.setdefault(number, [])
 
@@ -355,7 +358,7 @@ class Broker:
     def _deliver(self, post: Post, committed: Committed | StorageError, position: int) -> int:
         """Gives the message to those who are to see it, or its sender the reason why not. The position after it."""
         if isinstance(committed, StorageError):
-            self._out[post.sender.worker].append(_refusal(post.sender, post.draft.ref, committed))
+            self._out[post.sender.worker].append(_reply(post.sender, _error(post.draft.ref, committed)))
             return position
         entry = committed[post.draft.identity, post.draft.ref]
         frame = m.encode(entry.as_msg())
@@ -372,18 +375,16 @@ class Broker:
         first = step.first
         if isinstance(first, Draft):
             if isinstance(committed, StorageError):
-                self._out[step.sender.worker].append(_refusal(step.sender, first.ref, committed))
+                self._out[step.sender.worker].append(_reply(step.sender, _error(first.ref, committed)))
                 return
             first = committed[first.identity, first.ref]
-        self._out[step.sender.worker].append(["reply", step.sender.sid, m.encode(first.as_msg(again=True))])
+        self._out[step.sender.worker].append(_reply(step.sender, first.as_msg(again=True)))
 
     def _tell_presence(self) -> None:
-        for room, came, left in self._rooms.take_changes():
-            count = len(room.people)
-            if count > MEMBERS_SHOWN:
-                came, left = [], []
+        for room, came, left, anew in self._rooms.take_changes():
+            item = _present(room) if anew else ["presence", room.conv, room.name, came, left, len(room.people)]
             for number in room.workers:
-                self._out[number].append(["presence", room.conv, room.name, came, left, count])
+                self._out[number].append(item)
 
     def _take_batches(self) -> dict[int, Batch]:
         out, self._out = self._out, defaultdict(list)
@@ -397,11 +398,11 @@ class Broker:
                 batches[number] = [worker.position, worker.answered, items]
             elif worker.to_ask:
                 worker.to_ask = False
-                batches[number] = [worker.position, worker.answered, [["introduce"]]]
+                batches[number] = [worker.position, -1, [["introduce"]]]  # what was answered of late, it was not told
         return batches
 
     def _reply(self, session: Session, reply: m.Reply) -> None:
-        self._steps.append(Tell(session.worker, ["reply", session.sid, m.encode(reply)]))
+        self._steps.append(Tell(session.worker, _reply(session, reply)))
 
     # --- sessions ------------------------------------------------------------------------------------------------------
 
@@ -430,40 +431,50 @@ class Broker:
         except Refused as refused:
             self._steps.append(Tell(number, ["refused", sid, ref, refused.code, refused.text]))
             return
-        except StorageError as problem:
-            self._steps.append(Tell(number, ["refused", sid, *_told(ref, problem)]))
-            return
-        joined: list[Item] = []
+        joined: dict[str, Item] = {}
         refusals: dict[str, str] = {}
         for room in [m.LOBBY, *rooms]:
             try:
-                joined.append(self._join_room(session, room))
+                item = self._join_room(session, check_room(room))
+                joined.setdefault(item[1], item)
             except Refused as refused:
-                refusals[room] = refused.code
-        self._steps.append(Tell(number, ["welcome", sid, ref, name, 0, joined, refusals], position_at=4))
+                if len(refusals) < MAP_ITEMS:  # a frame holds no more, and names that long only in jest
+                    refusals[room[:ROOM_CHARS]] = refused.code
+        welcome = ["welcome", sid, ref, session.name, 0, [*joined.values()], refusals]
+        self._steps.append(Tell(number, welcome, position_at=4))
 
     def _begin_session(self, number: int, worker: Worker, sid: int, identity: str, name: str, known: bool = True) -> Session:
-        session = Session(number, sid, identity, name)
-        self._names.claim(session.key, name, identity, self._now_ms)
+        key = fold(name)
+        session = Session(number, sid, identity, self._names.claim(key, name, identity, self._now_ms), key)
         person = self._people.get(identity)
         if person is None:
-            person = self._people[identity] = Person(known and self._log.person(identity) is not None)
+            person = self._people[identity] = Person(known and self._is_stored(identity))
         person.sessions.append(session)
         worker.sessions[sid] = session
         if person.stored:
             self._store(session, kept_until_ms=None)
         return session
 
+    def _is_stored(self, identity: str) -> bool:
+        try:
+            return self._log.person(identity) is not None
+        except StorageError:
+            return True  # as may be; to store somebody for no reason does no harm
+
     def _end(self, worker: Worker, session: Session) -> None:
         del worker.sessions[session.sid]
         for conv in session.rooms:
             self._rooms.remove(conv, session.worker, session.name)
+        kept_until_ms = self._names.release(session.key, session.identity, self._now_ms)
         person = self._people[session.identity]
         person.sessions.remove(session)
         if not person.sessions:
             del self._people[session.identity]
-        kept_until_ms = self._names.release(session.key, session.identity, self._now_ms)
-        if kept_until_ms is not None and person.stored:
+        if kept_until_ms is None or not person.stored:
+            return
+        if person.sessions:  # under another name
+            self._store(person.sessions[-1], kept_until_ms=None)
+        else:
             self._store(session, kept_until_ms)
 
     def _store(self, session: Session, kept_until_ms: int | None) -> None:
@@ -488,7 +499,7 @@ class Broker:
 
     def _join_room(self, session: Session, name: str) -> Item:
         """What a `joined` says of the room: its name, conv, count and members. Raises `Refused`."""
-        conv = fold(check_room(name))
+        conv = fold(name)
         if conv not in session.rooms:
             if len(session.rooms) >= self._limits.rooms_per_connection:
                 raise Refused(Code.TOO_MANY_ROOMS, f"you are in {len(session.rooms)} rooms already, part one first")
@@ -503,27 +514,30 @@ class Broker:
         self._steps.append(Tell(session.worker, ["joined", session.sid, ref, 0, joined], position_at=3))
 
     def _part(self, session: Session, ref: int, name: str) -> None:
-        conv = fold(check_room(name))
+        conv = fold(name)
         if conv == _LOBBY:
             raise Refused(Code.BAD_ROOM, f"everybody is in {m.LOBBY}")
         if conv not in session.rooms:
             raise Refused(Code.NOT_IN_ROOM, f"you are not in {name}")
         room = self._rooms[conv].name
         self._leave(session, conv)
-        self._steps.append(Tell(session.worker, ["parted", session.sid, ref, room, conv]))
+        self._steps.append(Tell(session.worker, ["parted", session.sid, ref, 0, room, conv], position_at=3))
 
     def _list_members(self, session: Session, ref: int, name: str, after: str, limit: int) -> None:
-        room = self._rooms.get(fold(check_room(name)))
-        limit = min(limit, MEMBERS_SHOWN)
+        room = self._rooms.get(fold(name))
         names = room.members_after(after, limit + 1) if room is not None else []
         count = len(room.people) if room is not None else 0
         self._reply(session, m.MemberList(ref, name, names[:limit], {"count": count, "more": len(names) > limit}))
 
     def _list_rooms(self, session: Session, ref: int, after: str, limit: int) -> None:
-        limit = min(limit, ROOMS_SHOWN)
         rooms = self._rooms.rooms_after(fold(after), limit + 1)
         shown: list[list[Any]] = [[room.name, len(room.people)] for room in rooms[:limit]]
         self._reply(session, m.RoomList(ref, shown, {"more": len(rooms) > limit}))
+
+    def _list_present(self, session: Session, ref: None, conv: str) -> None:
+        """For one who was not told of all who came and left."""
+        if conv in session.rooms:
+            self._reply(session, _presence(self._rooms[conv]))
 
     # --- messages ------------------------------------------------------------------------------------------------------
 
@@ -556,31 +570,28 @@ class Broker:
         )
 
     def _post_directly(self, session: Session, ref: int, to: str, text: str, conv: str | None) -> None:
-        if conv is None:
-            other = self._find_person(to)
-            conv = direct(session.identity, other)
-        else:
-            other, to = self._other_party(session, conv, to)
+        other, name = self._find_person(to) if conv is None else self._other_party(session, conv, to)
         sessions = [*self._people[session.identity].sessions]
         if other != session.identity and other in self._people:
             sessions += self._people[other].sessions
-        self._post(session, Draft(self._now_ms, conv, to, session.name, session.identity, ref, text), (), sessions)
+        conv = direct(session.identity, other)
+        self._post(session, Draft(self._now_ms, conv, name, session.name, session.identity, ref, text), (), sessions)
 
     def _post(self, session: Session, draft: Draft, workers: Sequence[int], sessions: Sequence[Session]) -> None:
         self._remember(session)
         self._repeats.drafted(draft)
         self._steps.append(Post(draft, session, workers, sessions))
 
-    def _find_person(self, name: str) -> str:
-        """The identity that a name stands for now: whoever has it, else who had it last. Raises `Refused`."""
+    def _find_person(self, name: str) -> tuple[str, str]:
+        """Who a name stands for now, and how it is written: whoever has it, else who had it last. Raises `Refused`."""
         key = fold(name)
-        identity = self._names.identity(key, self._now_ms)
-        if identity is None:
-            named = self._log.people_named(key)
-            if not named:
-                raise Refused(Code.NO_SUCH_USER, f"nobody is called {name}")
-            identity = named[0].identity
-        return identity
+        owner = self._names.owner(key, self._now_ms)
+        if owner is not None:
+            return owner.identity, owner.name
+        named = self._log.people_named(key) if key else []  # without a name are those who never said anything
+        if not named:
+            raise Refused(Code.NO_SUCH_USER, f"nobody is called {name}")
+        return named[0].identity, named[0].name
 
     def _other_party(self, session: Session, conv: str, to: str) -> tuple[str, str]:
         """The other person of a direct conversation, and what they are called now. Raises `Refused`."""
@@ -597,15 +608,28 @@ class Broker:
         return other, stored.name or check_name(to)
 
     def _find(self, session: Session, ref: int, name: str, before: int | None, limit: int) -> None:
-        conv = direct(session.identity, self._find_person(name))
+        other, _ = self._find_person(name)
+        conv = direct(session.identity, other)
         self._steps.append(Tell(session.worker, ["page", session.sid, ref, name, conv, before, limit]))
 
 
-def _refusal(sender: Session, ref: int, problem: StorageError) -> Item:
-    return ["reply", sender.sid, m.encode(_told(ref, problem))]
+def _reply(session: Session, reply: m.Reply) -> Item:
+    return ["reply", session.sid, m.encode(reply)]
 
 
-def _told(ref: int, problem: StorageError) -> m.Error:
+def _error(ref: int, problem: StorageError) -> m.Error:
     """What a client hears of the log's trouble: that is told in full in the server's log."""
     code = Code.STORAGE_FULL if isinstance(problem, StorageFull) else Code.STORAGE_UNAVAILABLE
     return m.Error(ref, code, MEANINGS[code].sentence)
+
+
+def _present(room: Room) -> Item:
+    return ["present", room.conv, m.encode(_presence(room))]
+
+
+def _presence(room: Room) -> m.Presence:
+    """Who is there, whatever was told before."""
+    options: m.Options = {"count": len(room.people)}
+    if not room.is_large:
+        options["members"] = room.members()
+    return m.Presence(room.name, options)

@@ -28,15 +28,20 @@ class Names:
         self._grace_ms = grace_ms
         self._owners: dict[str, Owner] = {}
 
-    def claim(self, key: str, name: str, identity: str, now_ms: int) -> None:
-        """One more session of `identity` uses the name. Raises `Refused` with `name_taken`."""
+    def claim(self, key: str, name: str, identity: str, now_ms: int) -> str:
+        """One more session of `identity` uses the name: as it is written from the first of them on.
+
+        Raises `Refused` with `name_taken`.
+        """
         owner = self._owners.get(key)
         if owner is not None and owner.identity != identity and owner.holds(now_ms):
             raise Refused(Code.NAME_TAKEN, _taken(owner, now_ms))
         if owner is None or owner.identity != identity:
             owner = self._owners[key] = Owner(identity, name)
-        owner.name = name
+        if not owner.sessions:
+            owner.name = name
         owner.sessions += 1
+        return owner.name
 
     def release(self, key: str, identity: str, now_ms: int) -> int | None:
         """One session fewer. If it was the last: until when the name is kept (ms)."""
@@ -58,10 +63,10 @@ class Names:
         for owner in self._owners.values():
             owner.kept_until_ms += by_ms
 
-    def identity(self, key: str, now_ms: int) -> str | None:
+    def owner(self, key: str, now_ms: int) -> Owner | None:
         """Whose name this is now."""
         owner = self._owners.get(key)
-        return owner.identity if owner is not None and owner.holds(now_ms) else None
+        return owner if owner is not None and owner.holds(now_ms) else None
 
     def forget_expired(self, now_ms: int) -> None:
         """Frees what is kept no longer."""

@@ -25,7 +25,7 @@ class Repeats:
         """What is decided but not yet committed."""
 
     def first(self, identity: str, ref: int) -> Entry | Draft | None:
-        """The message that has this key, in the log or about to be."""
+        """The message that has this key, in the log or about to be. Raises `StorageError`."""
         draft = self._drafts.get((identity, ref))
         if draft is not None:
             return draft
@@ -35,6 +35,7 @@ class Repeats:
         return self._log.find(identity, ref)
 
     def knows(self, identity: str, ref: int) -> bool:
+        """Whether there is a message with this key. Raises `StorageError`."""
         instance, counter = m.split_ref(ref)
         return self._newest_counter(identity, instance) == counter or self.first(identity, ref) is not None
 
@@ -45,22 +46,21 @@ class Repeats:
         """The drafts are in the log now."""
         for identity, ref in self._drafts:
             instance, counter = m.split_ref(ref)
-            key = (identity, instance)
-            self._newest[key] = max(counter, self._newest.get(key, -1))
-        while len(self._newest) > _REMEMBERED:
-            self._newest.popitem(last=False)
+            newest = self._newest.get((identity, instance))
+            if newest is not None and newest < counter:
+                self._newest[identity, instance] = counter
         self._drafts.clear()
 
     def failed(self) -> None:
-        """The drafts were refused. After a failed commit only the log itself knows what it holds."""
-        for identity, ref in self._drafts:
-            self._newest.pop((identity, m.split_ref(ref)[0]), None)
+        """The drafts are not in the log."""
         self._drafts.clear()
 
     def _newest_counter(self, identity: str, instance: int) -> int:
-        key = (identity, instance)
-        newest = self._newest.get(key)
+        """-1 if there is none. Raises `StorageError`."""
+        newest = self._newest.get((identity, instance))
         if newest is None:
             found = self._log.newest_counter(identity, instance)
-            newest = self._newest[key] = -1 if found is None else found
+            newest = self._newest[identity, instance] = -1 if found is None else found
+            if len(self._newest) > _REMEMBERED:
+                self._newest.popitem(last=False)
         return newest

@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from common.limits import MEMBERS_SHOWN
 
@@ -16,7 +16,7 @@ _Key = TypeVar("_Key", str, int)
 class Room:
     """The sessions in one room, seen as people (by name) and as workers (which are to be told)."""
 
-    __slots__ = ("_came", "_left", "conv", "name", "people", "workers")
+    __slots__ = ("_came", "_left", "_was_large", "conv", "name", "people", "workers")
 
     def __init__(self, conv: str, name: str) -> None:
         self.conv = conv
@@ -27,43 +27,61 @@ class Room:
         """How many sessions each worker has in here."""
         self._came: set[str] = set()
         self._left: set[str] = set()
+        self._was_large = False
+        """When its changes were taken last, or at some moment since."""
+
+    @property
+    def is_large(self) -> bool:
+        """It has too many people for each of their comings and goings to be told by name."""
+        return len(self.people) > MEMBERS_SHOWN
 
     def add(self, worker: int, name: str) -> None:
         self.people[name] += 1
         self.workers[worker] += 1
         if self.people[name] == 1:
-            self._changed(name, to=self._came, other=self._left)
+            self._came.add(name)
+            self._left.discard(name)
+            self._was_large |= self.is_large
 
     def remove(self, worker: int, name: str) -> None:
         _decrement(self.people, name)
         _decrement(self.workers, worker)
         if name not in self.people:
-            self._changed(name, to=self._left, other=self._came)
+            self._left.add(name)
+            self._came.discard(name)
 
-    @staticmethod
-    def _changed(name: str, *, to: set[str], other: set[str]) -> None:
-        """Who comes and goes between two tellings is told of not at all."""
-        if name in other:
-            other.remove(name)
-        else:
-            to.add(name)
+    def take_change(self) -> Change | None:
+        """Who came or left since the last call, by where they are now; None if nobody did.
 
-    def take_changes(self) -> tuple[list[str], list[str]]:
-        """Who came and who left since the last call."""
-        came, left = sorted(self._came), sorted(self._left)
+        Who left and came back is told of too: somebody may have come in between, and not have seen them.
+        """
+        if not self._came and not self._left:
+            return None
+        anew = self._was_large and not self.is_large
+        self._was_large = self.is_large
+        came, left = ([], []) if self.is_large else (sorted(self._came), sorted(self._left))
         self._came.clear()
         self._left.clear()
-        return came, left
+        return Change(self, came, left, anew)
 
     def members(self) -> list[str]:
-        """The first of its people: all, in order, if they are few enough; otherwise any."""
-        if len(self.people) <= MEMBERS_SHOWN:
-            return sorted(self.people)
-        return list(itertools.islice(self.people, MEMBERS_SHOWN))
+        """All of its people, in order; of a large room, any that are as many as may be told at once."""
+        return sorted(self.people) if not self.is_large else list(itertools.islice(self.people, MEMBERS_SHOWN))
 
     def members_after(self, after: str, limit: int) -> list[str]:
         """The next names behind `after`, in order."""
         return heapq.nsmallest(limit, (name for name in self.people if name > after))
+
+
+class Change(NamedTuple):
+    """What is to be told of a room."""
+
+    room: Room
+    came: list[str]
+    left: list[str]
+    """Both are empty while the room is large."""
+    anew: bool
+    """It is large no more: who was in it before has not been told by name, so it takes the whole list."""
 
 
 class Rooms:
@@ -85,14 +103,13 @@ class Rooms:
     def get(self, conv: str) -> Room | None:
         return self._rooms.get(conv)
 
-    def add(self, conv: str, name: str, worker: int, person: str) -> Room:
+    def add(self, conv: str, name: str, worker: int, person: str) -> None:
         """One more session of `person` in the room, which is made if need be (and then is called `name`)."""
         room = self._rooms.get(conv)
         if room is None:
             room = self._rooms[conv] = Room(conv, name)
         room.add(worker, person)
         self._changed[conv] = room
-        return room
 
     def remove(self, conv: str, worker: int, person: str) -> None:
         room = self._rooms[conv]
@@ -105,13 +122,10 @@ class Rooms:
         """The next rooms behind the folded name `after`, in order."""
         return [self._rooms[conv] for conv in heapq.nsmallest(limit, (conv for conv in self._rooms if conv > after))]
 
-    def take_changes(self) -> Iterator[tuple[Room, list[str], list[str]]]:
-        """The rooms in which people came or left since the last call, with who did."""
+    def take_changes(self) -> list[Change]:
+        """What changed since the last call, room by room."""
         changed, self._changed = self._changed, {}
-        for room in changed.values():
-            came, left = room.take_changes()
-            if came or left:
-                yield room, came, left
+        return [change for room in changed.values() if (change := room.take_change()) is not None]
 
 
 def _decrement(counter: Counter[_Key], key: _Key) -> None:
