@@ -1,8 +1,9 @@
 """Draws the picture of the README: a real server, real clients, and what the terminal of one of them shows.
 
-    python docs/make_screens.py [--light] [--cols N] [--rows N] [FILE]     (from the top of the checkout; default: docs/images/screen.svg)
+    python docs/make_screens.py [--light] [--cols N] [--rows N] [FILE]
 
-Needs what the tests need. The terminal is the one of `tests.support.terminal`; nothing on the picture is drawn by hand.
+FILE is docs/images/screen.svg if it is not given. Needs what the tests need. The
+terminal is the one of `tests.support.terminal`; nothing on the picture is drawn by hand.
 """
 
 from __future__ import annotations
@@ -104,11 +105,11 @@ def svg(window: Terminal, theme: Theme) -> str:
     cells = window.buffer
     width, height = len(cells[0]) * CELL_WIDTH + 2 * MARGIN, len(cells) * CELL_HEIGHT + 2 * MARGIN
     x, y = window.cursor
+    cursor = f'x="{MARGIN + x * CELL_WIDTH:.1f}" y="{MARGIN + y * CELL_HEIGHT}" width="{CELL_WIDTH}" height="{CELL_HEIGHT}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" font-family="{FONT}" font-size="14">',
         f'<rect width="100%" height="100%" rx="8" fill="{theme.background}"/>',
-        f'<rect x="{MARGIN + x * CELL_WIDTH:.1f}" y="{MARGIN + y * CELL_HEIGHT}" width="{CELL_WIDTH}" height="{CELL_HEIGHT}"'
-        f' fill="{theme.cursor}" opacity="0.6"/>',
+        f'<rect {cursor} fill="{theme.cursor}" opacity="0.6"/>',
         *(text for row, line in enumerate(cells) for text in _line(line, row, theme)),
         "</svg>",
     ]
@@ -117,13 +118,13 @@ def svg(window: Terminal, theme: Theme) -> str:
 
 def _line(cells: list[Any], row: int, theme: Theme) -> list[str]:
     """One text element for each run of cells that look the same."""
-    texts = []
+    texts: list[str] = []
     column = 0
     for look, run in groupby(cells, lambda cell: (cell.fg, cell.bold, cell.underscore)):
         characters = [cell.data for cell in run]
         text = "".join(characters)
-        for word in re.finditer(r"\S+(?: \S+)*", text):
-            texts.append(_text(word[0], column + word.start(), row, look, theme))
+        words = re.finditer(r"\S+(?: \S+)*", text)
+        texts += [_text(word[0], column + word.start(), row, look, theme) for word in words]
         column += len(characters)
     return texts
 

@@ -339,6 +339,7 @@ class App:
             screen.overlay = self._welcome if self._naming else None
         prompt = "Your name: " if self._naming else "> "
         screen.input.show(("prompt", prompt), self._editor.draft)
+        screen.heading = [("title", "chat-client")] if self._naming else rendering.heading(chat.active)
         screen.status = self._status_words()
         newer = screen.messages.newer()
         screen.hint = ("unread", f"↓ {newer} new") if newer else ("", "")

@@ -214,10 +214,5 @@ def status(name: str, server: str, connection: Status, lag: float | None, now: f
 
 def welcome(server: str, problem: str) -> list[Spans]:
     """The question for one's name; each item is a paragraph. `problem` says why the last answer was not taken."""
-    lines: list[Spans] = [
-        [("title", "chat-client")],
-        [("faint", clean_line(server))],
-        [],
-        [("text", "What name do you want to go by?")],
-    ]
+    lines: list[Spans] = [[("faint", clean_line(server))], [], [("text", "What name do you want to go by?")]]
     return [*lines, [], [("important", clean_line(problem))]] if problem else lines

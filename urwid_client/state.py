@@ -109,11 +109,16 @@ class Chat:
         (buffer or self.active).note(text, now, self._known, important)
 
     def speakers(self) -> list[str]:
-        """Names that could be meant in the active buffer, the likeliest first: who spoke last, then who is there."""
+        """Names that could be meant in the active buffer, the likeliest first: those who are there, by who spoke last."""
         spoken = [entry.sender for entry in reversed(self.active.entries) if isinstance(entry, Said) and not entry.own]
-        others = [self.active.title] if self.active.kind is Kind.DIRECT else []
-        everyone = [*others, *spoken, *self.active.people.values(), *self.lobby.people.values()]
-        return list({fold(name): name for name in everyone if fold(name) != fold(self.name)}.values())
+        there = [self.active.title] if self.active.kind is Kind.DIRECT else self.active.people.values()
+        present = {fold(name) for name in there}
+        everyone = [*(name for name in spoken if fold(name) in present), *there, *spoken, *self.lobby.people.values()]
+        names: dict[str, str] = {}
+        for name in everyone:
+            names.setdefault(fold(name), name)
+        names.pop(fold(self.name), None)
+        return list(names.values())
 
     # --- what the user does -------------------------------------------------------------------------------------------
 

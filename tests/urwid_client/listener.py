@@ -60,8 +60,8 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(model: ModelServer) -> AsyncIterator[Listener]:
-    listener = Listener(model)
+async def listening(model: ModelServer, kind: type[Listener] = Listener) -> AsyncIterator[Listener]:
+    listener = kind(model)
     await listener.open()
     try:
         yield listener

