@@ -44,7 +44,9 @@ class Reader(Protocol):
 
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]: ...
 
-    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int) -> list[Entry]: ...
+    def following(
+        self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int
+    ) -> list[Entry]: ...
 
 
 class _PageWanted(NamedTuple):
@@ -62,6 +64,7 @@ class Hub:
     def __init__(self, reader: Reader, limits: Limits, server: str, new_identity: Callable[[], str]) -> None:
         self._reader = reader
         self._limits = limits
+        self._helping_bytes = limits.backlog_bytes // 2
         self._server = server
         self._new_identity = new_identity
         self._key = b""
@@ -323,9 +326,9 @@ class Hub:
     def _catch_up_with(self, session: Session, entries: list[Entry]) -> Delivery:
         """One helping of what follows the session's cursor: as much as its backlog may hold, so that it is never cut."""
         base = session.cursor
-        complete = len(entries) < PAGE_MESSAGES
+        room = self._helping_bytes
+        complete = len(entries) < PAGE_MESSAGES and sum(len(entry.text) for entry in entries) < room
         frames: list[tuple[int, bytes]] = []
-        room = self._limits.backlog_bytes // 2
         for entry in entries:
             if session.was_there(entry.conv, entry.id):
                 frame = m.encode(entry.as_msg())
@@ -350,7 +353,9 @@ class Hub:
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
     def _following(self, session: Session) -> list[Entry]:
-        return self._reader.following(session.cursor, self._position, session.floors(), session.identity, PAGE_MESSAGES)
+        return self._reader.following(
+            session.cursor, self._position, session.floors(), session.identity, PAGE_MESSAGES, self._helping_bytes
+        )
 
     def _enter_live(self, session: Session) -> list[tuple[int, bytes]]:
         """The session is live from the next turn on; what is to be said about it."""

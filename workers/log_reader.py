@@ -10,7 +10,8 @@ import contextlib
 import heapq
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from common.log import Entry, LogUnreadable
@@ -59,17 +60,19 @@ class LogReader:
             rows = db.execute(_PAGE, (conv, ID_MAX if before is None else before, until, limit + 1)).fetchall()
         return [entry_of(row) for row in reversed(rows[:limit])], len(rows) > limit
 
-    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int) -> list[Entry]:
-        """The first `limit` messages with ids above `after` and up to `until`, by rising ids.
+    def following(
+        self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int = sys.maxsize
+    ) -> list[Entry]:
+        """The first `limit` messages with ids above `after` and up to `until`, by rising ids; fewer when they are long.
 
         Those of `rooms` (by conversation, with the id that they must lie above) and of the person's direct conversations.
-        Raises `LogUnreadable`.
+        Once the texts have `chars` characters in all, no more is read. Raises `LogUnreadable`.
         """
         wanted = {"rooms": json.dumps(dict(rooms)), "identity": identity, "after": after, "until": until}
         with self._transaction() as db:
             ids = _merged(db, db.execute(_HEADS, wanted).fetchall(), until, limit)
-            rows = db.execute(_ENTRIES, (json.dumps(ids),)).fetchall()
-        return [entry_of(row) for row in rows]
+            with contextlib.closing(db.execute(_ENTRIES, (json.dumps(ids),))) as rows:
+                return [*_until_enough(map(entry_of, rows), chars)]
 
     def close(self) -> None:
         """The next call opens the file again."""
@@ -98,6 +101,15 @@ class LogReader:
             self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the files beside it are there from now on
             self._files = which_files(self._path)
         return self._db
+
+
+def _until_enough(entries: Iterable[Entry], chars: int) -> Iterator[Entry]:
+    """The first of them, up to the one with which their texts have so many characters in all."""
+    for entry in entries:
+        yield entry
+        chars -= len(entry.text)
+        if chars <= 0:
+            return
 
 
 def _merged(db: sqlite3.Connection, heads: list[tuple[int, int]], until: int, limit: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from collections.abc import Mapping, Sequence
 
 from broker.log import Draft, Person, PersonUpdate, StorageError
@@ -93,11 +95,15 @@ class MemoryLog:
         older = [e for e in self.entries if e.conv == conv and e.id <= until and (before is None or e.id < before)]
         return older[-limit:], len(older) > limit
 
-    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int) -> list[Entry]:
+    def following(
+        self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int = sys.maxsize
+    ) -> list[Entry]:
         found = [
             e
             for e in self.entries
             if after < e.id <= until
             and ((e.conv in rooms and e.id > rooms[e.conv]) or (is_direct(e.conv) and identity in parties(e.conv)))
         ]
-        return found[:limit]
+        lengths = itertools.accumulate(len(e.text) for e in found)
+        enough = next((number for number, length in enumerate(lengths, 1) if length >= chars), limit)
+        return found[: min(limit, enough)]

@@ -75,12 +75,13 @@ def test_a_page_is_what_a_list_gives(read: Read, conv: str, before: int | None, 
     rooms=st.dictionaries(st.sampled_from([*ROOMS, "#nowhere", '#"odd" ü\U0001f600']), IDS),
     identity=st.sampled_from([*IDENTITIES, "nobody"]),
     limit=st.integers(1, 200),
+    chars=st.integers(1, 4_000),
 )
 def test_what_follows_is_what_a_list_gives(
-    read: Read, after: int, until: int, rooms: dict[str, int], identity: str, limit: int
+    read: Read, after: int, until: int, rooms: dict[str, int], identity: str, limit: int, chars: int
 ) -> None:
-    found = read.reader.following(after, until, rooms, identity, limit)
-    assert found == read.model.following(after, until, rooms, identity, limit)
+    found = read.reader.following(after, until, rooms, identity, limit, chars)
+    assert found == read.model.following(after, until, rooms, identity, limit, chars)
 
 
 def test_following_step_by_step_misses_and_repeats_nothing(read: Read) -> None:
