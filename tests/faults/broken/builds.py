@@ -145,8 +145,42 @@ def has_tiny_pipes(channel: Any) -> None:
 
 @build("broker.process")
 def drops_streams_early(process: Any) -> None:
-    """A worker that does not read is behind as soon as 64 KiB wait for it."""
-    process._UNSENT_BYTES = 64 * 1024
+    """A worker that does not read is behind as soon as 16 KiB wait for it."""
+    process._UNSENT_BYTES = 16 * 1024
+
+
+@build("broker.process")
+def waits_for_readers_early(process: Any) -> None:
+    """Tidying up waits for a moment without readers as soon as the write-ahead log has 2 MiB."""
+    process._WAL_PAGES = 500
+
+
+@build("broker.storage.sqlite")
+def notes_commit_times(sqlite: Any) -> None:
+    """Each commit's time, with that of tidying up since the last one, goes to the file that CHAT_BROKER_TEST_COMMITS names."""
+    import time
+
+    append, checkpoint = sqlite.SqliteLog.append, sqlite.SqliteLog.checkpoint
+    times = os.open(os.environ["CHAT_BROKER_TEST_COMMITS"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    spent = 0.0
+
+    def checkpoint_timed(self: Any, wait: bool = False) -> Any:
+        nonlocal spent
+        began = time.monotonic()
+        pages = checkpoint(self, wait)
+        spent += time.monotonic() - began
+        return pages
+
+    def append_timed(self: Any, drafts: Any, people: Any) -> Any:
+        nonlocal spent
+        began = time.monotonic()
+        entries = append(self, drafts, people)
+        if entries:
+            os.write(times, b"%f\n" % (spent + time.monotonic() - began))
+            spent = 0.0
+        return entries
+
+    sqlite.SqliteLog.append, sqlite.SqliteLog.checkpoint = append_timed, checkpoint_timed
 
 
 # --- pipes and clocks --------------------------------------------------------------------------------------------------
@@ -187,3 +221,21 @@ def times_by_the_wall_clock(process: Any) -> None:
 def keeps_names_by_the_wall_clock(names: Any) -> None:
     """How long a name is still kept changes with the clock."""
     names.Names.clock_jumped = lambda self, by_ms: None
+
+
+@build("workers.hub")
+def reads_without_end(hub: Any) -> None:
+    """A worker reads from its clients however much waits for the broker."""
+    hub.Hub.wants_input = lambda self, session: True
+
+
+@build("broker.process")
+def keeps_everything_for_the_stopped(process: Any) -> None:
+    """The broker keeps what a worker does not read, however much it is."""
+    process._UNSENT_BYTES = 2**40
+
+
+@build("broker.process")
+def keeps_little_for_the_stopped(process: Any) -> None:
+    """Not broken, but with a smaller bound, which an everyday run reaches sooner."""
+    process._UNSENT_BYTES = 2 * 2**20

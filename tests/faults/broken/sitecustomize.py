@@ -40,7 +40,7 @@ class _Breaking(MetaPathFinder):
 
 
 if names := os.environ.get("CHAT_BROKER_BROKEN"):
-    from builds import BUILDS
+    from tests.faults.broken.builds import BUILDS
 
     changes: defaultdict[str, list[Callable[[Any], None]]] = defaultdict(list)
     for name in names.split(","):
