@@ -6,16 +6,19 @@ import os
 from collections import defaultdict
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.support.groups import BUDGETS, LONG, group_of, over_budget
 from tests.support.timeouts import seconds
 from tests.support.tools import unlisted
 
-settings.register_profile("usual", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile(
-    "long", max_examples=5_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+_COMMON = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],  # explaining takes minutes, and explains little
 )
+settings.register_profile("usual", _COMMON, max_examples=60, derandomize=True)
+settings.register_profile("long", _COMMON, max_examples=5_000, print_blob=True)
 settings.load_profile("long" if LONG else "usual")
 
 
