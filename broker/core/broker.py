@@ -465,7 +465,7 @@ class Broker:
         del worker.sessions[session.sid]
         for conv in session.rooms:
             self._rooms.remove(conv, session.worker, session.name)
-        kept_until_ms = self._names.release(session.key, session.identity, self._now_ms)
+        kept_until_ms = self._names.release(session.key, self._now_ms)
         person = self._people[session.identity]
         person.sessions.remove(session)
         if not person.sessions:

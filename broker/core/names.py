@@ -43,11 +43,9 @@ class Names:
         owner.sessions += 1
         return owner.name
 
-    def release(self, key: str, identity: str, now_ms: int) -> int | None:
-        """One session fewer. If it was the last: until when the name is kept (ms)."""
-        owner = self._owners.get(key)
-        if owner is None or owner.identity != identity:
-            return None
+    def release(self, key: str, now_ms: int) -> int | None:
+        """One session fewer of those that claimed the name. If it was the last: until when the name is kept (ms)."""
+        owner = self._owners[key]
         owner.sessions -= 1
         if owner.sessions > 0:
             return None

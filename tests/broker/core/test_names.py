@@ -1,0 +1,122 @@
+"""broker.core.names: one owner at a time, whatever the order in which people come and go."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from broker.core.names import Names
+from common.errors import Code, Refused
+from common.names import fold
+
+GRACE_MS = 60_000
+NAMES = ["ada", "Ada", "ADA", "bob", "Straße", "STRASSE"]
+KEYS = sorted({fold(name) for name in NAMES})
+identities = st.sampled_from("abc")
+
+
+class People(RuleBasedStateMachine):
+    """Against a plain list of sessions, and of what was left behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = Names(GRACE_MS)
+        self.now_ms = 1_000_000
+        self.sessions: list[tuple[str, str, str]] = []
+        """Key, identity, and the name as it was granted."""
+        self.left: dict[str, tuple[str, str, int]] = {}
+        """By key: who left it last, as it was written, and until when it is kept."""
+
+    def owner(self, key: str) -> tuple[str, str] | None:
+        """Identity and name."""
+        for other, identity, name in self.sessions:
+            if other == key:
+                return identity, name
+        identity, name, until = self.left.get(key, ("", "", 0))
+        return (identity, name) if self.now_ms < until else None
+
+    @rule(name=st.sampled_from(NAMES), identity=identities)
+    def claim(self, name: str, identity: str) -> None:
+        key = fold(name)
+        owner = self.owner(key)
+        if owner is not None and owner[0] != identity:
+            with pytest.raises(Refused) as refused:
+                self.names.claim(key, name, identity, self.now_ms)
+            assert refused.value.code == Code.NAME_TAKEN
+            return
+        here = [written for other, _, written in self.sessions if other == key]
+        granted = self.names.claim(key, name, identity, self.now_ms)
+        assert granted == (here[0] if here else name)
+        self.sessions.append((key, identity, granted))
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        session = data.draw(st.sampled_from(self.sessions))
+        self.sessions.remove(session)
+        key, identity, name = session
+        until = self.names.release(key, self.now_ms)
+        if any(other == key for other, _, _ in self.sessions):
+            assert until is None
+        else:
+            assert until == self.now_ms + GRACE_MS
+            self.left[key] = (identity, name, until)
+
+    @rule(ms=st.sampled_from([1, 1_000, GRACE_MS - 1, GRACE_MS, 10 * GRACE_MS]))
+    def time_passes(self, ms: int) -> None:
+        self.now_ms += ms
+
+    @rule(by_ms=st.sampled_from([-GRACE_MS, -1, 5 * GRACE_MS]))
+    def the_clock_is_set(self, by_ms: int) -> None:
+        self.now_ms += by_ms
+        self.names.clock_jumped(by_ms)
+        self.left = {key: (identity, name, until + by_ms) for key, (identity, name, until) in self.left.items()}
+
+    @rule()
+    def what_is_kept_no_longer_is_forgotten(self) -> None:
+        self.names.forget_expired(self.now_ms)
+
+    @invariant()
+    def everybody_has_what_is_theirs(self) -> None:
+        for key in KEYS:
+            owner = self.names.owner(key, self.now_ms)
+            assert (None if owner is None else (owner.identity, owner.name)) == self.owner(key)
+
+
+TestPeople = People.TestCase
+
+
+def test_a_taken_name_is_told_as_it_is_written() -> None:
+    names = Names(GRACE_MS)
+    names.claim("ada", "Ada", "a", 0)
+    with pytest.raises(Refused, match=r"^Ada is taken, pick another name$"):
+        names.claim("ada", "ADA", "b", 0)
+
+
+@pytest.mark.parametrize(("later_ms", "wait"), [(0, 60), (1, 60), (59_000, 1), (59_999, 1)])
+def test_one_who_wants_a_kept_name_is_told_how_long_to_wait(later_ms: int, wait: int) -> None:
+    names = Names(GRACE_MS)
+    names.claim("ada", "Ada", "a", 0)
+    names.release("ada", 0)
+    with pytest.raises(Refused, match=rf"wait {wait} s$"):
+        names.claim("ada", "ada", "b", later_ms)
+
+
+def test_a_name_that_a_former_broker_kept_is_its_owners() -> None:
+    names = Names(GRACE_MS)
+    names.keep("ada", "Ada", "a", 5_000)
+    with pytest.raises(Refused):
+        names.claim("ada", "ada", "b", 4_999)
+    assert names.claim("ada", "ADA", "a", 4_999) == "ADA"
+    names.release("ada", 5_000)
+    assert names.claim("ada", "ada", "b", 5_000 + GRACE_MS) == "ada"
+
+
+def test_a_name_that_is_free_is_not_held_in_memory() -> None:
+    names = Names(GRACE_MS)
+    for number in range(3):
+        names.claim(f"n{number}", f"n{number}", "a", 0)
+        names.release(f"n{number}", number)
+    names.forget_expired(GRACE_MS + 1)
+    assert sorted(names._owners) == ["n2"]

@@ -1,0 +1,130 @@
+"""broker.core.repeats: a key is used once, whatever the order of messages, commits, failures and restarts."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from broker.core import repeats
+from broker.core.repeats import Repeats
+from broker.log import Draft, StorageUnavailable
+from common import messages as m
+from common.log import Entry
+from tests.support.memory_log import MemoryLog
+
+keys = st.tuples(st.sampled_from("ab"), st.builds(m.make_ref, st.integers(1, 3), st.integers(0, 4)))
+
+
+def draft(identity: str, ref: int, text: str) -> Draft:
+    return Draft(0, "#a", "#a", identity, identity, ref, text)
+
+
+class Sending(RuleBasedStateMachine):
+    """Against a plain account of which text was said first with which key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = mock.patch.object(repeats, "_REMEMBERED", 2)
+        self.patch.start()
+        self.log = MemoryLog()
+        self.repeats = Repeats(self.log)
+        self.committed: dict[tuple[str, int], str] = {}
+        self.drafted: dict[tuple[str, int], str] = {}
+        self.texts = 0
+
+    def teardown(self) -> None:
+        self.patch.stop()
+
+    @rule(key=keys)
+    def send(self, key: tuple[str, int]) -> None:
+        first = self.repeats.first(*key)
+        known = self.drafted.get(key, self.committed.get(key))
+        assert (None if first is None else first.text) == known
+        assert isinstance(first, Draft) == (key in self.drafted)
+        assert isinstance(first, Entry) == (key in self.committed)
+        if known is None:
+            self.texts += 1
+            self.drafted[key] = str(self.texts)
+            self.repeats.drafted(draft(*key, str(self.texts)))
+
+    @rule(key=keys)
+    def follow(self, key: tuple[str, int]) -> None:
+        assert self.repeats.knows(*key) == (key in self.drafted or key in self.committed)
+
+    @rule()
+    def commit(self) -> None:
+        self.log.append([draft(*key, text) for key, text in self.drafted.items()], [])
+        self.repeats.committed()
+        self.committed |= self.drafted
+        self.drafted = {}
+
+    @rule()
+    def fail(self) -> None:
+        self.repeats.failed()
+        self.drafted = {}
+
+    @rule()
+    def begin_anew(self) -> None:
+        """A new broker: what was not committed has never been."""
+        self.repeats = Repeats(self.log)
+        self.drafted = {}
+
+    @invariant()
+    def little_is_remembered(self) -> None:
+        assert len(self.repeats._newest) <= 2
+
+
+TestSending = Sending.TestCase
+
+
+class CountingLog(MemoryLog):
+    """Counts how often it is asked, and can be out of order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.broken = False
+
+    def newest_counter(self, identity: str, instance: int) -> int | None:
+        self._count()
+        return super().newest_counter(identity, instance)
+
+    def find(self, identity: str, ref: int) -> Entry | None:
+        self._count()
+        return super().find(identity, ref)
+
+    def _count(self) -> None:
+        self.asked += 1
+        if self.broken:
+            raise StorageUnavailable("the disk is gone")
+
+
+def test_the_log_is_not_asked_about_what_rises() -> None:
+    log = CountingLog()
+    known = Repeats(log)
+    for counter in range(1, 50):
+        message = draft("a", m.make_ref(7, counter), "hello")
+        assert counter == 1 or known.knows("a", m.make_ref(7, counter - 1))
+        assert known.first("a", message.ref) is None
+        known.drafted(message)
+        log.append([message], [])
+        known.committed()
+    assert log.asked == 1
+
+
+def test_what_the_log_could_not_tell_is_asked_again() -> None:
+    log = CountingLog()
+    message = draft("a", m.make_ref(7, 1), "hello")
+    log.append([message], [])
+    known = Repeats(log)
+    log.broken = True
+    for ask in (known.first, known.knows):
+        with pytest.raises(StorageUnavailable):
+            ask("a", message.ref)
+    log.broken = False
+    first = known.first("a", message.ref)
+    assert first is not None
+    assert first.text == "hello"
