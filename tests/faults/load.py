@@ -6,7 +6,6 @@ talk (`run`, `run_until`) and doing something bad to the server.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import random
 import selectors
@@ -20,6 +19,8 @@ from typing import Self
 
 from common import client_protocol as cp
 from common import messages as m
+from common.errors import Reason
+from common.names import fold
 from tests.support.timeouts import seconds
 from tests.support.verdict import Witness
 
@@ -41,15 +42,27 @@ class Talker(Witness):
         self.connect_at = 0.0
         """While offline: when it tries again."""
         self.greeted_at = 0.0
-        self.cuts = 0
-        """Connections that ended although it did not want that."""
-        self.told_to_leave = False
-        """The server said goodbye on the last connection."""
-        self.again = 0
-        """Messages that were committed without it being told the first time."""
+        self.cuts: Counter[str] = Counter()
+        """Connections that ended although it did not want that, by what it was at; also those that were never made."""
+        self.farewells = 0
+        """How often the server said that it stops."""
+        self.told_late = 0
+        """Messages that were committed, and acknowledged on a later connection only."""
         self.last_acknowledged_at = 0.0
+        self.reading = True
+        self.waits: list[float] = []
+        """How long each message took to be acknowledged (seconds)."""
+        self._sent_at: dict[int, float] = {}
         self.cut_after: int | None = None
         """The connection is reset when so many more bytes were read."""
+        self.cut_after_sending: int | None = None
+        """The same for bytes that were written."""
+        self.cut_next_after: int | None = None
+        """`cut_after` for the next connection."""
+        self._welcomed_at = 0
+        """The last id in the log when the connection began."""
+        self._asked_for: set[str] = set()
+        """Rooms that it has not come into yet."""
         self._rng = rng
         self._delay = _FIRST_DELAY
         self._unsent = b""
@@ -62,25 +75,44 @@ class Talker(Witness):
     def wants_to_write(self) -> bool:
         return bool(self._unsent) or (self.socket is not None and self.protocol.phase is cp.Phase.OFFLINE)
 
+    def send(self, to: str, text: str) -> int:
+        ref = super().send(to, text)
+        self._sent_at[ref] = time.monotonic()
+        return ref
+
+    @property
+    def activity(self) -> str:
+        """What it is at: `offline`, `greeting`, `replaying`, `live`; `joining` where it is live otherwise."""
+        return "joining" if self.live and self._asked_for else self.protocol.phase.value
+
+    def join(self, room: str) -> None:
+        self._asked_for.add(fold(room))
+        self.protocol.join(room)
+
     def handle(self, event: cp.Event) -> None:
         super().handle(event)
         match event:
+            case cp.RoomJoined():
+                self._asked_for.discard(event.conv)
+                if event.conv == m.LOBBY:
+                    self._welcomed_at = event.position
             case cp.Welcomed():
                 self._delay = _FIRST_DELAY
             case cp.NameRefused():
                 raise AssertionError(f"{event.name} was refused its own name: {event.text}")
             case cp.Acknowledged():
                 self.last_acknowledged_at = time.monotonic()
-                self.again += bool(event.message.options.get("again"))
+                self.waits.append(self.last_acknowledged_at - self._sent_at.pop(event.ref))
+                self.told_late += event.message.id <= self._welcomed_at
             case cp.Closed():
-                self.told_to_leave = event.reason == "shutdown"
+                self.farewells += event.reason == Reason.SHUTDOWN
 
     # --- the connection ------------------------------------------------------------------------------------------------
 
     def open(self, address: tuple[str, int], now: float) -> None:
+        self.cut_after, self.cut_next_after = self.cut_next_after, None
         self.socket = socket.socket()
         self.socket.setblocking(False)
-        self.told_to_leave = False
         self.greeted_at = now
         if self.socket.connect_ex(address) not in (0, errno.EINPROGRESS):
             self.lose(now)
@@ -99,10 +131,10 @@ class Talker(Witness):
 
     def lose(self, now: float) -> None:
         """The connection is gone; it tries again after a while."""
+        self.cuts[self.activity] += 1
         self.close()
-        self.cut_after = None
+        self.cut_after = self.cut_after_sending = None
         self._unsent = b""
-        self.cuts += 1
         self.connect_at = now + self._delay * self._rng.uniform(0.5, 1)
         self._delay = min(2 * self._delay, _LONGEST_DELAY)
 
@@ -116,16 +148,27 @@ class Talker(Witness):
                 return
             self.connected()
         self._unsent += self.protocol.data_to_send()
-        with contextlib.suppress(BlockingIOError):
-            try:
-                self._unsent = self._unsent[self.socket.send(self._unsent) :] if self._unsent else b""
-            except ConnectionError:
-                self.lose(now)
+        if self._unsent:
+            self._write_some(self.socket, now)
+
+    def _write_some(self, sock: socket.socket, now: float) -> None:
+        try:
+            written = sock.send(self._unsent[: self.cut_after_sending])
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            self.lose(now)
+            return
+        self._unsent = self._unsent[written:]
+        if self.cut_after_sending is not None:
+            self.cut_after_sending -= written
+            if self.cut_after_sending <= 0:
+                self.reset()
 
     def read(self, now: float) -> None:
         if self.socket is None:
             return
-        wanted = _READ_BYTES if self.cut_after is None else max(1, min(_READ_BYTES, self.cut_after))
+        wanted = _READ_BYTES if self.cut_after is None else min(_READ_BYTES, self.cut_after)
         try:
             data = self.socket.recv(wanted)
         except BlockingIOError:
@@ -156,7 +199,7 @@ class Load:
         self.talkers: list[Talker] = []
         self.said: Counter[str] = Counter()
         """Messages, by what they were sent to: "lobby", "room", "person"."""
-        self._rooms = [f"#room{number}" for number in range(rooms)]
+        self.rooms = [f"#room{number}" for number in range(rooms)]
         self._rooms_each = rooms_each
         self._selector = selectors.DefaultSelector()
         self._watched: dict[Talker, tuple[socket.socket, int]] = {}
@@ -175,15 +218,15 @@ class Load:
     def add(self) -> Talker:
         """One more client, which connects as soon as the load runs."""
         talker = Talker(f"user{len(self.talkers)}", self.rng)
-        for room in self.rng.sample(self._rooms, self._rooms_each):
-            talker.protocol.join(room)
+        for room in self.rng.sample(self.rooms, self._rooms_each):
+            talker.join(room)
         self.talkers.append(talker)
         return talker
 
     @property
-    def cuts(self) -> int:
-        """Connections that ended although their clients did not want that, in all."""
-        return sum(talker.cuts for talker in self.talkers)
+    def cuts(self) -> Counter[str]:
+        """Connections that ended although their clients did not want that, in all; see `Talker.cuts`."""
+        return sum((talker.cuts for talker in self.talkers), Counter())
 
     # --- running -------------------------------------------------------------------------------------------------------
 
@@ -253,6 +296,8 @@ class Load:
     def _turns(self, talking: bool) -> Iterator[None]:
         if talking:
             self._next_word = max(self._next_word, time.monotonic() - 0.1)
+        for talker in self.talkers:
+            self._watch(talker)  # the test may have closed a socket, whose number is used again
         while True:
             now = time.monotonic()
             if talking:
@@ -282,8 +327,8 @@ class Load:
         self._watch(talker)
 
     def _watch(self, talker: Talker) -> None:
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if talker.wants_to_write else 0)
-        wanted = None if talker.socket is None else (talker.socket, events)
+        events = (selectors.EVENT_READ if talker.reading else 0) | (selectors.EVENT_WRITE if talker.wants_to_write else 0)
+        wanted = None if talker.socket is None or not events else (talker.socket, events)
         known = self._watched.get(talker)
         if wanted == known:
             return
@@ -302,13 +347,17 @@ class Load:
             talker = self.rng.choice(self.talkers)
             if talker.began_at is None or len(talker.protocol.outbox) >= _OUTBOX_MOST:
                 continue
-            match self.rng.randrange(20):
-                case 0:
-                    self._say(talker, m.LOBBY)
-                case 1 | 2 | 3:
-                    self._say(talker, self.rng.choice(self.talkers).protocol.name)
-                case _:
-                    self._say(talker, self._room_of(talker))
+            self.say(talker)
+
+    def say(self, talker: Talker) -> None:
+        """It says something, to anybody at all."""
+        match self.rng.randrange(20):
+            case 0:
+                self._say(talker, m.LOBBY)
+            case 1 | 2 | 3:
+                self._say(talker, self.rng.choice(self.talkers).protocol.name)
+            case _:
+                self._say(talker, self._room_of(talker))
 
     def _room_of(self, talker: Talker) -> str:
         return self.rng.choice([*talker.protocol.rooms] or [m.LOBBY])

@@ -128,6 +128,12 @@ def has_a_clock_that_jumps(child: Any) -> None:
     time.time = lambda: time_ns() / 1e9
 
 
+@build("broker.storage.sqlite")
+def has_a_small_cache(sqlite: Any) -> None:
+    """The broker's memory for the database is full at once, and so does not grow while it is looked at."""
+    sqlite._CACHE_KIB = 512
+
+
 @build("common.channel")
 def has_tiny_pipes(channel: Any) -> None:
     """The pipes between the processes hold a few KiB, and little may wait for one that does not read."""
@@ -239,3 +245,18 @@ def keeps_everything_for_the_stopped(process: Any) -> None:
 def keeps_little_for_the_stopped(process: Any) -> None:
     """Not broken, but with a smaller bound, which an everyday run reaches sooner."""
     process._UNSENT_BYTES = 2 * 2**20
+
+
+# --- slow readers ------------------------------------------------------------------------------------------------------
+
+
+@build("workers.hub")
+def forgets_slow_readers(hub: Any) -> None:
+    """What a slow client's connection does not take is thrown away."""
+    hub.Hub.lag = lambda self, sid, cursor: None
+
+
+@build("workers.fanout")
+def queues_for_slow_readers(fanout: Any) -> None:
+    """What a slow client's connection does not take is kept in memory, however much it is."""
+    fanout.remainder = lambda delivery, taken, room: fanout.Remainder(delivery.data[taken:], None)

@@ -1,0 +1,28 @@
+"""Figures of experiments: what the slowest had to wait, and what processes need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+def p99(times: Sequence[float]) -> float:
+    """What 99 of 100 do not exceed."""
+    return sorted(times)[-(-len(times) * 99 // 100) - 1]
+
+
+def memory(pids: Iterable[int]) -> int:
+    """The sum of what the processes have in memory (bytes), each page that several share divided among them (PSS)."""
+    return sum(_pss(pid) for pid in pids)
+
+
+def _pss(pid: int) -> int:
+    [line] = [line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:")]
+    return int(line.split()[1]) * 1024
+
+
+def processor_seconds(pid: int) -> float:
+    """How long it has been working."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
