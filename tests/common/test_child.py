@@ -17,6 +17,7 @@ import pytest
 from common.child import CANNOT_START, Boot
 from common.control import Control, ControlClosed, Order
 from common.limits import Limits
+from tests.support.processes import Run
 from tests.support.timeouts import seconds, wait_until
 
 BOOT = Boot(parent=1, data_dir="/data", limits=Limits(text_bytes=7), log_format="text", log_level="info")
@@ -140,16 +141,12 @@ os.kill(child.process.pid, 19)
 print(child.process.pid, flush=True)
 time.sleep(60)
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", script, tmp_path],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as supervisor:
-        assert supervisor.stdout
-        child = int(supervisor.stdout.readline())
-        assert state_of(child) in "tT"
-        supervisor.send_signal(signal.SIGKILL)
+    environ = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with Run([sys.executable, "-c", script, tmp_path], tmp_path, environ) as supervisor:
+        supervisor.wait_for("\n")
+        child = int(supervisor.out)
+        wait_until(lambda: state_of(child) in "tT", "the child is stopped")
+        supervisor.send(signal.SIGKILL)
         wait_until(lambda: state_of(child) in "ZX", "the stopped child is dead", limit=2)
 
 
