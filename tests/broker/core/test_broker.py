@@ -1,0 +1,816 @@
+"""broker.core.broker: what each request leads to, for whom, in which order; and when the disk fails or processes die."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.core.broker import Broker
+from broker.log import Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
+from common import messages as m
+from common.codec import MAP_ITEMS
+from common.errors import Code
+from common.limits import MEMBERS_SHOWN, ROOM_CHARS, Limits
+from common.log import direct
+from common.routing import Batch, Item
+from tests.support.frames import reply_in
+from tests.support.memory_log import MemoryLog
+
+ADA, BOB, CYD = (f"g{letter * 16}" for letter in "abc")
+GRACE_MS = Limits().name_grace_seconds * 1000
+INSTANCE = 7
+
+
+def ref(counter: int) -> int:
+    return m.make_ref(INSTANCE, counter)
+
+
+class Office:
+    """A broker and what its workers say and hear; frames are shown as messages."""
+
+    def __init__(
+        self, workers: int = 1, log: MemoryLog | None = None, limits: Limits | None = None, now_ms: int = 1_000_000
+    ) -> None:
+        self.log = log or MemoryLog()
+        self.now_ms = now_ms
+        self.broker = Broker(self.log, limits or Limits(), now_ms)
+        self.next_number = dict.fromkeys(range(1, workers + 1), 0)
+        self.batches: dict[int, Batch] = {}
+        for number in self.next_number:
+            self.broker.worker_came(number, 0)
+
+    def open(self) -> Office:
+        """Every worker introduces itself, with nobody."""
+        self.broker.begin(self.now_ms)
+        for number in self.next_number:
+            self.introduce(number)
+        self.settle()
+        return self
+
+    def introduce(self, number: int, *sessions: list[Any]) -> None:
+        self.broker.receive(number, ["intro", [*sessions], False], self.now_ms)
+
+    def request(self, number: int, *requests: Item) -> None:
+        """One batch of this worker, of which the broker makes what it likes."""
+        self.broker.receive(number, ["requests", self.next_number[number], [*requests]], self.now_ms)
+        self.next_number[number] += len(requests)
+
+    def settle(self) -> None:
+        batches = self.broker.settle()
+        self.batches = {
+            number: [position, answered, [legible(item) for item in items]]
+            for number, (position, answered, items) in batches.items()
+        }
+
+    def ask(self, number: int, *requests: Item) -> list[Item]:
+        """A turn with one batch: what this worker hears, without presence."""
+        self.request(number, *requests)
+        self.settle()
+        return self.heard(number)
+
+    def heard(self, number: int, presence: bool = False) -> list[Item]:
+        items = self.batches.get(number, [0, 0, []])[2]
+        return [item for item in items if presence or item[0] != "presence"]
+
+    def hello(self, number: int, sid: int, identity: str, name: str, *rooms: str, known: bool = False) -> Item:
+        """Somebody comes; the answer."""
+        (answer,) = self.ask(number, ["hello", sid, 1, identity, name, None, None, [*rooms], known])
+        return answer
+
+    def is_ready(self) -> bool:
+        return self.broker.ready
+
+    def error(self, number: int, request: Item) -> str:
+        """The code of the error that a request is answered with."""
+        (answer,) = self.ask(number, request)
+        assert answer[:2] == ["reply", request[1]]
+        assert isinstance(answer[2], m.Error)
+        assert answer[2].ref == request[2]
+        return answer[2].code
+
+
+def legible(item: Item) -> Item:
+    return [*item[:-1], reply_in(item[-1])] if item[0] in ("room", "direct", "reply", "present") else item
+
+
+def send(sid: int, counter: int, to: str, text: str = "hi", conv: str | None = None, prev: int | None = None) -> Item:
+    return ["send", sid, ref(counter), to, text, conv, prev]
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office(workers=2).open()
+
+
+@pytest.fixture
+def ada_and_bob(office: Office) -> Office:
+    """Ada at worker 1, session 1; Bob at worker 2, session 1; both in #dev."""
+    office.hello(1, 1, ADA, "ada", "#dev")
+    office.hello(2, 1, BOB, "bob", "#dev")
+    return office
+
+
+# --- before the broker is ready ------------------------------------------------------------------------------------------
+
+
+def test_no_name_is_granted_before_every_worker_has_introduced_itself() -> None:
+    office = Office(workers=2)
+    office.broker.begin(office.now_ms)
+    assert office.broker.strangers == [(1, 0), (2, 0)]
+    office.introduce(1)
+    assert office.ask(1, ["hello", 1, 1, ADA, "ada", None, None, [], False]) == [["snapshot", office.log.uuid, office.log.key]]
+    assert not office.is_ready()
+    assert office.broker.strangers == [(2, 0)]
+    office.introduce(2, [5, BOB, "Ada", ["#lobby"]])
+    office.settle()
+    assert office.is_ready()
+    assert [item[:4] for item in office.heard(1)] == [["refused", 1, 1, Code.NAME_TAKEN]]
+
+
+def test_introductions_do_not_count_before_all_workers_are_named() -> None:
+    office = Office(workers=1)
+    office.introduce(1)
+    office.settle()
+    assert office.heard(1) == [["snapshot", office.log.uuid, office.log.key]]
+    assert office.ask(1, ["hello", 1, 1, ADA, "ada", None, None, [], False]) == []
+    office.broker.begin(office.now_ms)
+    office.settle()
+    assert office.heard(1)[0][0] == "welcome"
+
+
+def test_a_worker_that_dies_without_an_introduction_is_not_waited_for() -> None:
+    office = Office(workers=2)
+    office.broker.begin(office.now_ms)
+    office.introduce(1)
+    office.request(1, ["hello", 1, 1, ADA, "ada", None, None, [], False])
+    office.broker.worker_gone(2, 0, office.now_ms)
+    office.settle()
+    assert office.is_ready()
+    assert [item[0] for item in office.heard(1)] == ["snapshot", "welcome"]
+
+
+def test_a_worker_that_is_started_later_is_not_waited_for(office: Office) -> None:
+    office.broker.worker_came(3, 0)
+    assert office.is_ready()
+    assert office.hello(1, 1, ADA, "ada")[0] == "welcome"
+
+
+def test_an_introduction_in_parts_counts_when_it_is_complete() -> None:
+    office = Office(workers=1)
+    office.broker.begin(office.now_ms)
+    office.broker.receive(1, ["intro", [[1, ADA, "ada", ["#lobby"]]], True], office.now_ms)
+    assert not office.is_ready()
+    office.broker.receive(1, ["intro", [[2, BOB, "bob", ["#lobby"]]], False], office.now_ms)
+    office.settle()
+    assert office.broker.figures()["users"] == 2
+
+
+# --- hello ---------------------------------------------------------------------------------------------------------------
+
+
+def test_hello_is_answered_with_the_position_and_the_rooms(office: Office) -> None:
+    answer = office.hello(1, 1, ADA, "Ada", "#Dev", "#lobby")
+    assert answer == ["welcome", 1, 1, "Ada", 0, [["#lobby", "#lobby", 1, ["Ada"]], ["#Dev", "#dev", 1, ["Ada"]]], {}]
+    answer = office.hello(2, 1, BOB, "bob", "#dev")
+    assert answer[5][1] == ["#Dev", "#dev", 2, ["Ada", "bob"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("", Code.BAD_NAME),
+        ("a b", Code.BAD_NAME),
+        ("x" * 65_000, Code.BAD_NAME),
+        ("Root", Code.RESERVED_NAME),
+        ("ADA", Code.NAME_TAKEN),
+    ],
+)
+def test_a_name_that_cannot_be_had_is_refused_and_another_hello_may_follow(office: Office, name: str, code: Code) -> None:
+    office.hello(1, 1, ADA, "ada")
+    assert office.hello(2, 1, BOB, name)[:4] == ["refused", 1, 1, code]
+    assert office.hello(2, 1, BOB, "bob")[0] == "welcome"
+
+
+def test_two_connections_of_one_person_have_one_name_written_in_one_way(office: Office) -> None:
+    office.hello(1, 1, ADA, "Ada")
+    answer = office.hello(2, 1, ADA, "ADA", known=True)
+    assert answer[3] == "Ada"
+    assert answer[5] == [["#lobby", "#lobby", 1, ["Ada"]]]
+
+
+def test_a_room_that_is_asked_for_twice_is_entered_once(office: Office) -> None:
+    answer = office.hello(1, 1, ADA, "ada", "#dev", "#DEV", "#LOBBY")
+    assert [room[0] for room in answer[5]] == ["#lobby", "#dev"]
+
+
+def test_rooms_that_are_refused_stand_in_the_welcome(office: Office) -> None:
+    answer = office.hello(1, 1, ADA, "ada", "#a b", "#dev", "dev")
+    assert answer[6] == {"#a b": Code.BAD_ROOM, "dev": Code.BAD_ROOM}
+    assert [room[0] for room in answer[5]] == ["#lobby", "#dev"]
+
+
+def test_a_welcome_fits_a_frame_whatever_rooms_are_asked_for(office: Office) -> None:
+    answer = office.hello(1, 1, ADA, "ada", "#" + "x" * 60_000, *(f"no room {number}" for number in range(255)))
+    assert len(answer[6]) == MAP_ITEMS
+    assert max(map(len, answer[6])) <= ROOM_CHARS
+
+
+def test_no_more_rooms_than_the_limit() -> None:
+    office = Office(limits=Limits(rooms_per_connection=3)).open()
+    answer = office.hello(1, 1, ADA, "ada", "#a", "#b", "#c")
+    assert answer[6] == {"#c": Code.TOO_MANY_ROOMS}
+    assert office.error(1, ["join", 1, 2, "#d"]) == Code.TOO_MANY_ROOMS
+    assert office.ask(1, ["join", 1, 3, "#A"])[0][0] == "joined", "one that one is in is none more"
+    office.ask(1, ["part", 1, 4, "#a"])
+    assert office.ask(1, ["join", 1, 5, "#d"])[0][0] == "joined"
+
+
+@pytest.mark.parametrize(
+    ("after", "log", "good"),
+    [(0, None, True), (1, None, True), (2, None, False), (1, "own", True), (1, "another", False), (2**63 - 1, "own", False)],
+)
+def test_a_cursor_is_of_this_log_and_not_beyond_its_end(ada_and_bob: Office, after: int, log: str | None, good: bool) -> None:
+    office = ada_and_bob
+    office.ask(1, send(1, 1, "#dev"))
+    log = office.log.uuid if log == "own" else log
+    (answer,) = office.ask(1, ["hello", 2, 1, CYD, "cyd", after, log, [], True])
+    assert (answer[0] == "welcome") == good
+    assert good or answer[3] == Code.BAD_RESUME
+    assert good or office.hello(2, 2, BOB, "cyd")[0] == "welcome", "the name was not taken"
+
+
+def test_who_only_connects_fills_no_disk(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada")
+    assert (office.log.commits, office.log.people) == (0, {})
+    office.ask(1, ["join", 1, 2, "#dev"])
+    assert office.log.people == {ADA: Person(ADA, "ada", "ada", None)}
+    office.ask(1, ["gone", 1])
+    assert office.log.people == {ADA: Person(ADA, "ada", "ada", office.now_ms + GRACE_MS)}
+
+
+def test_one_who_is_here_under_another_name_still_is_stored_as_here(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada", "#dev")
+    office.hello(1, 2, ADA, "eve", known=True)
+    office.ask(1, ["gone", 1])
+    assert office.log.people == {ADA: Person(ADA, "eve", "eve", None)}
+
+
+# --- rooms ---------------------------------------------------------------------------------------------------------------
+
+
+def test_joining_is_answered_with_the_room_as_it_is(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(1, 2, CYD, "cyd")
+    assert office.ask(1, ["join", 2, 5, "#DEV"]) == [["joined", 2, 5, 0, ["#dev", "#dev", 3, ["ada", "bob", "cyd"]]]]
+    assert office.ask(1, ["join", 2, 6, "#dev"]) == [["joined", 2, 6, 0, ["#dev", "#dev", 3, ["ada", "bob", "cyd"]]]]
+
+
+def test_parting(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    assert office.ask(1, ["part", 1, 5, "#DEV"]) == [["parted", 1, 5, 0, "#dev", "#dev"]]
+    assert office.error(1, ["part", 1, 6, "#dev"]) == Code.NOT_IN_ROOM
+    assert office.error(1, ["part", 1, 7, "#Lobby"]) == Code.BAD_ROOM
+    assert office.error(1, send(1, 8, "#dev")) == Code.NOT_IN_ROOM
+
+
+def test_one_who_joins_and_parts_between_messages_of_one_turn_is_told_where(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(1, 2, CYD, "cyd")
+    office.request(1, send(1, 1, "#dev"), ["join", 2, 5, "#dev"], send(1, 2, "#dev"), ["part", 2, 6, "#dev"], send(1, 3, "#dev"))
+    office.settle()
+    kinds = [(item[0], item[1] if item[0] == "room" else item[3]) for item in office.heard(1)]
+    assert kinds == [("room", 1), ("joined", 1), ("room", 2), ("parted", 2), ("room", 3)]
+    assert office.batches[1][0] == 3
+
+
+def test_presence_is_told_once_a_turn_to_the_workers_that_have_people_there(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada", "#dev")
+    office.hello(2, 1, BOB, "bob")
+    office.request(1, ["hello", 2, 1, CYD, "cyd", None, None, ["#dev"], False], ["part", 1, 2, "#dev"])
+    office.settle()
+    assert ["presence", "#dev", "#dev", ["cyd"], ["ada"], 1] in office.heard(1, presence=True)
+    assert office.heard(2, presence=True) == [["presence", "#lobby", "#lobby", ["cyd"], [], 3]]
+
+
+def test_a_large_room_is_told_of_by_number_and_by_name_once_it_is_small_again(office: Office) -> None:
+    people = range(MEMBERS_SHOWN)
+    for sid in people:
+        office.request(1, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
+    office.settle()
+    office.hello(2, 1, ADA, "ada")
+    assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", [], [], MEMBERS_SHOWN + 1]
+    office.ask(1, ["gone", 7])
+    (_, conv, presence) = office.heard(2, presence=True)[-1]
+    assert (conv, presence.options["count"]) == ("#lobby", MEMBERS_SHOWN)
+    assert presence.options["members"] == sorted(["ada", *(f"n{sid}" for sid in people if sid != 7)])
+
+
+def test_members_in_pages(office: Office) -> None:
+    for sid, name in enumerate(["ada", "bob", "cyd"]):
+        office.hello(1, sid, f"g{sid:016}", name, "#dev")
+    asked = office.ask(
+        1, ["members", 0, 5, "#Dev", "ada", 1], ["members", 0, 6, "#dev", "bob", 1], ["members", 0, 7, "#none", "", 1]
+    )
+    assert [item[2] for item in asked] == [
+        m.MemberList(5, "#Dev", ["bob"], {"count": 3, "more": True}),
+        m.MemberList(6, "#dev", ["cyd"], {"count": 3, "more": False}),
+        m.MemberList(7, "#none", [], {"count": 0, "more": False}),
+    ]
+
+
+def test_rooms_in_pages(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada", "#B", "#a")
+    asked = office.ask(1, ["rooms", 1, 5, "", 2], ["rooms", 1, 6, "#b", 2], ["rooms", 1, 7, "#LOBBY", 2])
+    assert [item[2] for item in asked] == [
+        m.RoomList(5, [["#a", 1], ["#B", 1]], {"more": True}),
+        m.RoomList(6, [["#lobby", 1]], {"more": False}),
+        m.RoomList(7, [], {"more": False}),
+    ]
+
+
+def test_one_who_missed_presence_is_told_who_is_there(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    answer = office.ask(1, ["present", 1, None, "#dev"])
+    assert answer == [["reply", 1, m.Presence("#dev", {"count": 2, "members": ["ada", "bob"]})]]
+    assert office.ask(1, ["present", 1, None, "#elsewhere"]) == []
+
+
+# --- messages ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_to_a_room_goes_once_to_each_worker_with_people_there(office: Office) -> None:
+    for number, sid, identity, name in [(1, 1, ADA, "ada"), (1, 2, CYD, "cyd"), (2, 1, BOB, "bob")]:
+        office.hello(number, sid, identity, name, *(["#dev"] if number == 1 else []))
+    office.ask(1, send(1, 1, "#DEV", "hello"))
+    message = m.Msg(1, office.now_ms, "#dev", "ada", ref(1), "hello", {"conv": "#dev", "from": ADA})
+    assert office.heard(1) == [["room", 1, "#dev", message]]
+    assert office.heard(2) == []
+
+
+def test_a_message_to_a_person_goes_to_all_connections_of_both(office: Office) -> None:
+    for number, sid, identity, name in [(1, 1, ADA, "ada"), (2, 1, ADA, "ada"), (1, 2, BOB, "Bob"), (2, 2, CYD, "cyd")]:
+        office.hello(number, sid, identity, name)
+    office.ask(1, send(1, 1, "bob", "psst"))
+    message = m.Msg(1, office.now_ms, "Bob", "ada", ref(1), "psst", {"conv": direct(ADA, BOB), "from": ADA})
+    assert office.heard(1) == [["direct", 1, [1, 2], message]]
+    assert office.heard(2) == [["direct", 1, [1], message]]
+
+
+def test_a_message_to_oneself_comes_once(ada_and_bob: Office) -> None:
+    (answer,) = ada_and_bob.ask(1, send(1, 1, "ada"))
+    assert answer[:3] == ["direct", 1, [1]]
+    assert answer[3].options["conv"] == direct(ADA, ADA)
+
+
+def test_one_who_has_left_can_be_written_to_and_answered_under_their_name(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(2, ["gone", 1])
+    (in_grace,) = office.ask(1, send(1, 1, "BOB"))
+    office.now_ms += GRACE_MS + 1
+    office.broker.tick(office.now_ms)
+    (later,) = office.ask(1, send(1, 2, "BOB"))
+    assert [item[3].to for item in (in_grace, later)] == ["bob", "bob"]
+    assert [item[3].options["conv"] for item in (in_grace, later)] == [direct(ADA, BOB)] * 2
+
+
+def test_nobody_is_nobody(office: Office) -> None:
+    """Neither is one who was written to, and has no name in the log, whoever writes to no name."""
+    office.log.people[CYD] = Person(CYD, "", "", 0)
+    office.hello(1, 1, ADA, "ada")
+    assert office.error(1, send(1, 1, "")) == Code.NO_SUCH_USER
+    assert office.error(1, send(1, 2, "zoe")) == Code.NO_SUCH_USER
+    assert office.error(1, ["find", 1, 3, "", None, 10]) == Code.NO_SUCH_USER
+
+
+def test_the_conversation_decides_and_not_the_name(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    (answer,) = office.ask(1, send(1, 1, "cyd", conv=direct(ADA, BOB)))
+    assert (answer[3].to, answer[3].options["conv"]) == ("bob", direct(ADA, BOB))
+    (answer,) = office.ask(1, send(1, 2, "bob", conv="#dev"))
+    assert answer[:3] == ["room", 2, "#dev"]
+    assert answer[3].to == "#dev"
+
+
+@pytest.mark.parametrize(
+    ("conv", "code"),
+    [
+        (direct(BOB, CYD), Code.NO_SUCH_CONVERSATION),
+        (f"{BOB}~{ADA}", Code.NO_SUCH_CONVERSATION),
+        (direct(ADA, CYD), Code.NO_SUCH_CONVERSATION),
+        (f"{ADA}~", Code.NO_SUCH_CONVERSATION),
+        ("~", Code.NO_SUCH_CONVERSATION),
+        ("#DEV", Code.NOT_IN_ROOM),
+        ("", Code.NOT_IN_ROOM),
+        ("#none", Code.NOT_IN_ROOM),
+    ],
+)
+def test_a_conversation_that_is_none_of_ones_own(ada_and_bob: Office, conv: str, code: Code) -> None:
+    assert ada_and_bob.error(1, send(1, 1, "bob", conv=conv)) == code
+    assert not ada_and_bob.log.entries
+
+
+def test_one_without_a_name_in_the_log_is_called_what_the_sender_calls_them(office: Office) -> None:
+    office.log.people[CYD] = Person(CYD, "", "", 0)
+    office.hello(1, 1, ADA, "ada")
+    (answer,) = office.ask(1, send(1, 1, "cyd", conv=direct(ADA, CYD)))
+    assert answer[3].to == "cyd"
+    assert office.error(1, send(1, 2, "not a name", conv=direct(ADA, CYD))) == Code.BAD_NAME
+
+
+def test_the_history_of_a_person_is_that_of_the_conversation(ada_and_bob: Office) -> None:
+    assert ada_and_bob.ask(1, ["find", 1, 5, "BOB", 9, 20]) == [["page", 1, 5, "BOB", direct(ADA, BOB), 9, 20]]
+
+
+# --- once, and in order ----------------------------------------------------------------------------------------------------
+
+
+def test_a_repeat_stores_nothing_and_answers_one_connection(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, send(1, 1, "#dev", "hello"))
+    office.hello(1, 2, ADA, "ada", "#dev", known=True)
+    (answer,) = office.ask(1, send(2, 1, "#dev", "hello"))
+    assert answer[:2] == ["reply", 2]
+    assert (answer[2].id, answer[2].options["again"]) == (1, True)
+    assert office.heard(2) == []
+    assert office.log.count == 1
+    assert office.batches[1][0] == 1
+
+
+def test_a_repeat_in_the_same_turn(ada_and_bob: Office) -> None:
+    first, again = ada_and_bob.ask(1, send(1, 1, "#dev", "hello"), send(1, 1, "#dev", "hello"))
+    assert (first[0], again[0], again[2].id, again[2].options["again"]) == ("room", "reply", 1, True)
+    assert ada_and_bob.log.count == 1
+
+
+@pytest.mark.parametrize("same_turn", [True, False])
+@pytest.mark.parametrize(
+    ("to", "text", "conv", "good"),
+    [
+        ("#dev", "hello", None, True),
+        ("#DEV", "hello", None, True),
+        ("anything", "hello", "#dev", True),
+        ("#dev", "hello!", None, False),
+        ("#lobby", "hello", None, False),
+        ("#dev", "hello", "#lobby", False),
+        ("bob", "hello", None, False),
+    ],
+)
+def test_a_key_stands_for_one_text_in_one_place(
+    ada_and_bob: Office, to: str, text: str, conv: str | None, good: bool, same_turn: bool
+) -> None:
+    office = ada_and_bob
+    office.request(1, send(1, 1, "#dev", "hello"))
+    if not same_turn:
+        office.settle()
+    answer = office.ask(1, send(1, 1, to, text, conv))[-1][2]
+    assert isinstance(answer, m.Msg) if good else answer.code == Code.ID_REUSED
+    assert office.log.count == 1
+
+
+def test_a_key_is_ones_own(ada_and_bob: Office) -> None:
+    ada_and_bob.ask(1, send(1, 1, "#dev", "of ada"))
+    ada_and_bob.ask(2, send(1, 1, "#dev", "of bob"))
+    assert [entry.text for entry in ada_and_bob.log.entries] == ["of ada", "of bob"]
+
+
+def test_what_follows_a_refused_message_is_refused(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    answers = office.ask(1, send(1, 1, "#dev"), send(1, 2, "#no", prev=1), send(1, 3, "#dev", prev=2), send(1, 4, "#dev", prev=1))
+    assert [item[0] for item in answers] == ["room", "reply", "reply", "room"]
+    assert [item[2].code for item in answers[1:3]] == [Code.NOT_IN_ROOM, Code.OUT_OF_ORDER]
+    assert office.error(1, send(1, 5, "#dev", prev=3)) == Code.OUT_OF_ORDER
+    assert office.ask(1, send(1, 3, "#dev", prev=4))[0][0] == "room", "an error used up no ref"
+
+
+# --- the disk ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"), [(StorageFull("full"), Code.STORAGE_FULL), (StorageUnavailable("gone"), Code.STORAGE_UNAVAILABLE)]
+)
+def test_nobody_sees_a_message_that_is_not_on_the_disk(ada_and_bob: Office, failure: StorageError, code: Code) -> None:
+    office = ada_and_bob
+    office.log.next_failure = failure
+    office.request(2, ["join", 1, 9, "#new"])
+    answers = office.ask(1, send(1, 1, "#dev"), send(1, 2, "#dev", prev=1), send(1, 1, "#dev"))
+    assert [(item[0], item[1], item[2].ref, item[2].code) for item in answers] == [
+        ("reply", 1, ref(counter), code) for counter in (1, 2, 1)
+    ]
+    assert office.heard(2) == [["joined", 1, 9, 0, ["#new", "#new", 1, ["bob"]]]], "what is in memory goes on"
+    assert office.broker.trouble is failure
+    assert office.batches[1][0] == 0
+    office.ask(1, send(1, 1, "#dev"), send(1, 2, "#dev", prev=1))
+    assert [item[0] for item in office.heard(1)] == ["room", "room"]
+    assert office.broker.trouble is None
+
+
+def test_what_could_not_be_stored_of_people_is_stored_later(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada")
+    office.log.next_failure = StorageFull("full")
+    office.ask(1, ["join", 1, 2, "#dev"])
+    assert not office.log.people
+    office.settle()
+    assert [*office.log.people] == [ADA]
+
+
+class UnreadableLog(MemoryLog):
+    """Cannot be read while `broken`."""
+
+    broken = False
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StorageUnavailable("moved")
+
+    def newest_counter(self, identity: str, instance: int) -> int | None:
+        self._check()
+        return super().newest_counter(identity, instance)
+
+    def person(self, identity: str) -> Person | None:
+        self._check()
+        return super().person(identity)
+
+    def people_named(self, name_key: str) -> list[Person]:
+        self._check()
+        return super().people_named(name_key)
+
+
+def test_a_log_that_cannot_be_read_refuses_what_needs_it_and_nothing_else() -> None:
+    log = UnreadableLog()
+    office = Office(log=log).open()
+    office.hello(1, 1, ADA, "ada")
+    log.broken = True
+    assert office.error(1, send(1, 1, "#lobby")) == Code.STORAGE_UNAVAILABLE
+    assert office.error(1, ["find", 1, 2, "zoe", None, 10]) == Code.STORAGE_UNAVAILABLE
+    assert office.broker.trouble is not None
+    assert office.hello(1, 2, BOB, "bob", known=True)[0] == "welcome"
+    assert office.ask(1, ["join", 2, 3, "#dev"])[0][0] == "joined"
+    log.broken = False
+    assert office.ask(1, send(1, 1, "#lobby"))[0][0] == "room"
+
+
+# --- workers and brokers die -----------------------------------------------------------------------------------------------
+
+
+def test_the_names_of_a_dead_worker_are_kept_for_a_grace(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.broker.worker_gone(1, 0, office.now_ms)
+    office.settle()
+    assert office.heard(2, presence=True) == [
+        ["presence", "#lobby", "#lobby", [], ["ada"], 1],
+        ["presence", "#dev", "#dev", [], ["ada"], 1],
+    ]
+    assert office.hello(2, 2, CYD, "ada")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
+    assert office.hello(2, 2, ADA, "ada", known=True)[0] == "welcome"
+    office.ask(2, ["gone", 2])
+    office.now_ms += GRACE_MS
+    assert office.hello(2, 2, CYD, "ada")[0] == "welcome"
+
+
+def test_the_death_of_a_former_generation_is_no_news(office: Office) -> None:
+    office.broker.worker_gone(1, 0, office.now_ms)
+    office.broker.worker_came(1, 1)
+    office.introduce(1)
+    office.settle()
+    office.hello(1, 1, ADA, "ada")
+    office.broker.worker_gone(1, 0, office.now_ms)
+    office.broker.worker_gone(9, 0, office.now_ms)
+    assert office.broker.figures()["users"] == 1
+
+
+def test_what_an_unknown_worker_or_session_asks_for_is_nothing(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.broker.receive(9, ["requests", 0, [["gone", 1]]], office.now_ms)
+    assert office.ask(1, send(99, 1, "#dev"), ["gone", 99], ["join", 99, 2, "#a"], ["present", 99, None, "#dev"]) == []
+    assert office.batches[1][1] == office.next_number[1] - 1, "it is answered all the same"
+
+
+def test_a_new_broker_takes_people_in_as_their_workers_know_them(ada_and_bob: Office) -> None:
+    """Bob's worker died together with the old broker: whoever is left hears that he is not there."""
+    ada_and_bob.ask(1, send(1, 1, "#dev"))
+    office = Office(workers=2, log=ada_and_bob.log)
+    office.introduce(1, [1, ADA, "ada", ["#lobby", "#Dev"]])
+    office.broker.begin(office.now_ms)
+    office.broker.worker_gone(2, 0, office.now_ms)
+    office.settle()
+    assert office.heard(1, presence=True) == [
+        ["snapshot", office.log.uuid, office.log.key],
+        ["present", "#dev", m.Presence("#Dev", {"count": 1, "members": ["ada"]})],
+        ["present", "#lobby", m.Presence("#lobby", {"count": 1, "members": ["ada"]})],
+    ]
+    assert office.batches[1][0] == 1
+    assert office.ask(1, send(1, 2, "#dev", prev=1))[0][:3] == ["room", 2, "#dev"]
+
+
+def test_a_new_broker_keeps_the_names_of_those_who_were_here(ada_and_bob: Office) -> None:
+    office = Office(log=ada_and_bob.log).open()
+    assert office.hello(1, 1, CYD, "ADA")[:4] == ["refused", 1, 1, Code.NAME_TAKEN]
+    assert office.log.people[ADA].kept_until_ms == office.now_ms + GRACE_MS
+    office.now_ms += GRACE_MS
+    assert office.hello(1, 1, CYD, "ada")[0] == "welcome"
+
+
+def test_no_name_is_kept_for_longer_than_the_grace(ada_and_bob: Office) -> None:
+    """The clock was ahead when it was written."""
+    ada_and_bob.log.people[ADA] = PersonUpdate(ADA, "ada", "ada", ada_and_bob.now_ms + 1000 * GRACE_MS)
+    office = Office(log=ada_and_bob.log).open()
+    office.now_ms += GRACE_MS
+    assert office.hello(1, 1, CYD, "ada")[0] == "welcome"
+
+
+def test_a_session_whose_name_is_somebody_elses_by_now_is_lost() -> None:
+    office = Office(workers=2)
+    office.broker.begin(office.now_ms)
+    office.introduce(1, [1, ADA, "ada", ["#lobby"]])
+    office.introduce(2, [1, BOB, "Ada", ["#lobby"]])
+    office.settle()
+    assert [item[:3] for item in office.heard(2) if item[0] == "lost"] == [["lost", 1, Code.NAME_TAKEN]]
+    assert office.ask(2, send(1, 1, "#lobby")) == []
+
+
+@pytest.mark.parametrize("request_", [["join", 1, 2, "#new"], ["part", 1, 2, "#dev"], send(1, 2, "#dev")])
+def test_a_request_is_carried_out_twice_without_harm(request_: Item) -> None:
+    """A new broker gets it again, from a worker that has not heard what became of it."""
+    log = MemoryLog()
+    office = Office(log=log).open()
+    office.hello(1, 1, ADA, "ada", "#dev")
+    (first,) = office.ask(1, request_)
+    office = Office(log=log)
+    office.broker.begin(office.now_ms)
+    office.introduce(1, [1, ADA, "ada", ["#lobby", "#dev"]])
+    office.settle()
+    (again,) = office.ask(1, request_)
+    assert again[0] == ("reply" if request_[0] == "send" else first[0])
+    assert log.count == (request_[0] == "send")
+
+
+def test_a_worker_that_does_not_read_is_told_nothing_and_everything_anew_when_it_does(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.request(2, ["join", 1, 5, "#new"])  # decided, but not told
+    office.broker.fell_behind(2)
+    office.ask(1, send(1, 1, "#dev"), ["part", 1, 6, "#dev"])
+    assert 2 not in office.batches
+    assert office.ask(2, ["part", 1, 7, "#dev"]) == [], "it will be asked again"
+    office.broker.caught_up(2)
+    office.settle()
+    assert office.batches[2] == [0, -1, [["introduce"]]], "neither the position nor what was answered is told"
+    office.settle()
+    assert office.batches == {}
+    office.introduce(2, [1, BOB, "bob", ["#lobby", "#dev"]])
+    office.settle()
+    assert office.heard(2) == [
+        ["snapshot", office.log.uuid, office.log.key],
+        ["present", "#lobby", m.Presence("#lobby", {"count": 2, "members": ["ada", "bob"]})],
+        ["present", "#dev", m.Presence("#dev", {"count": 1, "members": ["bob"]})],
+    ]
+    assert office.batches[2][0] == 1
+    assert office.broker.figures()["behind"] == []
+
+
+def test_one_who_is_not_introduced_again_is_gone(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.broker.fell_behind(2)
+    office.broker.caught_up(2)
+    office.introduce(2)
+    office.settle()
+    assert ["presence", "#dev", "#dev", [], ["bob"], 1] in office.heard(1, presence=True)
+
+
+def test_every_worker_is_told_the_position_now_and_then(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(2, ["part", 1, 2, "#dev"])
+    office.ask(1, send(1, 1, "#dev"))
+    assert 2 not in office.batches
+    office.broker.tick(office.now_ms)
+    office.settle()
+    assert office.batches == {2: [1, 1, []]}
+    office.broker.tick(office.now_ms)
+    office.settle()
+    assert office.batches == {}
+
+
+def test_a_clock_that_is_set_changes_no_grace(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(2, ["gone", 1])
+    office.now_ms += 10 * GRACE_MS
+    office.broker.clock_jumped(10 * GRACE_MS)
+    assert office.hello(1, 2, CYD, "bob")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
+
+
+def test_figures(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(1, 2, ADA, "ada", known=True)
+    office.ask(1, send(1, 1, "#dev"))
+    assert office.broker.figures() == {"users": 2, "rooms": 2, "messages": 1, "last": 1, "behind": []}
+
+
+# --- whatever is asked -----------------------------------------------------------------------------------------------------
+
+TARGETS = st.sampled_from(["#lobby", "#a", "#A", "ada", "Bob", "cyd", "nobody", "", "#", "＃a", "a~b", "ᚠ", "#ᚠ", "x" * 50])
+CONVS = st.none() | TARGETS | st.sampled_from([direct(ADA, BOB), direct(ADA, ADA), f"{BOB}~{ADA}", "~", "~~"])
+ROOM_NAMES = st.sampled_from(["#lobby", "#a", "#A", "#b", "#ﬀ", "#FF"])
+
+
+def requests(number: int) -> st.SearchStrategy[Item]:
+    """Of this worker; all its refs have its number as their instance."""
+    sids = st.integers(1, 3)
+    refs = st.integers(1, 6).map(lambda counter: m.make_ref(number, counter))
+    identities = st.sampled_from([ADA, BOB, CYD])
+    limit = st.integers(1, 200)
+    after = st.none() | st.integers(0, 5)
+    names = st.sampled_from(["ada", "Ada", "bob", "eve", "not a name", "root", ""])
+    log = st.sampled_from([None, MemoryLog().uuid, "another"])
+    shapes = [
+        st.tuples(st.just("hello"), sids, refs, identities, names, after, log, st.lists(TARGETS, max_size=3), st.booleans()),
+        st.tuples(st.just("join"), sids, refs, ROOM_NAMES),
+        st.tuples(st.just("part"), sids, refs, ROOM_NAMES),
+        st.tuples(st.just("send"), sids, refs, TARGETS, st.sampled_from("xy"), CONVS, st.none() | st.integers(1, 6)),
+        st.tuples(st.just("find"), sids, refs, TARGETS, after, limit),
+        st.tuples(st.just("members"), sids, refs, ROOM_NAMES, TARGETS, limit),
+        st.tuples(st.just("rooms"), sids, refs, TARGETS, limit),
+        st.tuples(st.just("gone"), sids),
+    ]
+    return st.one_of(shapes).map(list)
+
+
+class Seen:
+    """What one worker is told, turn by turn: each request has one outcome, in the order of the requests."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.position = 0
+        self.here: dict[int, str] = {}
+        """Who is behind each session."""
+
+    def check(self, batch: Batch, asked: list[Item]) -> None:
+        position, _, items = batch
+        ids = [item[1] for item in items if item[0] in ("room", "direct")]
+        assert ids == sorted(set(ids))
+        assert all(self.position < id <= position for id in ids)
+        self.position = position
+        outcomes = iter([item for item in items if self.is_outcome(item)])
+        for request in asked:
+            self.follow(request, outcomes)
+        assert next(outcomes, None) is None
+
+    def is_outcome(self, item: Item) -> bool:
+        """It answers a request of this worker, as far as it alone can say."""
+        if item[0] in ("room", "direct"):
+            return m.split_ref(item[-1].ref)[0] == self.number
+        return item[0] not in ("presence", "present")
+
+    def follow(self, request: Item, outcomes: Iterator[Item]) -> None:
+        tag, sid, *fields = request
+        if tag == "gone":
+            self.here.pop(sid, None)
+        elif tag == "hello":
+            outcome = next(outcomes)
+            assert outcome[0] in ("welcome", "refused")
+            assert outcome[1:3] == [sid, fields[0]]
+            self.here.pop(sid, None)
+            if outcome[0] == "welcome":
+                self.here[sid] = fields[1]
+        elif sid in self.here:
+            outcome = next(outcomes)
+            if outcome[0] in ("room", "direct"):
+                assert tag == "send"
+                assert (outcome[-1].options["from"], outcome[-1].ref) == (self.here[sid], fields[0])
+            else:
+                assert (outcome[1], outcome[-1].ref if outcome[0] == "reply" else outcome[2]) == (sid, fields[0])
+
+
+TURNS = st.lists(
+    st.tuples(
+        st.lists(
+            st.integers(1, 2).flatmap(lambda n: st.tuples(st.just(n), st.lists(requests(n), min_size=1, max_size=4))), max_size=3
+        ),
+        st.sampled_from([None, None, None, StorageFull("full"), StorageUnavailable("gone")]),
+        st.integers(0, 2 * GRACE_MS),
+    ),
+    max_size=8,
+)
+
+
+@given(TURNS)
+def test_every_request_has_one_outcome_and_a_name_one_owner(
+    turns: list[tuple[list[tuple[int, list[Item]]], StorageError | None, int]],
+) -> None:
+    office = Office(workers=2).open()
+    workers = {number: Seen(number) for number in (1, 2)}
+    for batches, failure, pause_ms in turns:
+        office.now_ms += pause_ms
+        office.log.next_failure = failure
+        for number, items in batches:
+            office.request(number, *items)
+        office.settle()
+        for number, batch in office.batches.items():
+            workers[number].check(batch, [item for other, items in batches if other == number for item in items])
+        owners: dict[str, set[str]] = {}
+        for worker in office.broker._workers.values():
+            for session in worker.sessions.values():
+                owners.setdefault(session.key, set()).add(session.identity)
+        assert all(len(identities) == 1 for identities in owners.values())

@@ -1,0 +1,23 @@
+"""What stands in a buffer of whole frames that the server made."""
+
+from __future__ import annotations
+
+from common import messages as m
+from common.framing import FrameDecoder
+from common.limits import FRAME_BYTES
+
+
+def replies_in(data: bytes) -> list[m.Reply]:
+    """The messages, in their order. Fails on what is no whole frame, too long, or no reply."""
+    decoder = FrameDecoder(FRAME_BYTES)
+    bodies, problem = decoder.feed(data)
+    assert problem is None, problem
+    assert not decoder.waiting, "a frame was cut"
+    replies = [m.parse_reply(body) for body in bodies]
+    return [reply for reply in replies if reply is not None]
+
+
+def reply_in(frame: bytes) -> m.Reply:
+    """The message of one frame."""
+    (reply,) = replies_in(frame)
+    return reply
