@@ -43,7 +43,7 @@ def replays_with_holes(log_reader: Any) -> None:
 @build("broker.core.broker")
 def grants_names_early(broker: Any) -> None:
     """A new broker grants names before every worker has introduced itself."""
-    broker.Broker.ready = property(lambda self: self._begun)
+    broker.Broker.strangers = property(lambda self: [])
 
 
 @build("workers.process")
@@ -260,3 +260,9 @@ def forgets_slow_readers(hub: Any) -> None:
 def queues_for_slow_readers(fanout: Any) -> None:
     """What a slow client's connection does not take is kept in memory, however much it is."""
     fanout.remainder = lambda delivery, taken, room: fanout.Remainder(delivery.data[taken:], None)
+
+
+@build("workers.process")
+def reads_all_at_once(process: Any) -> None:
+    """All that a client has sent is dealt with before anything else."""
+    process._READ_BYTES = 4 * 2**20
