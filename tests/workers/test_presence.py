@@ -1,0 +1,78 @@
+"""workers.presence: a moment's changes are told together, as they are at its end, and fit a frame."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import messages as m
+from common.limits import MEMBERS_SHOWN
+from tests.support.frames import reply_in
+from workers.presence import PresenceCollector
+
+
+def told(collector: PresenceCollector, now: float) -> list[m.Presence]:
+    return [presence for _, presence in collector.take_due(now)]
+
+
+def test_changes_wait_a_moment_from_the_first_on() -> None:
+    collector = PresenceCollector()
+    assert collector.next_due() is None
+    collector.add("#a", "#A", ["ada"], [], 1, 10.0)
+    collector.add("#a", "#A", ["bob"], [], 2, 10.09)
+    due = collector.next_due()
+    assert due == 10.1
+    assert told(collector, 10.09) == []
+    assert [*collector.take_due(due)] == [("#a", m.Presence("#A", {"count": 2, "joined": ["ada", "bob"], "left": []}))]
+    assert collector.next_due() is None
+    assert told(collector, 99.0) == []
+
+
+def test_each_room_has_its_own_moment() -> None:
+    collector = PresenceCollector()
+    collector.add("#a", "#a", ["ada"], [], 1, 10.0)
+    collector.add("#b", "#b", ["ada"], [], 1, 10.05)
+    assert [presence.room for presence in told(collector, 10.12)] == ["#a"]
+    assert collector.next_due() == 10.15
+
+
+def test_of_a_large_room_only_the_number_is_told_and_less_often() -> None:
+    collector = PresenceCollector()
+    collector.add("#a", "#a", [], [], MEMBERS_SHOWN + 1, 10.0)
+    assert told(collector, 10.9) == []
+    assert told(collector, 11.0) == [m.Presence("#a", {"count": MEMBERS_SHOWN + 1})]
+
+
+def test_what_was_told_otherwise_is_not_told() -> None:
+    collector = PresenceCollector()
+    collector.add("#a", "#a", ["ada"], [], 1, 10.0)
+    collector.forget("#a")
+    collector.forget("#b")
+    assert told(collector, 11.0) == []
+
+
+NAMES = st.lists(st.sampled_from("abcd"), unique=True, max_size=3)
+
+
+@given(st.sets(st.sampled_from("abcd")), st.lists(st.tuples(NAMES, NAMES), min_size=1, max_size=5))
+def test_whoever_knew_who_was_there_knows_it_again(people: set[str], moves: list[tuple[list[str], list[str]]]) -> None:
+    known = set(people)
+    collector = PresenceCollector()
+    for came, left in moves:
+        left = [name for name in left if name not in came]
+        people = (people | set(came)) - set(left)
+        collector.add("#a", "#a", came, left, len(people), 10.0)
+    for presence in told(collector, 11.0):
+        known = (known | set(presence.options.get("joined", ()))) - set(presence.options.get("left", ()))
+        assert presence.options["count"] == len(people)
+    assert known == people
+
+
+def test_any_number_of_changes_fits_frames() -> None:
+    collector = PresenceCollector()
+    names = [f"{number:04}" + "𝕏" * 28 for number in range(1_000)]
+    collector.add("#a", "#a", names[:150], names[150:], 150, 10.0)
+    frames = [reply_in(m.encode(presence)) for presence in told(collector, 11.0)]
+    assert all(isinstance(frame, m.Presence) for frame in frames)
+    for key, expected in [("joined", names[:150]), ("left", names[150:])]:
+        assert [name for frame in frames if isinstance(frame, m.Presence) for name in frame.options[key]] == expected

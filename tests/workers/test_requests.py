@@ -1,0 +1,77 @@
+"""workers.requests: every request reaches a broker that deals with it, in order, whichever broker that is."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from common.routing import Item
+from workers import requests
+from workers.requests import Requests
+
+
+class Asking(RuleBasedStateMachine):
+    """Against a plain list, with a broker that may die with whatever it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests = Requests()
+        self.made: list[Item] = []
+        self.told_answered = 0
+        """How many of those made are known to be answered."""
+        self.broker_has = 0
+        """How many of those made this broker has been sent."""
+
+    @rule(text=st.text(max_size=5), tag=st.sampled_from(["send", "join"]))
+    def ask(self, text: str, tag: str) -> None:
+        item: Item = [tag, 1, len(self.made), "#a", text]
+        self.made.append(item)
+        self.requests.add(item)
+
+    @rule()
+    def send(self) -> None:
+        batch = self.requests.take_new()
+        new = self.made[self.broker_has :]
+        assert batch == (["requests", self.broker_has, new] if new else None)
+        self.broker_has = len(self.made)
+
+    @rule()
+    def broker_dies(self) -> None:
+        batch = self.requests.take_all()
+        left = self.made[self.told_answered :]
+        assert batch == (["requests", self.told_answered, left] if left else None)
+        self.broker_has = len(self.made)
+
+    @rule(data=st.data())
+    def broker_answers(self, data: st.DataObject) -> None:
+        until = data.draw(st.integers(-1, self.broker_has - 1))
+        answered = [*self.requests.answered(until)]
+        assert answered == self.made[self.told_answered : until + 1]
+        self.told_answered = max(self.told_answered, until + 1)
+
+    @invariant()
+    def it_is_known_how_many_wait(self) -> None:
+        assert len(self.requests) == len(self.made) - self.told_answered
+        assert self.requests._bytes == sum(len(item[4]) for item in self.made[self.told_answered :] if item[0] == "send")
+
+
+TestAsking = Asking.TestCase
+
+
+def test_there_is_an_end_to_what_may_wait() -> None:
+    asked = Requests()
+    for number in range(requests._MOST):
+        assert not asked.full
+        asked.add(["join", 1, number, "#a"])
+    assert asked.full
+    asked.take_new()
+    assert [*asked.answered(0)]
+    assert not asked.full
+
+
+def test_long_texts_count_by_their_length() -> None:
+    asked = Requests()
+    asked.add(["send", 1, 1, "#a", "x" * (requests._MOST_BYTES - 1), None, None])
+    assert not asked.full
+    asked.add(["send", 1, 2, "#a", "x", None, None])
+    assert asked.full
