@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from common import messages as m
@@ -28,10 +29,10 @@ from workers.presence import PresenceCollector
 from workers.requests import Requests
 from workers.session import Phase, Session
 
-ROWS_PER_TURN = 2_000
+ROWS_PER_TURN = 1_000
 """Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
-PAGES_PER_TURN = 20
-"""Pages of history that one turn reads."""
+PAGES_PER_TURN = 5
+"""Pages of history that one turn reads, one for each session at most: whoever asks for many waits for them, not the others."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
 _FRAME_ROOM = FRAME_BYTES - 1024
@@ -83,7 +84,8 @@ class Hub:
         self._lagging: dict[int, None] = {}
         self._waiting: list[tuple[Session, m.Hello]] = []
         """Hellos that came before the broker told the key to check tokens with."""
-        self._pages: deque[_PageWanted] = deque()
+        self._pages: dict[int, deque[_PageWanted]] = {}
+        """By session."""
         self._presence = PresenceCollector()
         self._turn = Turn()
         self._closing: list[int] = []
@@ -156,6 +158,7 @@ class Hub:
             return
         self._leave_live(session)
         self._lagging.pop(sid, None)
+        self._pages.pop(sid, None)
         self._turn.closed(sid)
         if session.phase is not Phase.GREETING and session.identity:
             self._ask(None, "gone", sid)
@@ -447,8 +450,7 @@ class Hub:
             conv = fold(check_room(to))
         elif is_direct(conv) and session.identity not in parties(conv):
             raise Refused(Code.NO_SUCH_CONVERSATION)
-        session.pending += 1
-        self._pages.append(_PageWanted(session.sid, ref, to, conv, before, limit))
+        self._want_page(session, ref, to, conv, before, limit)
 
     def _on_members(self, session: Session, members: m.Members) -> None:
         session.require_welcome()
@@ -598,15 +600,19 @@ class Hub:
     def _page_found(self, sid: int, ref: int, to: str, conv: str, before: int | None, limit: int) -> None:
         session = self._sessions.get(sid)
         if session is not None:
-            session.pending += 1
-            self._pages.append(_PageWanted(sid, ref, to, conv, before, limit))
+            self._want_page(session, ref, to, conv, before, limit)
+
+    def _want_page(self, session: Session, *wanted: Any) -> None:
+        session.pending += 1
+        self._pages.setdefault(session.sid, deque()).append(_PageWanted(session.sid, *wanted))
 
     def _read_pages(self) -> None:
-        for _ in range(min(PAGES_PER_TURN, len(self._pages))):
-            wanted = self._pages.popleft()
-            session = self._sessions.get(wanted.sid)
-            if session is None:
-                continue
+        for sid in [*islice(self._pages, PAGES_PER_TURN)]:
+            session = self._sessions[sid]
+            waiting = self._pages.pop(sid)
+            wanted = waiting.popleft()
+            if waiting:
+                self._pages[sid] = waiting  # behind all others
             try:
                 self._tell(session, self._page(wanted))
             except LogUnreadable as problem:

@@ -28,7 +28,8 @@ from workers.session import Session
 
 logger = logging.getLogger("chat_broker.worker")
 
-_READ_BYTES = 64 * 1024
+_READ_BYTES = 4 * 1024
+"""What one turn reads from a client: so nobody makes the others wait by asking for much at once."""
 _LINGER_SECONDS = 2.0
 """How long a connection that was said goodbye to may take to read it."""
 _DRAIN_SECONDS = 1.5

@@ -266,3 +266,15 @@ def queues_for_slow_readers(fanout: Any) -> None:
 def reads_all_at_once(process: Any) -> None:
     """All that a client has sent is dealt with before anything else."""
     process._READ_BYTES = 4 * 2**20
+
+
+@build("workers.handoff")
+def keeps_its_copies(handoff: Any) -> None:
+    """The acceptor keeps a descriptor of each connection that it passed on."""
+    give = handoff.AcceptorEnd.give
+
+    def give_and_keep(self: Any, connection: Any, host: str, port: int) -> None:
+        give(self, connection, host, port)
+        connection.dup().detach()
+
+    handoff.AcceptorEnd.give = give_and_keep

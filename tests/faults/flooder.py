@@ -1,0 +1,53 @@
+"""One client that asks for something as fast as it can, in a process of its own: the port, and what it asks for.
+
+It reads all answers. It ends when its input does, and says how many requests were taken from it.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import sys
+from collections.abc import Callable
+
+from common import messages as m
+from common.framing import frame
+
+AT_ONCE = 500
+
+REQUESTS: dict[str, Callable[[int], bytes]] = {
+    "messages": lambda n: m.encode(m.Send(m.make_ref(7, n), "#flood", "x" * 200, {})),
+    "pages": lambda n: m.encode(m.History(n, m.LOBBY, {"limit": 200})),
+    "pings": lambda n: m.encode(m.Ping(n)),
+    "joins": lambda n: m.encode(m.Join(n, "#here", {}) if n % 2 else m.Part(n, "#here", {})),
+    "members": lambda n: m.encode(m.Members(n, m.LOBBY, {})),
+    "nonsense": lambda n: frame(b"\x92\xa1?\x01"),
+}
+
+
+def main(port: int, kind: str) -> None:
+    sock = socket.create_connection(("127.0.0.1", port))
+    sock.sendall(m.encode(m.Hello(1, m.VERSION, "flooder", {"rooms": ["#flood"]})))
+    sock.recv(1000)
+    sock.setblocking(False)
+    selector = selectors.DefaultSelector()
+    selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
+    selector.register(sys.stdin, selectors.EVENT_READ)
+    number, unsent = 1, memoryview(b"")
+    print("flooding", flush=True)
+    while True:
+        for key, events in selector.select():
+            if key.fileobj is sys.stdin:
+                print(number)
+                return
+            if events & selectors.EVENT_READ:
+                sock.recv(1 << 20)
+            if events & selectors.EVENT_WRITE:
+                if not unsent:
+                    unsent = memoryview(b"".join(map(REQUESTS[kind], range(number + 1, number + 1 + AT_ONCE))))
+                    number += AT_ONCE
+                unsent = unsent[sock.send(unsent) :]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
