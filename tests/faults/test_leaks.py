@@ -1,0 +1,148 @@
+"""Nothing leaks: no process outlives the supervisor, no descriptor its connection, and who lacks descriptors waits quietly."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import resource
+import signal
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common import messages as m
+from tests.faults.broken import broken
+from tests.support.groups import rounds
+from tests.support.server import Server, members, running_server
+from tests.support.timeouts import seconds, wait_until
+from tests.support.usage import descriptors, processor_seconds
+from tests.support.wire import Wire
+
+# --- processes ---------------------------------------------------------------------------------------------------------
+
+
+def kill_supervisor(data_dir: Path, stopped: str) -> None:
+    """While one of its children is stopped: all are gone within two seconds."""
+    with running_server(data_dir) as server:
+        pid = server.children()[stopped]
+        os.kill(pid, signal.SIGSTOP)
+        server.signal(signal.SIGKILL)
+        server.process.wait()
+        wait_until(lambda: not members(server.pid), "nobody is left of the server without its supervisor", limit=2)
+
+
+@pytest.mark.parametrize("stopped", ["broker", "acceptor", "worker 1"])
+def test_nobody_outlives_the_supervisor(tmp_path: Path, stopped: str) -> None:
+    kill_supervisor(tmp_path / "data", stopped)
+
+
+def test_one_that_is_stopped_does_when_the_kernel_was_not_asked(tmp_path: Path) -> None:
+    with broken("outlives_its_parent"), pytest.raises(AssertionError, match="nobody is left"):
+        kill_supervisor(tmp_path / "data", "worker 1")
+
+
+# --- descriptors -------------------------------------------------------------------------------------------------------
+
+
+def visit(server: Server, number: int) -> None:
+    """One connection, which ends in one of several ways."""
+    with Wire(server.host, server.port) as wire:
+        match number % 6:
+            case 0:
+                pass
+            case 1:
+                wire.hello(f"name{number}")
+            case 2:
+                wire.hello(f"name{number}")
+                wire.send(m.Bye(2))
+                assert wire.expect(m.Goodbye)
+            case 3:
+                wire.send_bytes(b"\0\0\0\x20half a fra")
+            case 4:
+                wire.send_bytes(b"\xff\xff\xff\xff")
+            case 5:
+                wire.send(m.Hello(1, m.VERSION, f"name{number}", {}))
+                wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def many_connections(data_dir: Path) -> None:
+    with running_server(data_dir) as server:
+        for number in range(100):
+            visit(server, number)
+        pids = {"supervisor": server.pid, **server.children()}
+        wait_until(lambda: server.status()["connections"] == 0, "all connections are closed", every=0.2)
+        before = {name: descriptors(pid) for name, pid in pids.items()}
+        for number in range(100, 100 + rounds(400, 10_000)):
+            visit(server, number)
+        wait_until(
+            lambda: {name: descriptors(pid) for name, pid in pids.items()} == before,
+            f"as many descriptors are open as before: {before}",
+        )
+
+
+def test_descriptors_after_many_connections(tmp_path: Path) -> None:
+    many_connections(tmp_path / "data")
+
+
+def test_it_shows_when_the_acceptor_keeps_its_copies(tmp_path: Path) -> None:
+    with broken("keeps_its_copies"), pytest.raises(AssertionError, match="descriptors are open"):
+        many_connections(tmp_path / "data")
+
+
+# --- the want of descriptors -------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def no_descriptor_left(pid: int) -> Iterator[None]:
+    """The process can have no descriptor but those that it has."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(fd for fd in itertools.count() if fd not in used), hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def acceptor_without_descriptors(data_dir: Path) -> None:
+    """Connections wait; it does not compute meanwhile; and takes them as soon as it can."""
+    with running_server(data_dir) as server:
+        acceptor = server.children()["acceptor"]
+        with contextlib.ExitStack() as stack:
+            with no_descriptor_left(acceptor):
+                wires = [stack.enter_context(Wire(server.host, server.port)) for _ in range(3)]
+                before = processor_seconds(acceptor)
+                time.sleep(seconds(1))
+                spent = processor_seconds(acceptor) - before
+                assert spent <= 0.1, f"it computed for {spent:.2f} s while there was nothing to do"
+            for number, wire in enumerate(wires):
+                wire.hello(f"name{number}")
+
+
+def test_an_acceptor_without_descriptors_waits(tmp_path: Path) -> None:
+    acceptor_without_descriptors(tmp_path / "data")
+
+
+def test_it_shows_when_it_does_not_pause(tmp_path: Path) -> None:
+    with broken("spins_without_descriptors"), pytest.raises(AssertionError, match="while there was nothing to do"):
+        acceptor_without_descriptors(tmp_path / "data")
+
+
+def test_a_worker_without_descriptors_loses_only_who_comes_then(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", workers=1) as server:
+        worker = server.children()["worker 1"]
+        with Wire(server.host, server.port) as ada:
+            ada.hello("ada")
+            with no_descriptor_left(worker), Wire(server.host, server.port) as late:
+                assert late.receive() is None
+                before = processor_seconds(worker)
+                assert ada.say(m.make_ref(1, 1), m.LOBBY, "I am still here")
+                time.sleep(seconds(0.5))
+                assert processor_seconds(worker) - before <= 0.1
+            with Wire(server.host, server.port) as bob:
+                bob.hello("bob")
