@@ -32,7 +32,11 @@ class Inquiry:
 
 
 def summary(inquiry: Inquiry) -> dict[str, Any]:
-    """One object of everything that was answered; what nobody told is None."""
+    """One object of everything that was answered; what nobody told is None.
+
+    A worker is `behind` by so many messages that it could not be told of, and `lagging` is the number of its clients that do
+    not read as fast as they are written to, the slowest by `slowest_behind` messages.
+    """
     of_broker = dict(inquiry.answers.get(BROKER, {}))
     seen_by_broker = {figures["number"]: figures for figures in of_broker.pop("workers", ())}
     numbers = sorted(key.number for key in inquiry.pids if key.role == "worker")
@@ -79,7 +83,9 @@ def _worker(figures: Figures) -> str:
     if "connections" in figures:
         told.append(f"{_count(figures['connections'])} connection{'' if figures['connections'] == 1 else 's'}")
     if figures.get("lagging"):
-        told.append(f"{_count(figures['lagging'])} behind (by up to {_count(figures.get('slowest_behind'))} messages)")
+        told.append(f"{_count(figures['lagging'])} of them behind (by up to {_count(figures.get('slowest_behind'))} messages)")
+    if figures.get("behind"):
+        told.append(f"{_count(figures['behind'])} messages behind")
     return ", ".join(told)
 
 

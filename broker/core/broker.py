@@ -162,7 +162,10 @@ class Broker:
             "rooms": len(self._rooms),
             "messages": self._log.count,
             "last": self._log.last,
-            "behind": sorted(number for number, worker in self._workers.items() if worker.behind),
+            "workers": [
+                {"number": number, "behind": 0 if worker.listening else self._log.last - worker.position}
+                for number, worker in sorted(self._workers.items())
+            ],
         }
 
     # --- workers come and go -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def complete() -> Inquiry:
     asked.answer(ONE, {"connections": 3, "lagging": 1, "slowest_behind": 1_200})
     asked.answer(TWO, {"connections": 1, "lagging": 0, "slowest_behind": 0})
     asked.answer(ACCEPTOR, {"accepted": 20})
-    asked.answer(BROKER, {"users": 6, "rooms": 2, "messages": 54_321, "workers": [{"number": 2, "behind": True}]})
+    asked.answer(BROKER, {"users": 6, "rooms": 2, "messages": 54_321, "workers": [{"number": 2, "behind": 35}]})
     return asked
 
 
@@ -37,7 +37,7 @@ def test_everybody_answered() -> None:
         "accepted": 20,
         "per_worker": [
             {"number": 1, "pid": 12, "connections": 3, "lagging": 1, "slowest_behind": 1_200},
-            {"number": 2, "pid": 13, "connections": 1, "lagging": 0, "slowest_behind": 0, "behind": True},
+            {"number": 2, "pid": 13, "connections": 1, "lagging": 0, "slowest_behind": 0, "behind": 35},
         ],
         "silent": [],
     }
@@ -71,8 +71,8 @@ chat-broker 0.1.0 on 127.0.0.1:65432, up 1 h 2 min
   supervisor   pid 10
   acceptor     pid 14
   broker       pid 11
-  worker 1     pid 12, 3 connections, 1 behind (by up to 1,200 messages)
-  worker 2     pid 13, 1 connection"""
+  worker 1     pid 12, 3 connections, 1 of them behind (by up to 1,200 messages)
+  worker 2     pid 13, 1 connection, 35 messages behind"""
     )
 
 

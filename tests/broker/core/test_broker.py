@@ -654,6 +654,7 @@ def test_a_worker_that_does_not_read_is_told_nothing_and_everything_anew_when_it
     office.broker.fell_behind(2)
     office.ask(1, send(1, 1, "#dev"), ["part", 1, 6, "#dev"])
     assert 2 not in office.batches
+    assert office.broker.figures()["workers"] == [{"number": 1, "behind": 0}, {"number": 2, "behind": 1}]
     assert office.ask(2, ["part", 1, 7, "#dev"]) == [], "it will be asked again"
     office.broker.caught_up(2)
     office.settle()
@@ -668,7 +669,7 @@ def test_a_worker_that_does_not_read_is_told_nothing_and_everything_anew_when_it
         ["present", "#dev", m.Presence("#dev", {"count": 1, "members": ["bob"]})],
     ]
     assert office.batches[2][0] == 1
-    assert office.broker.figures()["behind"] == []
+    assert office.broker.figures()["workers"] == [{"number": 1, "behind": 0}, {"number": 2, "behind": 0}]
 
 
 def test_one_who_is_not_introduced_again_is_gone(ada_and_bob: Office) -> None:
@@ -705,7 +706,8 @@ def test_figures(ada_and_bob: Office) -> None:
     office = ada_and_bob
     office.hello(1, 2, ADA, "ada", known=True)
     office.ask(1, send(1, 1, "#dev"))
-    assert office.broker.figures() == {"users": 2, "rooms": 2, "messages": 1, "last": 1, "behind": []}
+    workers = [{"number": 1, "behind": 0}, {"number": 2, "behind": 0}]
+    assert office.broker.figures() == {"users": 2, "rooms": 2, "messages": 1, "last": 1, "workers": workers}
 
 
 # --- whatever is asked -----------------------------------------------------------------------------------------------------
