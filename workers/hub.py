@@ -487,7 +487,8 @@ class Hub:
                 self._turn.to_session(sid, id, frame)
 
     def _reply(self, sid: int, frame: bytes) -> None:
-        if sid in self._sessions:
+        session = self._sessions.get(sid)
+        if session is not None and session.phase is not Phase.LEAVING:
             self._turn.to_session(sid, NO_ID, frame)
 
     def _welcome(self, sid: int, ref: int, name: str, position: int, joined: list[list[Any]], refused: dict[str, str]) -> None:
@@ -637,7 +638,9 @@ class Hub:
     # --- telling clients -----------------------------------------------------------------------------------------------
 
     def _tell(self, session: Session, reply: m.Reply) -> None:
-        self._turn.to_session(session.sid, NO_ID, m.encode(reply))
+        """Behind a goodbye nothing is said any more."""
+        if session.phase is not Phase.LEAVING:
+            self._turn.to_session(session.sid, NO_ID, m.encode(reply))
 
     def _error(self, session: Session, ref: int | None, refused: Refused) -> None:
         self._tell(session, m.Error(ref, refused.code, refused.text))
@@ -657,9 +660,9 @@ class Hub:
                 self._turn.left(session.sid, conv)  # among it may be what it waited for
         self._leave_live(session)
         self._lagging.pop(session.sid, None)
+        self._tell(session, m.Goodbye(reason, text))
         session.phase = Phase.LEAVING
         session.leaving = (reason, text)
-        self._tell(session, m.Goodbye(reason, text))
         self._closing.append(session.sid)
 
     def _check_silence(self, session: Session, now: float) -> None:
