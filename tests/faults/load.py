@@ -48,7 +48,6 @@ class Talker(Witness):
         """How often the server said that it stops."""
         self.told_late = 0
         """Messages that were committed, and acknowledged on a later connection only."""
-        self.last_acknowledged_at = 0.0
         self.reading = True
         self.waits: list[float] = []
         """How long each message took to be acknowledged (seconds)."""
@@ -101,8 +100,7 @@ class Talker(Witness):
             case cp.NameRefused():
                 raise AssertionError(f"{event.name} was refused its own name: {event.text}")
             case cp.Acknowledged():
-                self.last_acknowledged_at = time.monotonic()
-                self.waits.append(self.last_acknowledged_at - self._sent_at.pop(event.ref))
+                self.waits.append(time.monotonic() - self._sent_at.pop(event.ref))
                 self.told_late += event.message.id <= self._welcomed_at
             case cp.Closed():
                 self.farewells += event.reason == Reason.SHUTDOWN
@@ -254,11 +252,9 @@ class Load:
 
     def everybody_is_served(self, limit: float = 2) -> float:
         """Until the server has taken in a new message of each: the seconds that it took."""
-        began = time.monotonic()
-        for talker in self.talkers:
-            self._say(talker, m.LOBBY if self.rng.random() < 0.1 else self._room_of(talker))
+        refs = [(talker, self._say(talker, self._room_of(talker))) for talker in self.talkers]
         return self.run_until(
-            lambda: all(talker.live and talker.last_acknowledged_at > began for talker in self.talkers),
+            lambda: all(talker.live and ref in talker.acknowledged for talker, ref in refs),
             "everybody is live, and was acknowledged something new",
             limit,
         )
@@ -362,7 +358,7 @@ class Load:
     def _room_of(self, talker: Talker) -> str:
         return self.rng.choice([*talker.protocol.rooms] or [m.LOBBY])
 
-    def _say(self, talker: Talker, to: str) -> None:
+    def _say(self, talker: Talker, to: str) -> int:
         kind = "lobby" if to == m.LOBBY else "room" if m.is_room(to) else "person"
         self.said[kind] += 1
-        talker.send(to, f"{len(talker.sent)} of {talker.protocol.name} to {to}")
+        return talker.send(to, f"{len(talker.sent)} of {talker.protocol.name} to {to}")
