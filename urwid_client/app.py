@@ -44,7 +44,7 @@ def run(settings: ClientSettings) -> int:
     """Chats until the user leaves; the exit status. Raises `TokensUnusable`. The terminal is left as it was, whatever happens."""
     loop = asyncio.new_event_loop()
     try:
-        return App(settings, loop).run()
+        return App(settings, loop, Terminal()).run()
     finally:
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # the loop's handlers go with it, and a signal may come meanwhile
         loop.close()
@@ -67,7 +67,7 @@ class Terminal(urwid.display.raw.Screen):
 class App:
     """One run of the client."""
 
-    def __init__(self, settings: ClientSettings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, settings: ClientSettings, loop: asyncio.AbstractEventLoop, screen: urwid.BaseScreen) -> None:
         self._settings = settings
         self._loop = loop
         self._chat = Chat(ClientProtocol(settings.name or "", instance=int.from_bytes(os.urandom(4))))
@@ -94,7 +94,7 @@ class App:
         self._main = urwid.MainLoop(
             self._screen,
             PALETTE,
-            Terminal(),
+            screen,
             handle_mouse=False,
             input_filter=self._on_input,
             event_loop=self._events,

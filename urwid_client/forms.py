@@ -23,13 +23,14 @@ usage: chat-client [OPTION …]                                 chat in this ter
     "send": "usage: chat-client send --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input",
     "tail": "usage: chat-client tail [OPTION …]   print the messages of a room (without --room: of the lobby, and those to you)",
 }
+_SETTINGS = {"": COMMON, "send": SEND, "tail": TAIL}
 _MORE = f"--host, --port, --name, --room, --data-dir can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Runs one form of the command; its exit status. What goes wrong is told on the standard error, in one line."""
-    form = arguments[0] if arguments[:1] in (["send"], ["tail"]) else ""
-    settings = {"send": SEND, "tail": TAIL, "": COMMON}[form]
+    form = arguments[0] if arguments and arguments[0] in _SETTINGS else ""
+    settings = _SETTINGS[form]
     known: ClientSettings | None = None
     try:
         given, words = read_options(settings, arguments[1:] if form else arguments)

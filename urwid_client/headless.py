@@ -140,7 +140,7 @@ class _Send(_Headless):
         super().__init__(settings, to if m.is_room(to) else None, PATIENCE)
         self._to = to
         self._lines: dict[int, str] = {}
-        """How to call a message that is on its way, by its ref."""
+        """How to speak of a message that is on its way ("line 7 was"), by its ref."""
         self._failure = ""
         self._delay = ""
         """Why the server cannot take anything at the moment."""
@@ -176,18 +176,18 @@ class _Send(_Headless):
                 self._moved.set()
             case SendFailed(ref, _, _, _, text) if not self._failure:
                 # Nothing behind it was accepted either: each message names the one before it (`prev`).
-                self._failure = f"{self._lines[ref]} was not sent: {text}"
+                self._failure = f"{self._lines[ref]} not sent: {text}"
                 self._moved.set()
             case SendDelayed(_, _, text):
                 self._delay = f" ({text})"
 
 
 async def _once(text: str) -> AsyncIterator[tuple[str, str]]:
-    yield "the message", text
+    yield "the message was", text
 
 
 async def _lines() -> AsyncIterator[tuple[str, str]]:
-    """The lines of the standard input as they come, without the empty ones, each with what to call it. Raises `Failed`."""
+    """The lines of the standard input as they come, without the empty ones, each with how to speak of it. Raises `Failed`."""
     number, rest = 0, b""
     while chunk := await _read_input():
         *lines, rest = (rest + chunk).split(b"\n")
@@ -196,9 +196,9 @@ async def _lines() -> AsyncIterator[tuple[str, str]]:
         for line in lines:
             number += 1
             if text := _text(line):
-                yield f"line {number}, and what follows it,", text
+                yield f"line {number} and what follows it were", text
     if text := _text(rest):
-        yield f"line {number + 1}", text
+        yield f"line {number + 1} was", text
 
 
 def _text(line: bytes) -> str:
@@ -366,7 +366,7 @@ def _user_name() -> str:
     except (KeyError, OSError):
         return "guest"
     name = unicodedata.normalize("NFC", "".join(sign for sign in user if sign.isalnum() or sign in "_-."))
-    for candidate in (name, f"{name}_"):
+    for candidate in (name, f"{name}_") if name else ():
         try:
             return check_name(candidate)
         except Refused:

@@ -45,7 +45,7 @@ _TAKE_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.arg
 """Makes the standard input the controlling terminal of a session of its own, as a terminal window does."""
 
 
-class _Screen(pyte.Screen):  # type: ignore[misc]
+class _Screen(pyte.Screen):
     """Answers the questions that a terminal answers, and passes over those that pyte does not know."""
 
     answer: Callable[[str], None]

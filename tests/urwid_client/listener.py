@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from common import messages as m
 from tests.support.model_server import ModelConnection, ModelServer
 
 
@@ -18,6 +19,8 @@ class Listener:
         self.silent = False
         """Whether it takes everything in and says nothing."""
         self.accepted = 0
+        self.goodbyes = 0
+        """How many clients said goodbye; they are let go then, as by the real server."""
         self._clients: dict[asyncio.StreamWriter, ModelConnection] = {}
         self._server: asyncio.Server | None = None
 
@@ -51,6 +54,9 @@ class Listener:
             while data := await reader.read(65536):
                 connection.receive(data)
                 self.deliver()
+                if connection.requests and isinstance(connection.requests[-1], m.Bye):
+                    self.goodbyes += 1
+                    break
         except OSError:
             pass
         finally:

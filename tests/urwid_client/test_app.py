@@ -1,0 +1,171 @@
+"""The program with a scripted screen in the place of the terminal; what a real terminal shows is tested in tests/terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import urwid
+from urwid.testing import ScriptedScreen
+
+from tests.support.model_server import ModelServer
+from tests.urwid_client.listener import Listener
+from urwid_client.app import App
+from urwid_client.settings import ClientSettings
+from urwid_client.tokens import TokensUnusable
+
+
+class Waiting(ScriptedScreen):
+    """Feeds a batch of keys only when the words that the batch waits for are on the screen."""
+
+    def __init__(self, *batches: Sequence[str], waits: Sequence[str] = (), size: tuple[int, int] = (80, 24)) -> None:
+        super().__init__(size=size, inputs=batches)
+        self.waits = [*waits, *[""] * (len(batches) + 1 - len(waits))]
+        self.shown: list[str] = []
+        """The screen as it was before each batch, and at the end."""
+
+    def draw_screen(self, size: tuple[int, int], canvas: urwid.Canvas) -> None:
+        wanted = self.waits[len(self.shown)]
+        self.text = "\n".join(row.rstrip() for row in canvas.decoded_text)
+        if wanted in self.text:
+            super().draw_screen(size, canvas)
+
+    def get_input(self, raw_keys: bool = False) -> tuple[list[object], list[int]]:  # type: ignore[override]
+        self.shown.append(self.text)
+        return super().get_input(True)  # type: ignore[return-value]
+
+
+def settings(directory: Path, name: str | None = "ada", port: int = 1, room: str | None = None) -> ClientSettings:
+    return ClientSettings("127.0.0.1", port, name, room, directory)
+
+
+def run(screen: Waiting, given: ClientSettings, listener: Listener | None = None) -> list[str]:
+    """Runs the program through the script; what was on the screen before each batch, and at the end."""
+    loop = asyncio.new_event_loop()
+    if listener is not None:
+        loop.run_until_complete(listener.open())
+        given = given._replace(port=listener.port)
+    try:
+        App(given, loop, screen).run()
+    finally:
+        if listener is not None:
+            loop.run_until_complete(listener.close())
+            loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+    return screen.shown
+
+
+def prompt(shown: str) -> str:
+    return shown.splitlines()[-1]
+
+
+def test_the_first_screen_is_there_before_anything_is_tried(tmp_path: Path) -> None:
+    (shown,) = run(Waiting(), settings(tmp_path))
+    assert "connecting to 127.0.0.1:1" in shown
+    assert "#lobby" in shown
+
+
+def test_what_is_typed_is_sent_and_shown(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    screen = Waiting([*"hello", "enter"], [*"/quit"], waits=["● ada", "ada hello ", "/quit"])
+    shown = run(screen, settings(tmp_path), listener)
+    assert [entry.text for entry in listener.model.entries] == ["hello"]
+    assert prompt(shown[1]) == ">"
+
+
+def test_quitting_says_goodbye(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    run(Waiting([*"/quit", "enter"], waits=["● ada", "never"]), settings(tmp_path), listener)
+    assert listener.goodbyes == 1
+
+
+def test_a_name_is_asked_for_until_it_can_be_had(tmp_path: Path) -> None:
+    model = ModelServer()
+    model.taken.add("ada")
+    screen = Waiting(
+        [*"no name", "enter"],
+        ["ctrl c", *"ada", "enter"],
+        ["ctrl c", *"eve", "enter"],
+        waits=["What name", "without spaces", "The name ada is taken. Pick another one.", "● eve"],
+    )
+    shown = run(screen, settings(tmp_path, name=None), Listener(model))
+    assert prompt(shown[0]) == "Your name:"
+    assert prompt(shown[1]) == "Your name: no name"
+    assert prompt(shown[3]) == ">"
+
+
+def test_one_can_leave_instead_of_naming_oneself(tmp_path: Path) -> None:
+    screen = Waiting(["ctrl c"], ["enter"], waits=["Your name:", "Your name: /quit", "never"])
+    run(screen, settings(tmp_path, name=None))
+
+
+def test_drafts_belong_to_their_conversations(tmp_path: Path) -> None:
+    screen = Waiting([*"for the lobby"], ["ctrl n"], [*"nothing", "meta 2"], ["meta 1"])
+    shown = run(screen, settings(tmp_path))
+    assert [prompt(text) for text in shown] == [">", "> for the lobby", ">", "> for the lobby", "> nothing"]
+
+
+def test_a_paste_is_written_and_not_done(tmp_path: Path) -> None:
+    screen = Waiting(["begin paste", *"/quit", "enter", "tab", "f1", "ctrl c", "ü"], ["end paste"])
+    shown = run(screen, settings(tmp_path))
+    assert shown[1].splitlines()[-1] == ">"
+    assert shown[2].splitlines()[-2:] == ["> /quit", "    ü"]
+
+
+def test_ctrl_c_clears_and_then_offers_to_leave(tmp_path: Path) -> None:
+    shown = run(Waiting([*"half", "ctrl c"], ["ctrl c"], ["ctrl c"]), settings(tmp_path))
+    assert [prompt(text) for text in shown] == [">", ">", "> /quit", ">"]
+
+
+def test_escape_closes_the_help_and_nothing_else(tmp_path: Path) -> None:
+    shown = run(Waiting([*"draft", "f1"], ["esc"], ["esc"]), settings(tmp_path))
+    assert ["Commands" in text for text in shown] == [False, True, False, False]
+    assert [prompt(text) for text in shown[1:]] == ["> draft"] * 3
+
+
+def test_the_help_scrolls_and_the_messages_do_not(tmp_path: Path) -> None:
+    shown = run(Waiting(["f1"], ["page down"], ["page up"], ["f1"]), settings(tmp_path))
+    assert ["Esc closes this" in text for text in shown] == [False, True, False, True, False]
+
+
+def test_what_was_written_before_comes_back(tmp_path: Path) -> None:
+    script = Waiting([*"one", "enter", *"two", "enter", *"new"], ["up"], ["up"], ["up", "down", "down"])
+    shown = run(script, settings(tmp_path))
+    assert [prompt(text) for text in shown] == [">", "> new", "> two", "> one", "> new"]
+
+
+def test_within_a_message_of_several_lines_the_arrows_move(tmp_path: Path) -> None:
+    shown = run(Waiting([*"one", "meta enter", *"two"], ["up", "X"]), settings(tmp_path))
+    assert shown[2].splitlines()[-2:] == ["> oneX", "two"]
+
+
+def test_the_lists_at_the_sides_can_be_hidden(tmp_path: Path) -> None:
+    shown = run(Waiting(["f7"], ["f7"]), settings(tmp_path))
+    assert ["1 server" in text for text in shown] == [True, False, True]
+
+
+def test_wrong_input_is_explained(tmp_path: Path) -> None:
+    shown = run(Waiting([*"/lsit", "enter"]), settings(tmp_path))
+    assert "did you mean /list?" in shown[1]
+    assert prompt(shown[1]) == ">"
+
+
+def test_a_room_from_the_command_line_is_opened(tmp_path: Path) -> None:
+    (shown,) = run(Waiting(waits=["#dev  1 person"]), settings(tmp_path, room="#dev"), Listener(ModelServer()))
+    assert "3 #dev" in shown
+
+
+def test_tokens_that_cannot_be_used_end_it(tmp_path: Path) -> None:
+    (tmp_path / "tokens.json").write_text("{")
+    with pytest.raises(TokensUnusable, match="damaged"):
+        run(Waiting(waits=["never"]), settings(tmp_path))
+
+
+def test_no_server_is_told_with_the_seconds_to_the_next_attempt(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+    (shown,) = run(Waiting(waits=["trying again in"]), settings(tmp_path, port=port))
+    assert "not connected: connection refused" in shown

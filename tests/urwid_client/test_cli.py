@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.groups import rounds
+from tests.support.timeouts import seconds
+
+COMMAND = [sys.executable, "-m", "urwid_client.cli"]
+
+
+def test_it_runs_and_its_status_is_the_form_s() -> None:
+    assert subprocess.run([*COMMAND, "--version"], capture_output=True, check=False).returncode == 0
+    assert subprocess.run([*COMMAND, "--nonsense"], capture_output=True, check=False).returncode == 2
+
+
+def test_closed_standard_streams_are_no_excuse_for_a_traceback() -> None:
+    for redirections in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {redirections}', "sh", *COMMAND, "tail", "--port", "1"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1), redirections
+        assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("form", [("tail",), ("send", "--to", "#lobby"), ()])
+def test_ctrl_c_at_any_moment_of_the_start_ends_it_quietly(tmp_path: Path, form: tuple[str, ...]) -> None:
+    """Behind the interpreter's own start, which is not ours."""
+    moments = random.Random(7)
+    for _ in range(rounds(3, 30)):
+        read, write = os.pipe()
+        ready = f"import os; os.write({write}, b'.'); import urwid_client.cli as c, sys; sys.exit(c.main())"
+        process = subprocess.Popen(
+            [sys.executable, "-c", ready, *form, "--port", "1", "--data-dir", tmp_path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[write],
+            text=True,
+        )
+        os.close(write)
+        os.read(read, 1)
+        os.close(read)
+        time.sleep(moments.uniform(0.02, 0.25))
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate(timeout=seconds(5))
+        assert process.returncode in (0, 1, -signal.SIGINT)  # the last, if it was done already and Python took itself down
+        assert "Traceback" not in output + error
+        assert error.count("\n") <= 1

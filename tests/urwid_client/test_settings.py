@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.settings import UsageError, load, read_options
+from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
+
+
+def given(*arguments: str, environ: dict[str, str] | None = None) -> ClientSettings:
+    options, _ = read_options(COMMON, arguments)
+    return client_settings(load(COMMON, options, environ or {}, PREFIX))
+
+
+def test_what_is_not_given_has_a_default() -> None:
+    assert given() == ClientSettings("127.0.0.1", 65432, None, None, None)
+    assert given().server == "127.0.0.1:65432"
+
+
+def test_everything_can_be_given() -> None:
+    settings = given("--host", "example.org", "--port", "7", "--name", "ada", "--room", "#dev", "--data-dir", "/data")
+    assert settings == ClientSettings("example.org", 7, "ada", "#dev", Path("/data"))
+
+
+def test_the_environment_and_the_file_come_after_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "client.toml"
+    file.write_text('host = "from.file"\nport = 1\nname = "fred"\n')
+    environ = {"CHAT_CLIENT_HOST": "from.environment", "CHAT_CLIENT_PORT": "2", "CHAT_CLIENT_CONFIG": str(file)}
+    settings = given("--host", "from.command.line", environ=environ)
+    assert (settings.host, settings.port, settings.name) == ("from.command.line", 2, "fred")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--port", "0"), "--port must be a whole number from 1 to 65535"),
+        (("--port", "65536"), "--port"),
+        (("--port", "80x"), "--port"),
+        (("--name", "two words"), "--name: "),
+        (("--name", "x" * 33), "--name: a name has at most 32 characters"),
+        (("--name", "server"), "--name: the name server is reserved"),
+        (("--room", "dev"), "--room: a room's name is #"),
+        (("--nmae", "x"), "did you mean --name"),
+    ],
+)
+def test_what_is_wrong_is_named(arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(UsageError) as told:
+        given(*arguments)
+    assert words in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_somebody_to_write_to() -> None:
+    assert recipient("#dev") == "#dev"
+    assert recipient("bob") == "bob"
+    for wrong, words in ((None, "send needs --to"), ("#", "--to: a room"), ("a b", "--to: a name")):
+        with pytest.raises(UsageError, match=words):
+            recipient(wrong)
+
+
+def test_the_forms_have_options_of_their_own() -> None:
+    assert read_options(SEND, ["--to", "#dev", "hello", "there"]) == ({"to": "#dev"}, ["hello", "there"])
+    options, _ = read_options(TAIL, ["--json", "--after", "7", "--count", "2"])
+    assert options == {"json": True, "after": 7, "count": 2}
+    for form in (SEND, TAIL):
+        assert {setting.name for setting in COMMON} < {setting.name for setting in form}
+
+
+def test_the_data_directory() -> None:
+    assert find_data_dir(given("--data-dir", "relative")) == Path("relative").absolute()
+    assert find_data_dir(given()).name == "chat-client"
