@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-import pytest
-
 from tests.simulation.world import World
 from tests.support.groups import LONG
 from tests.support.seeds import VARIABLE, new_seed
@@ -40,8 +38,3 @@ def test_random_schedules() -> None:
         seed += 1
     print(f"seeds {first} to {seed - 1}: {dict(counts)}")
     assert all(counts[what] for what in ("lagged", "broke", "crashed", "disk failed", "fell behind", "messages"))
-
-
-@pytest.mark.parametrize("seed", [])
-def test_what_was_found_once(seed: int) -> None:
-    run(seed)
