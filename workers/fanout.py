@@ -33,20 +33,21 @@ class Remainder(NamedTuple):
 
     data: bytes
     cursor: int | None
-    """The id after which live messages were left out; None if none were."""
+    """The id after which the connection goes on from the log; None if it stays live."""
 
 
 def remainder(delivery: Delivery, taken: int, room: int) -> Remainder:
     """The rest behind the `taken` bytes if it is at most `room` bytes long.
 
     Otherwise the frame that is next, or was begun, and the answers: the messages behind it are left out, since the connection
-    gets them from the log later. Frames are never cut, and something is always kept, which shows that the connection is blocked.
+    goes on from the log later. That is so also where no message stands behind it: one that does not read must not stay live,
+    or all who come and go would be kept for it. Frames are never cut, and something is always kept, which shows that the
+    connection is blocked.
     """
     if len(delivery.data) - taken <= room:
         return Remainder(delivery.data[taken:], None)
     kept: list[bytes] = []
     cursor = delivery.base
-    complete = True
     at = 0
     for id, frame in delivery.frames:
         start, at = at, at + len(frame)
@@ -57,9 +58,7 @@ def remainder(delivery: Delivery, taken: int, room: int) -> Remainder:
             cursor = id or cursor
         elif id == NO_ID:
             kept.append(frame)
-        else:
-            complete = False
-    return Remainder(b"".join(kept), None if complete else cursor)
+    return Remainder(b"".join(kept), cursor)
 
 
 class Turn:
