@@ -84,12 +84,7 @@ class SimWorker:
 
     def turn(self, rng: random.Random) -> None:
         """What `workers.process` does in one turn of its loop."""
-        for link in [*self.links.values()]:
-            assert link.session is not None
-            if link.up and self.hub.wants_input(link.session) and rng.random() < 0.7:
-                count = rng.randint(1, len(link.up))
-                data, link.up = link.up[:count], link.up[count:]
-                self.hub.received(link.session, data, self.world.now, self.world.now_ms)
+        self.read(rng)
         for _ in range(rng.randint(0, len(self.inbox))):
             self.hub.broker_said(msgpack.unpackb(self.inbox.popleft()), self.world.now, self.world.now_ms)
         for link in [*self.links.values()]:
@@ -107,6 +102,15 @@ class SimWorker:
         for link in [*self.links.values()]:
             if link.closing and not link.unsent and not link.down:
                 self.close(link)
+
+    def read(self, rng: random.Random) -> None:
+        """Some of the connections bring some of what their clients wrote."""
+        for link in [*self.links.values()]:
+            assert link.session is not None
+            if link.up and self.hub.wants_input(link.session) and rng.random() < 0.7:
+                count = rng.randint(1, len(link.up))
+                data, link.up = link.up[:count], link.up[count:]
+                self.hub.received(link.session, data, self.world.now, self.world.now_ms)
 
     def deliver(self, delivery: Delivery) -> None:
         for sid in delivery.sids:
