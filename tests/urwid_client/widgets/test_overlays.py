@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.groups import rounds
 from urwid_client import commands, keys, rendering
 from urwid_client.widgets.overlays import Help, Welcome
 
@@ -41,6 +42,7 @@ def test_the_question_for_a_name_stands_in_the_middle() -> None:
     assert any(row.strip() == "The name ada is taken. Pick another one." for row in shown)
 
 
+@settings(max_examples=rounds(10, 500))
 @given(st.integers(1, 60), st.integers(1, 30))
 def test_every_size_is_filled_exactly(cols: int, height: int) -> None:
     welcome = Welcome()

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from urwid import calc_width
 
 from common.text import clean_line
+from tests.support.groups import rounds
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.editing import Draft
 from urwid_client.widgets.overlays import Help
@@ -90,6 +91,7 @@ def test_people_who_do_not_fit_are_counted() -> None:
     assert shown[-3].endswith("│ +40 more")
 
 
+@settings(max_examples=rounds(25, 2_000))
 @given(
     st.integers(1, 130),
     st.integers(1, 40),
