@@ -190,7 +190,6 @@ class ClientProtocol:
         self._sending = False
         self._joining: dict[int, str] = {}
         self._join_later: dict[str, None] = {}
-        self._parting: dict[int, str] = {}
         self._retry: set[int] = set()
         self._decoder = FrameDecoder(FRAME_BYTES)
         self._out: list[bytes] = []
@@ -210,7 +209,6 @@ class ClientProtocol:
         self._out.clear()
         self._retry.clear()
         self._joining.clear()
-        self._parting.clear()
 
     def choose_name(self, name: str) -> None:
         """Another name, after `NameRefused` or before connecting. Another person's token does not go with it."""
@@ -261,9 +259,11 @@ class ClientProtocol:
         return ref
 
     def join(self, room: str) -> int:
-        """Into a room; one that is not answered before the connection is gone is joined by the next hello."""
+        """Into a room, now or as soon as there is a welcome. The request's ref, 0 where it is not under way yet.
+
+        One that is not answered before the connection is gone is joined by the next hello.
+        """
         self._remember(room)
-        """Joins now, or as soon as there is a welcome. The request's ref, 0 where it is not under way yet."""
         if self.phase not in (Phase.REPLAYING, Phase.LIVE):
             self._join_later[room] = None
             return 0
@@ -273,9 +273,7 @@ class ClientProtocol:
 
     def part(self, room: str) -> int:
         self._forget(room)
-        ref = self._request(m.Part, room, {})
-        self._parting[ref] = room
-        return ref
+        return self._request(m.Part, room, {})
 
     def history(self, to: str, *, conv: str | None = None, before: int | None = None, limit: int | None = None) -> int:
         options = {"conv": conv, "before": before, "limit": limit}
@@ -322,6 +320,7 @@ class ClientProtocol:
 
     def _say_hello(self) -> None:
         self.phase = Phase.GREETING
+        self._join_later.clear()  # hello names them all
         options: m.Options = {"rooms": list(self.rooms)}
         if self._token is not None:
             options["token"] = self._token
@@ -373,7 +372,6 @@ class ClientProtocol:
             case m.Joined():
                 return self._on_joined(reply)
             case m.Parted():
-                self._parting.pop(reply.ref, None)
                 self._forget(reply.room)
                 return [RoomParted(reply.room)]
             case m.Ping():
@@ -464,7 +462,6 @@ class ClientProtocol:
             room = self._joining.pop(error.ref, None)
             if room is not None:
                 self._forget(room)
-            self._parting.pop(error.ref, None)
         return [RequestFailed(error.ref, error.code, error.text)]
 
     def _on_hello_refused(self, error: m.Error) -> list[Event]:

@@ -523,6 +523,14 @@ def test_a_join_that_was_not_answered_is_asked_again_with_the_next_hello(client:
     assert [event.room for event in client.exchange() if isinstance(event, RoomJoined)] == [m.LOBBY, "#dev"]
 
 
+def test_a_room_is_asked_for_once_by_hello_or_right_after_the_welcome(server: ModelServer) -> None:
+    client = Client(server, ClientProtocol("ada", instance=7))
+    client.protocol.join("#before")
+    client.connect()
+    client.protocol.join("#meanwhile")
+    assert [event.room for event in client.exchange() if isinstance(event, RoomJoined)] == [m.LOBBY, "#before", "#meanwhile"]
+
+
 def test_a_room_is_remembered_once_and_as_the_server_spells_it(client: Client) -> None:
     client.protocol.join("#DEV")
     client.exchange()
