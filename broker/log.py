@@ -101,9 +101,6 @@ class Log(Protocol):
     def kept_people(self, now_ms: int) -> list[Person]:
         """All whose name is kept: who was connected when last written, or whose time is not over."""
 
-    def has_conversation(self, conv: str) -> bool:
-        """Whether there was ever a message in it."""
-
     def checkpoint(self, wait: bool = False) -> int:
         """Tidies the file up, which costs two waits for the disk; to be called between turns, now and then.
 

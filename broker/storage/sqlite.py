@@ -198,9 +198,6 @@ class SqliteLog:
         query = f"{_SELECT_PEOPLE} WHERE kept_until_ms IS NULL OR kept_until_ms > ?"
         return [Person(*row) for row in self._rows(query, now_ms)]
 
-    def has_conversation(self, conv: str) -> bool:
-        return bool(self._rows("SELECT 1 FROM conversations WHERE conv = ?", conv))
-
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         db = self._ready()
         with self._failing():

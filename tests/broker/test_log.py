@@ -29,7 +29,6 @@ def test_every_log_has_the_same_interface(tmp_path: Path) -> None:
             (entry,) = log.append([draft(1)], [])
             assert log.find("ada", entry.ref) == entry
             assert (log.last, log.count, log.newest_counter("ada", 1)) == (entry.id, 1, 1)
-            assert log.has_conversation("#lobby")
             assert [person.identity for person in log.kept_people(0)] == ["ada"]
             assert log.checkpoint(wait=True) == 0
 

@@ -80,9 +80,6 @@ class MemoryLog:
     def kept_people(self, now_ms: int) -> list[Person]:
         return [person for person in self.people.values() if person.kept_until_ms is None or person.kept_until_ms > now_ms]
 
-    def has_conversation(self, conv: str) -> bool:
-        return any(entry.conv == conv for entry in self.entries)
-
     def checkpoint(self, wait: bool = False) -> int:
         return 0
 
