@@ -31,6 +31,8 @@ from workers.session import Phase, Session
 
 ROWS_PER_TURN = 1_000
 """Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
+ROWS_PER_HELPING = 40
+"""What it costs to look for what one of them needs, as a number of rows, however few there are."""
 PAGES_PER_TURN = 5
 """Pages of history that one turn reads, one for each session at most: whoever asks for many waits for them, not the others."""
 _IDLE_CHECK_EVERY = 1.0
@@ -323,7 +325,7 @@ class Hub:
                 self._notices.append(str(problem))
                 self._unreadable_until = now + _UNREADABLE_PAUSE
                 break
-            rows -= len(entries) + 1
+            rows -= len(entries) + ROWS_PER_HELPING
             yield self._catch_up_with(session, entries)
 
     def _catch_up_with(self, session: Session, entries: list[Entry]) -> Delivery:

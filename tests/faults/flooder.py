@@ -33,7 +33,8 @@ def main(port: int, kind: str) -> None:
     selector = selectors.DefaultSelector()
     selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
     selector.register(sys.stdin, selectors.EVENT_READ)
-    number, unsent = 1, memoryview(b"")
+    number = 1
+    unsent = requests = b"".join(map(REQUESTS[kind], range(2, 2 + AT_ONCE)))
     print("flooding", flush=True)
     while True:
         for key, events in selector.select():
@@ -43,10 +44,12 @@ def main(port: int, kind: str) -> None:
             if events & selectors.EVENT_READ:
                 sock.recv(1 << 20)
             if events & selectors.EVENT_WRITE:
-                if not unsent:
-                    unsent = memoryview(b"".join(map(REQUESTS[kind], range(number + 1, number + 1 + AT_ONCE))))
-                    number += AT_ONCE
                 unsent = unsent[sock.send(unsent) :]
+                if not unsent:
+                    number += AT_ONCE
+                    if kind == "messages":  # the same again would be no new ones
+                        requests = b"".join(map(REQUESTS[kind], range(number + 1, number + 1 + AT_ONCE)))
+                    unsent = requests
 
 
 if __name__ == "__main__":

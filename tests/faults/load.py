@@ -105,6 +105,11 @@ class Talker(Witness):
             case cp.Closed():
                 self.farewells += event.reason == Reason.SHUTDOWN
 
+    def waited(self) -> list[float]:
+        """How long each message since `waits` was cleared took, or has been waiting so far (seconds)."""
+        now = time.monotonic()
+        return [*self.waits, *(now - sent_at for sent_at in self._sent_at.values())]
+
     # --- the connection ------------------------------------------------------------------------------------------------
 
     def open(self, address: tuple[str, int], now: float) -> None:

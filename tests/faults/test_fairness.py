@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from common import messages as m
 from tests.faults.broken import broken
 from tests.faults.figures import p99
@@ -19,7 +21,7 @@ from tests.support.server import Server, running_server
 from tests.support.timeouts import seconds
 from tests.support.verdict import entries_of, verify
 
-MOST_SECONDS = 0.1 if LONG else 0.25
+MOST_SECONDS = 0.1 if LONG else 0.4
 """The others' p99 while one floods. In an everyday run a hundred messages count, and whatever else the machine does."""
 FLOOD_SECONDS = 20 if LONG else 0.6
 
@@ -48,13 +50,13 @@ def fairness(scratch: Path, kinds: list[str]) -> None:
                     for talker in load.talkers:
                         talker.waits.clear()
                     load.run(FLOOD_SECONDS)
-                p99s[kind] = p99([wait for talker in load.talkers for wait in talker.waits])
+                p99s[kind] = p99([wait for talker in load.talkers for wait in talker.waited()])
+            told = ", ".join(f"{1000 * wait:.0f} ms beside {kind}" for kind, wait in p99s.items())
+            print(f"p99: {told}")
+            assert max(p99s.values()) < seconds(MOST_SECONDS), f"the others wait: {told}"
             load.settle()
         server.stop()
     verify(load.talkers, entries_of(data))
-    told = ", ".join(f"{1000 * wait:.0f} ms beside {kind}" for kind, wait in p99s.items())
-    print(f"p99: {told}")
-    assert max(p99s.values()) < seconds(MOST_SECONDS), f"the others wait: {told}"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from tests.support.timeouts import seconds
 from tests.support.tools import need, skip_without
 from tests.support.wire import Wire
 
-DISK_KIB = 8 * 1024
+DISK_KIB = rounds(8, 64) * 1024
 LEFT_KIB = 400
 
 

@@ -29,8 +29,9 @@ RATE = rounds(400, 1000)
 """Messages a second."""
 ALONE_SECONDS = rounds(1, 60)
 BESIDE_SECONDS = rounds(3, 600)
-SLACK = 0.02 if LONG else 0.05
-"""By so many seconds a commit may take longer in any case: a few hundred of them tell little more."""
+SLACK = 0.02 if LONG else 0.25
+"""By so many seconds a commit may take longer in any case. In an everyday run, of few commits on a machine that has other things
+to do, only waiting for readers (up to a second) would show."""
 WAL_BYTES = 64 * 1024 * 1024
 
 
@@ -62,16 +63,16 @@ def paging(scratch: Path) -> None:
                 anew = beginnings(data) - begun
                 pages = count()
             beside = times_of(times)[len(alone) :]
+            print(f"{pages} pages beside {sum(load.said.values())} messages")
+            print(f"write-ahead log: at most {size / 2**20:.1f} MiB, begun anew {anew} times")
+            print(f"commits: p99 {1000 * p99(alone):.1f} ms alone, {1000 * p99(beside):.1f} ms beside")
+            assert pages > 20 * BESIDE_SECONDS
+            assert size < WAL_BYTES
+            assert anew > 0, "the write-ahead log is begun anew"
+            assert p99(beside) <= max(2 * p99(alone), p99(alone) + seconds(SLACK))
             load.settle()
         server.stop()
     verify(load.talkers, entries_of(data))
-    print(f"{pages} pages beside {sum(load.said.values())} messages")
-    print(f"write-ahead log: at most {size / 2**20:.1f} MiB, begun anew {anew} times")
-    print(f"commits: p99 {1000 * p99(alone):.1f} ms alone, {1000 * p99(beside):.1f} ms beside")
-    assert pages > 20 * BESIDE_SECONDS
-    assert size < WAL_BYTES
-    assert anew > 0, "the write-ahead log is begun anew"
-    assert p99(beside) <= max(2 * p99(alone), p99(alone) + seconds(SLACK))
 
 
 def times_of(times: Path) -> list[float]:

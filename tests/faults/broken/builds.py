@@ -278,3 +278,18 @@ def keeps_its_copies(handoff: Any) -> None:
         connection.dup().detach()
 
     handoff.AcceptorEnd.give = give_and_keep
+
+
+@build("workers.process")
+def replays_all_at_once(process: Any) -> None:
+    """Whoever comes back is sent all that it missed, whether it reads or not."""
+    from workers import fanout, hub
+
+    begin = hub.Hub.__init__
+
+    def begin_without_helpings(self: Any, *arguments: Any) -> None:
+        begin(self, *arguments)
+        self._helping_bytes = 1 << 40
+
+    hub.Hub.__init__ = begin_without_helpings  # type: ignore[assignment, method-assign]
+    process.remainder = lambda delivery, taken, room: fanout.Remainder(delivery.data[taken:], None)
