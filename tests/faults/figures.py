@@ -26,3 +26,8 @@ def processor_seconds(pid: int) -> float:
     """How long it has been working."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def descriptors(pid: int) -> set[int]:
+    """The numbers of those that it has open."""
+    return {int(name) for name in os.listdir(f"/proc/{pid}/fd")}

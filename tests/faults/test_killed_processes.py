@@ -32,9 +32,8 @@ def experiment(tmp_path: Path) -> None:
         server.stop()
         verify(load.talkers, entries_of(data_dir))
     print(f"{len(backs)} kills, back after {max(backs):.2f} s at most, {sum(load.said.values())} messages {dict(load.said)}")
-    print(
-        f"broken connections: {dict(load.cuts)}, {sum(talker.told_late for talker in load.talkers)} messages acknowledged after a reconnect"
-    )
+    late = sum(talker.told_late for talker in load.talkers)
+    print(f"broken connections: {dict(load.cuts)}, {late} messages acknowledged after a reconnect")
 
 
 def victims(chance: random.Random) -> list[str]:

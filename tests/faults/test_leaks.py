@@ -17,10 +17,10 @@ import pytest
 
 from common import messages as m
 from tests.faults.broken import broken
+from tests.faults.figures import descriptors, processor_seconds
 from tests.support.groups import rounds
 from tests.support.server import Server, members, running_server
 from tests.support.timeouts import seconds, wait_until
-from tests.support.usage import descriptors, processor_seconds
 from tests.support.wire import Wire
 
 # --- processes ---------------------------------------------------------------------------------------------------------
@@ -76,11 +76,11 @@ def many_connections(data_dir: Path) -> None:
             visit(server, number)
         pids = {"supervisor": server.pid, **server.children()}
         wait_until(lambda: server.status()["connections"] == 0, "all connections are closed", every=0.2)
-        before = {name: descriptors(pid) for name, pid in pids.items()}
+        before = {name: len(descriptors(pid)) for name, pid in pids.items()}
         for number in range(100, 100 + rounds(400, 10_000)):
             visit(server, number)
         wait_until(
-            lambda: {name: descriptors(pid) for name, pid in pids.items()} == before,
+            lambda: {name: len(descriptors(pid)) for name, pid in pids.items()} == before,
             f"as many descriptors are open as before: {before}",
         )
 
@@ -101,7 +101,7 @@ def test_it_shows_when_the_acceptor_keeps_its_copies(tmp_path: Path) -> None:
 def no_descriptor_left(pid: int) -> Iterator[None]:
     """The process can have no descriptor but those that it has."""
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    used = descriptors(pid)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(fd for fd in itertools.count() if fd not in used), hard))
     try:
         yield

@@ -14,12 +14,12 @@ import pytest
 
 from common import messages as m
 from tests.faults.broken import broken
+from tests.faults.figures import memory
 from tests.faults.load import Load, Talker
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded
 from tests.support.server import Server, running_server
 from tests.support.timeouts import seconds
-from tests.support.usage import memory
 from tests.support.verdict import entries_of, verify
 from workers.placement import SLOW_SECONDS
 
@@ -64,13 +64,13 @@ def stop_broker(data_dir: Path) -> None:
     """People go on talking, and some of them very much; then it goes on as if nothing had been."""
     with loaded_server(data_dir) as (server, load):
         workers = [pid for name, pid in server.children().items() if name.startswith("worker")]
-        before = [memory(pid) for pid in workers]
+        before = [memory([pid]) for pid in workers]
         with stopped(server.children()["broker"]):
             for talker in load.talkers[:4]:
                 for _ in range(TO_A_STOPPED_BROKER // 4 // len(BIG_TEXT)):
                     talker.send(talker.protocol.name, BIG_TEXT)  # to themselves
             load.run(rounds(2, 10))
-            grown = [(memory(pid) - before) / MIB for pid, before in zip(workers, before, strict=True)]
+            grown = [(memory([pid]) - before) / MIB for pid, before in zip(workers, before, strict=True)]
         print(f"the workers grew by {grown} MiB")
         assert max(grown) < WORKER_GROWS / MIB, f"the workers grew by {grown} MiB"
         load.run_until(lambda: not any(talker.protocol.outbox for talker in load.talkers), "all is taken", 10, talking=False)
@@ -94,13 +94,13 @@ def stop_worker(data_dir: Path) -> None:
     """Much is said to one of its clients by others. New clients get in, to those who can serve them."""
     with loaded_server(data_dir) as (server, load):
         children = server.children()
-        before = memory(children["broker"])
+        before = memory([children["broker"]])
         with stopped(children["worker 1"]):
             stuck, served = apart(load)
             newcomers_are_served(load)
             tell(load, served[0], stuck[0], TO_A_STOPPED_WORKER)
+            grown = (memory([children["broker"]]) - before) / MIB
             load.run(rounds(1, 30))
-            grown = (memory(children["broker"]) - before) / MIB
         print(f"the broker grew by {grown:.1f} MiB")
         assert grown < BROKER_GROWS / MIB, f"the broker grew by {grown} MiB"
         load.everybody_is_served(10)
