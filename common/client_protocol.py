@@ -189,7 +189,8 @@ class ClientProtocol:
         self._resuming = False
         self._sending = False
         self._joining: dict[int, str] = {}
-        self._join_later: dict[str, None] = {}
+        self._named: list[str] = []
+        """The rooms of the last hello."""
         self._retry: set[int] = set()
         self._decoder = FrameDecoder(FRAME_BYTES)
         self._out: list[bytes] = []
@@ -265,7 +266,6 @@ class ClientProtocol:
         """
         self._remember(room)
         if self.phase not in (Phase.REPLAYING, Phase.LIVE):
-            self._join_later[room] = None
             return 0
         ref = self._request(m.Join, room, {})
         self._joining[ref] = room
@@ -320,8 +320,8 @@ class ClientProtocol:
 
     def _say_hello(self) -> None:
         self.phase = Phase.GREETING
-        self._join_later.clear()  # hello names them all
-        options: m.Options = {"rooms": list(self.rooms)}
+        self._named = list(self.rooms)
+        options: m.Options = {"rooms": self._named}
         if self._token is not None:
             options["token"] = self._token
         self._resuming = self.cursor is not None
@@ -398,8 +398,7 @@ class ClientProtocol:
         for room in refused:
             self._forget(room)
         self.phase = Phase.REPLAYING if self._resuming else Phase.LIVE
-        join_later, self._join_later = self._join_later, {}
-        for room in join_later:
+        for room in [room for room in self.rooms if room not in self._named]:
             self.join(room)
         failed = self._abandon_outbox() if stranger else []
         return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0), *failed]

@@ -451,6 +451,7 @@ def test_a_full_disk_holds_up_and_retrying_sends_in_order(client: Client) -> Non
     client.protocol.retry()
     assert [event.ref for event in client.exchange() if isinstance(event, Acknowledged)] == refs
     assert (waiting, client.protocol.wants_retry) == (True, False)
+    assert [send.ref for send in sends(client.line)] == refs * 2
     assert [entry.text for entry in client.server.entries] == ["one", "two"]
 
 
@@ -542,6 +543,16 @@ def test_a_room_is_remembered_once_and_as_the_server_spells_it(client: Client) -
     assert list(client.protocol.rooms) == ["#dev", "#ops"]
     client.protocol.part("#Dev")
     assert list(client.protocol.rooms) == ["#ops"]
+
+
+def test_a_room_joined_while_the_welcome_is_on_its_way_is_joined_behind_it(client: Client) -> None:
+    client.cut()
+    client.connect()
+    client.protocol.join("#dev")
+    client.protocol.join("#ops")
+    client.protocol.part("#ops")
+    assert [event.room for event in client.exchange() if isinstance(event, RoomJoined)] == [m.LOBBY, "#dev"]
+    assert list(client.protocol.rooms) == ["#dev"]
 
 
 def test_the_lobby_needs_no_remembering(client: Client) -> None:
