@@ -59,4 +59,9 @@ class Requests:
 
 def _weight(request: list[Any]) -> int:
     """About how long a request is beyond its few short fields."""
-    return len(request[4]) if request[0] == "send" else 0
+    match request:
+        case ["send", _, _, _, text, *_]:
+            return len(text)
+        case ["hello", _, _, _, name, _, log, rooms, _]:
+            return len(name) + len(log or "") + sum(map(len, rooms))
+    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -69,9 +70,22 @@ def test_there_is_an_end_to_what_may_wait() -> None:
     assert not asked.full
 
 
-def test_long_texts_count_by_their_length() -> None:
+@pytest.mark.parametrize(
+    "long",
+    [
+        ["send", 1, 1, "#a", "x" * (requests._MOST_BYTES - 1), None, None],
+        ["hello", 1, 1, "g", "x" * (requests._MOST_BYTES - 1), None, None, [], False],
+        ["hello", 1, 1, "g", "", 0, "x" * (requests._MOST_BYTES - 1), [], False],
+        ["hello", 1, 1, "g", "ada", None, None, ["x" * (requests._MOST_BYTES - 6), "#b"], True],
+    ],
+    ids=["text", "name", "log", "rooms"],
+)
+def test_what_may_be_long_counts_by_its_length(long: Item) -> None:
     asked = Requests()
-    asked.add(["send", 1, 1, "#a", "x" * (requests._MOST_BYTES - 1), None, None])
-    assert not asked.full
+    asked.add(long)
+    full_before = asked.full
     asked.add(["send", 1, 2, "#a", "x", None, None])
-    assert asked.full
+    assert (full_before, asked.full) == (False, True)
+    asked.take_new()
+    assert len([*asked.answered(1)]) == 2
+    assert asked._bytes == 0
