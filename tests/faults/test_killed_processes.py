@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.faults.load import Load
 from tests.support.groups import rounds
 from tests.support.seeds import seeded
 from tests.support.server import Server, running_server
+from tests.support.timeouts import wait_until
 from tests.support.verdict import entries_of, verify
 
 BACK_SECONDS = 2.0
@@ -29,11 +31,22 @@ def experiment(tmp_path: Path) -> None:
         load.start()
         backs = [one_round(server, load, chance, victim) for victim in victims(chance)]
         load.settle()
+        wait_until(lambda: told_of(server) == (len(backs), len(backs)), "the server's log tells each death and return")
         server.stop()
         verify(load.talkers, entries_of(data_dir))
     print(f"{len(backs)} kills, back after {max(backs):.2f} s at most, {sum(load.said.values())} messages {dict(load.said)}")
     late = sum(talker.told_late for talker in load.talkers)
     print(f"broken connections: {dict(load.cuts)}, {late} messages acknowledged after a reconnect")
+
+
+def told_of(server: Server) -> tuple[int, int]:
+    """The deaths and returns in the server's log, one line each."""
+    log = server.log.read_text()
+    died = re.findall(
+        r"^.* (?:broker|acceptor|worker \d) \(pid \d+\) died \(signal 9\) after [\d.]+ s, starting it again.*$", log, re.M
+    )
+    back = re.findall(r"^.* (?:broker|acceptor|worker \d) \(pid \d+\) is back, [\d.]+ s after it died$", log, re.M)
+    return len(died), len(back)
 
 
 def victims(chance: random.Random) -> list[str]:
