@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from common import messages as m
@@ -84,8 +83,8 @@ class Hub:
         self._live: defaultdict[str, set[int]] = defaultdict(set)
         """The live sessions in each room."""
         self._lagging: dict[int, None] = {}
-        self._waiting: list[tuple[Session, m.Hello]] = []
-        """Hellos that came before the broker told the key to check tokens with."""
+        self._waiting: dict[int, m.Hello] = {}
+        """Hellos that came before the broker told the key to check tokens with, by session."""
         self._pages: dict[int, deque[_PageWanted]] = {}
         """By session."""
         self._presence = PresenceCollector()
@@ -161,6 +160,7 @@ class Hub:
         self._leave_live(session)
         self._lagging.pop(sid, None)
         self._pages.pop(sid, None)
+        self._waiting.pop(sid, None)
         self._turn.closed(sid)
         if session.phase is not Phase.GREETING and session.identity:
             self._ask(None, "gone", sid)
@@ -210,7 +210,7 @@ class Hub:
 
     @property
     def drained(self) -> bool:
-        return self._draining and not self._asked and not self._pages
+        return self._draining and not self._asked and not self._page_readers()
 
     def farewell(self) -> None:
         """Tells every client that the server stops."""
@@ -353,7 +353,7 @@ class Hub:
 
     def can_go_on(self, now: float) -> bool:
         """There is something to do at once, whatever comes in: the log is to be read for somebody, or goodbye to be said."""
-        if self._pages or self._closing:
+        if self._closing or self._page_readers():
             return True
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
@@ -401,7 +401,7 @@ class Hub:
         if self._key:
             self._pass_on(session, hello)
         else:
-            self._waiting.append((session, hello))
+            self._waiting[session.sid] = hello
 
     def _pass_on(self, session: Session, hello: m.Hello) -> None:
         options = hello.options
@@ -581,9 +581,10 @@ class Hub:
             self._close_turn()
             for sid in [session.sid for session in self._sessions.values() if session.phase is Phase.LIVE]:
                 self.lag(sid, self._position)
-        waiting, self._waiting = self._waiting, []
-        for session, hello in waiting:
-            if session.sid in self._sessions and session.leaving is None:
+        waiting, self._waiting = self._waiting, {}
+        for sid, hello in waiting.items():
+            session = self._sessions[sid]
+            if session.leaving is None:
                 try:
                     self._pass_on(session, hello)
                 except Refused as refused:
@@ -609,8 +610,12 @@ class Hub:
         session.pending += 1
         self._pages.setdefault(session.sid, deque()).append(_PageWanted(session.sid, *wanted))
 
+    def _page_readers(self) -> list[int]:
+        """Who waits for pages, and reads what it was sent: others would have all that they asked for kept for them here."""
+        return [sid for sid in self._pages if not self._sessions[sid].blocked]
+
     def _read_pages(self) -> None:
-        for sid in [*islice(self._pages, PAGES_PER_TURN)]:
+        for sid in self._page_readers()[:PAGES_PER_TURN]:
             session = self._sessions[sid]
             waiting = self._pages.pop(sid)
             wanted = waiting.popleft()
@@ -668,11 +673,13 @@ class Hub:
         self._closing.append(session.sid)
 
     def _check_silence(self, session: Session, now: float) -> None:
-        silent = now - session.heard
-        if session.blocked or session.leaving is not None:
+        if session.leaving is not None:
             return
+        silent = now - session.heard
         if not session.said_hello and now - session.opened >= self._limits.login_seconds:
             self._error(session, None, Refused(Code.LOGIN_TIMEOUT))
+        elif session.blocked:
+            pass  # a ping would not reach it
         elif silent >= 2 * self._limits.idle_seconds:
             self._say_goodbye(session, Reason.IDLE, "nothing was heard for too long")
         elif silent >= self._limits.idle_seconds and not session.pinged:

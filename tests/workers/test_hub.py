@@ -499,6 +499,17 @@ def test_a_page_fits_a_frame(ada: Desk) -> None:
     assert page.options["more"] is True
 
 
+def test_one_who_does_not_read_gets_no_further_pages(ada: Desk) -> None:
+    ada.hub._sessions[1].blocked = True
+    assert ada.say(1, *(m.History(ref, "#lobby", {}) for ref in range(3))) == []
+    assert not ada.hub.can_go_on(ada.now), "nothing is to be done before it reads"
+    ada.hub._sessions[1].blocked = False
+    assert ada.hub.can_go_on(ada.now)
+    for ref in range(3):
+        ada.turn()
+        assert [reply.ref for reply in ada.heard(1) if isinstance(reply, m.Page)] == [ref]
+
+
 def test_a_log_that_cannot_be_read(ada: Desk) -> None:
     ada.tell(ada.post("#lobby", "one"))
     ada.heard(1)
@@ -589,8 +600,10 @@ def test_a_session_that_is_lost_is_told_why(ada: Desk) -> None:
 # --- silence -------------------------------------------------------------------------------------------------------------
 
 
-def test_one_who_never_says_hello_is_sent_away_whatever_else_it_says(desk: Desk) -> None:
-    desk.open(1)
+@pytest.mark.parametrize("reads", [True, False])
+def test_one_who_never_says_hello_is_sent_away_whatever_else_it_says(desk: Desk, reads: bool) -> None:
+    session = desk.open(1)
+    session.blocked = not reads
     while desk.now < 100.0 + LIMITS.login_seconds - 1:
         desk.now += 1
         assert desk.say(1, m.Ping(1)) == [m.Pong(1)]
