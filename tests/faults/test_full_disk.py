@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,8 +22,9 @@ from tests.support.timeouts import seconds
 from tests.support.tools import need, skip_without
 from tests.support.wire import Wire
 
-DISK_KIB = rounds(8, 64) * 1024
+DISK_KIB = rounds(4, 64) * 1024
 LEFT_KIB = 400
+TEXT_KIB = 12
 
 
 def test_a_full_disk_is_told_and_heals(tmp_path: Path) -> None:
@@ -67,9 +68,11 @@ def small_disk(path: Path) -> Iterator[Path]:
 
 def fill_up(server: Server, ada: Wire, bob: Wire, said: list[str], time_: int) -> None:
     filler = server.data_dir / "filler"
-    free = os.statvfs(server.data_dir)
-    with filler.open("wb") as file:
-        file.write(bytes(free.f_bavail * free.f_frsize - LEFT_KIB * 1024))
+    with filler.open("wb", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            while file.write(bytes(64 * 1024)):
+                pass
+        file.truncate(file.tell() - LEFT_KIB * 1024)
     refused = until_refused(ada, said, time_)
     assert refused is not None, "storage_full is told before more is taken than the disk holds"
     assert len(refused.text) > 1000
@@ -86,8 +89,8 @@ def fill_up(server: Server, ada: Wire, bob: Wire, said: list[str], time_: int) -
 
 def until_refused(ada: Wire, said: list[str], time_: int) -> m.Send | None:
     """Says long things until the disk is full: the one that was refused."""
-    for number in range(4 * LEFT_KIB // 4):
-        send = m.Send(m.make_ref(1 + time_, 1 + number), "#dev", f"{time_} {number} ".ljust(4096, "x"), {})
+    for number in range(DISK_KIB // TEXT_KIB):
+        send = m.Send(m.make_ref(1 + time_, 1 + number), "#dev", f"{time_} {number} ".ljust(TEXT_KIB * 1024, "x"), {})
         ada.send(send)
         if (told := answer(ada, send.ref)) is not None:
             assert told == Code.STORAGE_FULL
