@@ -14,7 +14,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ("broker", "common", "urwid_client", "workers")
 
-WITHOUT_TESTS: dict[str, str] = {"urwid_client.errors": "two exceptions that do nothing"}
+WITHOUT_TESTS = {
+    "broker.process": "moves bytes between pipes, log and broker.core; whole servers run it in tests/integration and tests/faults",
+    "common.routing": "says in words what worker and broker tell each other; both are tested for it, and together in the simulation",
+    "urwid_client.errors": "two exceptions without code",
+    "workers.process": "moves bytes between sockets, pipe and workers.hub; whole servers run it in tests/integration and tests/faults",
+}
 """Modules that have no test module of their own, each with the reason."""
 
 
