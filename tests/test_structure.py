@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[1]
 PROGRAMS = ("broker", "common", "urwid_client", "workers")
 
 WITHOUT_TESTS = {
-    "broker.process": "moves bytes between pipes, log and broker.core; whole servers run it in tests/integration and tests/faults",
-    "common.routing": "says in words what worker and broker tell each other; both are tested for it, and together in the simulation",
+    "broker.process": "moves bytes between pipes, log and broker.core; whole servers test it in tests/integration and faults",
+    "common.routing": "what worker and broker tell each other, in words; the tests of both, and the simulation, hold them to it",
     "urwid_client.errors": "two exceptions without code",
-    "workers.process": "moves bytes between sockets, pipe and workers.hub; whole servers run it in tests/integration and tests/faults",
+    "workers.process": "moves bytes between sockets, pipe and workers.hub; tested as broker.process is",
 }
 """Modules that have no test module of their own, each with the reason."""
 
