@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -26,6 +27,7 @@ from urwid_client.rendering import Spans
 from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat, WrongInput
 from urwid_client.tokens import Tokens
+from urwid_client.widgets.messages import MessageList
 from urwid_client.widgets.overlays import Help, Welcome
 from urwid_client.widgets.screen import Screen
 
@@ -33,6 +35,9 @@ _DRAW_SECONDS = 0.03
 """What comes from the server within so long is drawn at once."""
 _ESCAPE_SECONDS = 0.05
 """How long the rest of a key's sequence may take; Esc alone is known after that."""
+
+_WHEEL = {4: 3, 5: -3}
+"""How many rows up each of the wheel's buttons scrolls."""
 
 Input: TypeAlias = list[str | tuple[str, int, int, int]]
 
@@ -95,7 +100,7 @@ class App:
             self._screen,
             PALETTE,
             screen,
-            handle_mouse=False,
+            handle_mouse=settings.mouse,
             input_filter=self._on_input,
             event_loop=self._events,
         )
@@ -109,11 +114,20 @@ class App:
         self._refresh()
         try:
             self._main.run()
+        except OSError as problem:
+            if problem.errno != errno.EIO:  # else the terminal itself is gone, and nobody is there to be told
+                raise
+            return 1
         finally:
-            if self._running is not None:
-                self._running.cancel()
-                self._loop.run_until_complete(asyncio.wait([self._running]))
+            self._end_tasks()
         return self._status
+
+    def _end_tasks(self) -> None:
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self._loop.run_until_complete(asyncio.wait(tasks))
 
     def _begin(self) -> None:
         """Runs when the screen has been started; connecting waits until it has been drawn, too."""
@@ -135,12 +149,7 @@ class App:
         self._connection.choose_name(name)
         if self._running is None:
             self._running = self._loop.create_task(self._connection.run())
-            self._running.add_done_callback(self._on_end)
-
-    def _on_end(self, running: asyncio.Task[None]) -> None:
-        """The connection's task never ends by itself, unless something is wrong with the program: that ends the program."""
-        if not running.cancelled():
-            running.result()
+            self._running.add_done_callback(_let_it_be_known)
 
     def _exit(self, status: int = 0) -> None:
         self._status = status
@@ -177,9 +186,11 @@ class App:
 
     def _on_input(self, keys: Input, raw: list[int]) -> Input:
         """Takes all keys; only a change of the window's size is left to Urwid."""
-        for key in keys:
-            if isinstance(key, str) and not self._leaving:
+        for key in keys if not self._leaving else ():
+            if isinstance(key, str):
                 self._on_key(key)
+            else:
+                self._on_mouse(*key)
         self._refresh()
         return [key for key in keys if key == "window resize"]
 
@@ -197,6 +208,15 @@ class App:
             self._act(ACTIONS[key])
         elif len(key) == 1:
             self._editor.insert(clean(key))
+
+    def _on_mouse(self, event: str, button: int, col: int, row: int) -> None:
+        """The wheel scrolls, a click on a conversation opens it."""
+        if event != "mouse press":
+            return
+        if button in _WHEEL:
+            self._scrolled.scroll(_WHEEL[button])
+        elif button == 1 and (buffer := self._screen.conversation_at(col, row)) is not None:
+            self._chat.open(buffer)
 
     # --- what keys do -------------------------------------------------------------------------------------------------
 
@@ -223,8 +243,8 @@ class App:
             Action.NEXT_BUFFER: lambda: chat.open_next(1),
             Action.PREVIOUS_BUFFER: lambda: chat.open_next(-1),
             Action.NEXT_UNREAD: chat.open_next_unread,
-            Action.PAGE_UP: lambda: self._page(1),
-            Action.PAGE_DOWN: lambda: self._page(-1),
+            Action.PAGE_UP: lambda: self._scrolled.page(1),
+            Action.PAGE_DOWN: lambda: self._scrolled.page(-1),
             Action.TO_START: screen.messages.to_start,
             Action.TO_END: screen.messages.to_end,
             Action.HELP: self._toggle_help,
@@ -251,7 +271,7 @@ class App:
 
     def _quit(self) -> None:
         self._leaving = True
-        self._loop.create_task(self._leave())
+        self._loop.create_task(self._leave()).add_done_callback(_let_it_be_known)
 
     def _choose_name(self, name: str) -> None:
         if name in ("/quit", "/exit"):
@@ -290,11 +310,10 @@ class App:
         if index < len(self._chat.buffers):
             self._chat.open(self._chat.buffers[index])
 
-    def _page(self, by: int) -> None:
-        if self._screen.overlay is self._help:
-            self._help.scroll(-by)
-        else:
-            self._screen.messages.page(by)
+    @property
+    def _scrolled(self) -> Help | MessageList:
+        """What can be scrolled at the moment."""
+        return self._help if self._screen.overlay is self._help else self._screen.messages
 
     def _toggle_help(self) -> None:
         self._screen.overlay = None if self._screen.overlay is self._help else self._help
@@ -365,6 +384,12 @@ class App:
         if refused.code == Code.NAME_TAKEN:
             return f"The name {refused.name} is taken. Pick another one."
         return refused.text
+
+
+def _let_it_be_known(task: asyncio.Task[None]) -> None:
+    """What goes wrong in a task goes wrong with the program."""
+    if not task.cancelled():
+        task.result()
 
 
 def _now() -> int:

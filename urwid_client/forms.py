@@ -24,7 +24,7 @@ usage: chat-client [OPTION …]                                 chat in this ter
     "tail": "usage: chat-client tail [OPTION …]   print the messages of a room (without --room: of the lobby, and those to you)",
 }
 _SETTINGS = {"": COMMON, "send": SEND, "tail": TAIL}
-_MORE = f"--host, --port, --name, --room, --data-dir can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
+_MORE = f"Those from --host to --no-mouse can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -15,6 +15,7 @@ PREFIX = "CHAT_CLIENT"
 """How the environment's variables begin."""
 
 DATA_DIR = Setting("data_dir", Location("DIR"), "where is kept who you are", default_text="chat-client in your data directory")
+NO_MOUSE = Setting("no_mouse", Flag(), "leave the mouse to the terminal (otherwise Shift helps to select text)", False)
 
 COMMON = (
     Setting("host", Text("HOST"), "the server's name or address", "127.0.0.1"),
@@ -22,6 +23,7 @@ COMMON = (
     Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name"),
     Setting("room", Text("ROOM"), "a room to go into, beside the lobby"),
     DATA_DIR,
+    NO_MOUSE,
     CONFIG,
     HELP,
     VERSION,
@@ -46,6 +48,8 @@ class ClientSettings(NamedTuple):
     room: str | None
     data_dir: Path | None
     """None stands for the user's own, which takes a moment to find out."""
+    mouse: bool = True
+    """Whether the wheel and clicks are the client's."""
 
     @property
     def server(self) -> str:
@@ -61,6 +65,7 @@ def client_settings(values: Mapping[str, Any]) -> ClientSettings:
         name=_valid(check_name, name, "--name") if name else None,
         room=_valid(check_room, room, "--room") if room else None,
         data_dir=values["data_dir"],
+        mouse=not values["no_mouse"],
     )
 
 

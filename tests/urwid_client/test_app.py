@@ -21,8 +21,8 @@ from urwid_client.tokens import TokensUnusable
 class Waiting(ScriptedScreen):
     """Feeds a batch of keys only when the words that the batch waits for are on the screen."""
 
-    def __init__(self, *batches: Sequence[str], waits: Sequence[str] = (), size: tuple[int, int] = (80, 24)) -> None:
-        super().__init__(size=size, inputs=batches)
+    def __init__(self, *batches: Sequence[object], waits: Sequence[str] = (), size: tuple[int, int] = (80, 24)) -> None:
+        super().__init__(size=size, inputs=batches)  # type: ignore[arg-type]
         self.waits = [*waits, *[""] * (len(batches) + 1 - len(waits))]
         self.shown: list[str] = []
         """The screen as it was before each batch, and at the end."""
@@ -145,6 +145,22 @@ def test_within_a_message_of_several_lines_the_arrows_move(tmp_path: Path) -> No
 def test_the_lists_at_the_sides_can_be_hidden(tmp_path: Path) -> None:
     shown = run(Waiting(["f7"], ["f7"]), settings(tmp_path))
     assert ["1 server" in text for text in shown] == [True, False, True]
+
+
+def test_the_wheel_scrolls_and_a_click_opens_a_conversation(tmp_path: Path) -> None:
+    model = ModelServer()
+    for number in range(60):
+        model.say("bob", "#lobby", f"message {number:02}")
+    screen = Waiting(
+        [("mouse press", 4, 40, 10)] * 9,
+        [("mouse press", 5, 40, 10), ("mouse release", 0, 40, 10)],
+        [("mouse press", 1, 3, 1), ("mouse release", 0, 3, 1)],
+        waits=["message 59"],
+    )
+    shown = run(screen, settings(tmp_path), Listener(model))
+    assert ["message 32" in text for text in shown] == [False, True, True, False]
+    assert ["message 12" in text for text in shown] == [False, True, False, False]
+    assert "what the program has to say" in shown[3]
 
 
 def test_wrong_input_is_explained(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_ctrl_c_at_any_moment_of_the_start_ends_it_quietly(tmp_path: Path, form:
     moments = random.Random(7)
     for _ in range(rounds(2, 30)):
         read, write = os.pipe()
-        ready = f"import os; os.write({write}, b'.'); import urwid_client.cli as c, sys; sys.exit(c.main())"
+        ready = f"import os, signal; os.write({write}, b'.'); import urwid_client.cli as c, sys; sys.exit(c.main())"
         process = subprocess.Popen(
             [sys.executable, "-c", ready, *form, "--port", "1", "--data-dir", tmp_path],
             stdin=subprocess.DEVNULL,

@@ -19,8 +19,10 @@ def test_what_is_not_given_has_a_default() -> None:
 
 
 def test_everything_can_be_given() -> None:
-    settings = given("--host", "example.org", "--port", "7", "--name", "ada", "--room", "#dev", "--data-dir", "/data")
-    assert settings == ClientSettings("example.org", 7, "ada", "#dev", Path("/data"))
+    settings = given(
+        "--host", "example.org", "--port", "7", "--name", "ada", "--room", "#dev", "--data-dir", "/data", "--no-mouse"
+    )
+    assert settings == ClientSettings("example.org", 7, "ada", "#dev", Path("/data"), mouse=False)
 
 
 def test_the_environment_and_the_file_come_after_the_command_line(tmp_path: Path) -> None:

@@ -125,9 +125,13 @@ class MessageList:
         blocks = self._blocks()
         return sum(isinstance(entry, Said) for entry in blocks.entries[self._buffer.viewport.newer(blocks) :])
 
+    def scroll(self, rows: int) -> None:
+        """Up if `rows` is positive."""
+        self._buffer.viewport.scroll(self._blocks(), self._rows, rows)
+
     def page(self, by: int) -> None:
         """Scrolls by pages, up if `by` is positive; two rows stay in view."""
-        self._buffer.viewport.scroll(self._blocks(), self._rows, by * max(self._rows - 2, 1))
+        self.scroll(by * max(self._rows - 2, 1))
 
     def to_start(self) -> None:
         self._buffer.viewport.to_start(self._blocks(), self._rows)

@@ -22,16 +22,20 @@ class Help(Overlay):
 
     def __init__(self) -> None:
         self._skipped = 0
-        self._page = 1
+        self._rows = 1
 
-    def scroll(self, by: int) -> None:
-        """By pages; down if `by` is positive."""
-        self._skipped = max(self._skipped + by * self._page, 0)
+    def scroll(self, rows: int) -> None:
+        """Up if `rows` is positive."""
+        self._skipped = max(self._skipped - rows, 0)
+
+    def page(self, by: int) -> None:
+        """Scrolls by pages, up if `by` is positive; two rows stay in view."""
+        self.scroll(by * max(self._rows - 2, 1))
 
     def draw(self, cols: int, rows: int) -> urwid.Canvas:
         lines = [canvas for spans in _help_lines() for canvas in [_line(spans, cols)]]
         whole = urwid.CanvasCombine([(line, None, False) for line in lines])
-        self._page = max(rows - 2, 1)
+        self._rows = rows
         self._skipped = max(min(self._skipped, whole.rows() - rows), 0)
         whole.trim(self._skipped)
         return canvases.column([whole], cols, rows)

@@ -50,11 +50,15 @@ class Screen(urwid.Widget):
         """What stands at the right end of the status line."""
         self.conversations_wanted = True
         self.people_wanted = True
+        self._listed: dict[int, Buffer] = {}
+        """Which conversation stands in which row of the screen, as far as they do."""
+        self._list_cols = 0
         self.overlay: Overlay | None = None
         """What stands over the lists and messages."""
 
-    def conversations_shown(self, cols: int) -> bool:
-        return panes(cols, self.conversations_wanted, False).conversations > 0
+    def conversation_at(self, col: int, row: int) -> Buffer | None:
+        """The conversation whose name stands at this place of the screen."""
+        return self._listed.get(row) if col < self._list_cols and self.overlay is None else None
 
     def render(self, size: Any, focus: bool = False) -> urwid.Canvas:
         cols, rows = size
@@ -63,7 +67,7 @@ class Screen(urwid.Widget):
         status = [self._status(cols)] if room >= 2 else []
         heading = [self._heading(cols)] if room >= 5 else []
         room -= len(status) + len(heading)
-        body = [self._body(cols, room)] if room > 0 else []
+        body = [self._body(cols, room, len(heading))] if room > 0 else []
         lines = [*heading, *body, *status, below]
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
 
@@ -82,14 +86,15 @@ class Screen(urwid.Widget):
         right = [] if hint is None else [(canvases.text([("border", " ")], 1), 1), (hint, hint.cols() + 2)]
         return canvases.beside([(left, room), *right])
 
-    def _body(self, cols: int, rows: int) -> urwid.Canvas:
+    def _body(self, cols: int, rows: int, top: int) -> urwid.Canvas:
         if self.overlay is not None:
             return self.overlay.draw(cols, rows)
         sides = panes(cols, self.conversations_wanted, self.people_wanted and bool(self.active.people))
         border = canvases.styled(urwid.SolidCanvas("│", 1, rows), "border")
         parts: list[tuple[urwid.Canvas, int]] = []
+        self._list_cols = sides.conversations
         if sides.conversations:
-            parts += [(self._conversations(sides.conversations, rows), sides.conversations), (border, 1)]
+            parts += [(self._conversations(sides.conversations, rows, top), sides.conversations), (border, 1)]
         middle = cols - sum(width for _, width in parts) - (sides.people + 1 if sides.people else 0)
         edge = 1 if middle >= 24 else 0
         blank = canvases.column([], edge, rows)
@@ -98,11 +103,13 @@ class Screen(urwid.Widget):
             parts += [(border, 1), (self._people(sides.people, rows), sides.people)]
         return canvases.beside(parts)
 
-    def _conversations(self, cols: int, rows: int) -> urwid.Canvas:
+    def _conversations(self, cols: int, rows: int, top: int) -> urwid.Canvas:
         """The list; if it is longer than the screen, the part down to the active one."""
         lines = []
         skipped = max(self.buffers.index(self.active) - rows + 1, 0)
-        for index, buffer in list(enumerate(self.buffers))[skipped : skipped + rows]:
+        shown = list(enumerate(self.buffers))[skipped : skipped + rows]
+        self._listed = {top + index - skipped: buffer for index, buffer in shown}
+        for index, buffer in shown:
             line = rendering.conversation_line(buffer, index, buffer is self.active)
             count_cols = len(line.unread[1])
             name_cols = cols - 3 - (count_cols + 1)

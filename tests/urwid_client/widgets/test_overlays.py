@@ -26,11 +26,13 @@ def test_the_help_is_scrolled_to_its_end_and_back() -> None:
     whole = rows(Help(), 80, 200)
     whole = whole[: max(index for index, row in enumerate(whole) if row) + 1]
     assert rows(shown, 80, 20) == whole[:20]
-    shown.scroll(1)
+    shown.page(-1)
     assert rows(shown, 80, 20) == whole[18:38]
-    shown.scroll(100)
+    shown.scroll(3)
+    assert rows(shown, 80, 20) == whole[15:35]
+    shown.page(-100)
     assert rows(shown, 80, 20) == whole[-20:]
-    shown.scroll(-100)
+    shown.page(100)
     assert rows(shown, 80, 20) == whole[:20]
 
 

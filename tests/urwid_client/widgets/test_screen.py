@@ -85,6 +85,17 @@ def test_the_active_conversation_is_in_view_however_many_there_are() -> None:
     assert any("#room47" in row for row in rows(shown)[1:])
 
 
+def test_a_conversation_is_found_by_its_place() -> None:
+    shown = screen("ada")
+    rows(shown)
+    assert shown.conversation_at(2, 3) is shown.buffers[2]
+    assert shown.conversation_at(2, 0) is None
+    assert shown.conversation_at(2, 10) is None
+    assert shown.conversation_at(40, 3) is None
+    rows(shown, cols=40)
+    assert shown.conversation_at(2, 3) is None
+
+
 def test_people_who_do_not_fit_are_counted() -> None:
     shown = rows(screen(*(f"p{number:02}" for number in range(60))))
     assert [row.split()[-1] for row in shown[1:-3]] == [f"p{number:02}" for number in range(20)]
