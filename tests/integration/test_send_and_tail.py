@@ -1,0 +1,121 @@
+"""`chat-client send` and `chat-client tail` as scripts use them, on a real server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import SCRIPTS, Server, running_server
+from tests.support.timeouts import seconds, wait_until
+
+
+class Shell:
+    """Runs the client's forms against one server, with one data directory."""
+
+    def __init__(self, server: Server, directory: Path) -> None:
+        self.port = server.port
+        self.directory = directory
+
+    def command(self, form: str, *options: str) -> list[str | Path]:
+        return [SCRIPTS / "chat-client", form, "--port", str(self.port), "--data-dir", self.directory, *options]
+
+    def send(self, name: str, to: str, *words: str, lines: str = "") -> subprocess.CompletedProcess[str]:
+        command = self.command("send", "--name", name, "--to", to, *words)
+        return subprocess.run(command, input=lines, text=True, capture_output=True, check=False, timeout=seconds(20))
+
+    def tail(self, name: str, *options: str) -> list[str]:
+        """The lines of a tail that ends by itself."""
+        command = self.command("tail", "--name", name, *options)
+        return subprocess.run(command, text=True, capture_output=True, check=True, timeout=seconds(20)).stdout.splitlines()
+
+    def texts(self, name: str, *options: str) -> list[str]:
+        return [json.loads(line)["text"] for line in self.tail(name, "--json", *options)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shell(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    return Shell(server, tmp_path_factory.mktemp("client"))
+
+
+def test_what_was_sent_survives_the_server(tmp_path: Path) -> None:
+    with running_server(tmp_path / "server") as first:
+        assert Shell(first, tmp_path / "client").send("x", "#lobby", lines="a\nb\n").returncode == 0
+        first.kill()
+    with running_server(tmp_path / "server") as second:
+        lines = Shell(second, tmp_path / "client").tail("y", "--room", "#lobby", "--history", "2", "--count", "2", "--json")
+    messages = [json.loads(line) for line in lines]
+    assert [message["text"] for message in messages] == ["a", "b"]
+    assert all({"id", "time", "to", "sender", "text"} <= set(message) for message in messages)
+    assert [message["sender"] for message in messages] == ["x", "x"]
+
+
+def test_many_lines_keep_their_order(shell: Shell) -> None:
+    assert shell.send("many", "#many", lines="".join(f"line {number}\n" for number in range(1_000))).returncode == 0
+    assert shell.texts("reader", "--room", "#many", "--history", "1000", "--count", "1000") == [f"line {n}" for n in range(1_000)]
+
+
+def test_two_runs_at_once_are_one_person(shell: Shell) -> None:
+    """Neither is told that the name is taken, not even the first time."""
+    command = shell.command("send", "--name", "twins", "--to", "#twins", "hello")
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [run.communicate(timeout=seconds(10))[1] for run in runs] == ["", ""]
+    senders = {
+        json.loads(line)["from"] for line in shell.tail("reader", "--json", "--room", "#twins", "--history", "2", "--count", "2")
+    }
+    assert len(senders) == 1
+
+
+def test_somebody_else_s_name_is_refused(shell: Shell, server: Server, tmp_path: Path) -> None:
+    assert shell.send("owner", "#lobby", "mine").returncode == 0
+    other = Shell(server, tmp_path / "other").send("owner", "#lobby", "mine too")
+    assert (other.returncode, other.stderr) == (1, "chat-client: the name owner is taken; choose another one with --name\n")
+
+
+def test_a_person_without_a_room(shell: Shell) -> None:
+    refused = shell.send("ada", "nobody-of-this-name", "hello")
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    listening = subprocess.Popen(shell.command("tail", "--name", "bob", "--count", "1"), stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: shell.send("ada", "bob", "psst").returncode == 0, "bob is there", every=0.1)
+    assert listening.communicate(timeout=seconds(5))[0].endswith(" bob ada: psst\n")
+
+
+def test_a_reader_that_has_seen_enough_ends_it(shell: Shell) -> None:
+    """Also when no further message comes that could not be written."""
+    shell.send("ada", "#pipe", lines="one\ntwo\nthree\n")
+    tailing = subprocess.Popen(
+        shell.command("tail", "--name", "reader", "--room", "#pipe", "--history", "3"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert tailing.stdout is not None
+    assert tailing.stderr is not None
+    tailing.stdout.readline()
+    tailing.stdout.close()
+    assert tailing.wait(seconds(5)) == 0
+    assert tailing.stderr.read() == b""
+    tailing.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("form", "status"), [(["tail"], 0), (["tail", "--json", "--count", "9"], 1), (["send", "--to", "#lobby"], 1)]
+)
+def test_ctrl_c_is_quiet(shell: Shell, form: list[str], status: int) -> None:
+    name = f"ctrlc{len(form)}"
+    command = shell.command(*form, "--name", name)
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: name in (shell.directory / "tokens.json").read_text(), "it is connected")
+    running.send_signal(signal.SIGINT)
+    output, error = running.communicate(timeout=seconds(5))
+    assert (running.returncode, output, error) == (status, b"", b"")
