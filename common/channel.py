@@ -16,8 +16,9 @@ import msgpack
 
 from common.framing import FrameDecoder, frame
 
-BATCH_BYTES = 64 * 1024 * 1024
-"""The longest batch (a worker's introduction with all its sessions is the largest)."""
+BATCH_BYTES = 1024 * 1024 * 1024
+"""Longer than any batch: an introduction of thousands who are in a hundred rooms each has a tenth of it. Two processes that
+both live could not go on after one that is longer."""
 _READ_BYTES = 256 * 1024
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from common import messages as m
 from common.codec import size
 from common.errors import MEANINGS, Code, Reason, Refused
+from common.framing import FrameTooLarge
 from common.limits import FRAME_BYTES, MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, LogUnreadable, is_direct, parties
 from common.names import check_room, fold
@@ -34,6 +35,8 @@ ROWS_PER_HELPING = 40
 """What it costs to look for what one of them needs, as a number of rows, however few there are."""
 PAGES_PER_TURN = 5
 """Pages of history that one turn reads, one for each session at most: whoever asks for many waits for them, not the others."""
+_LONG_ANSWERS = 8
+"""Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
 _FRAME_ROOM = FRAME_BYTES - 1024
@@ -67,6 +70,7 @@ class Hub:
         self._reader = reader
         self._limits = limits
         self._helping_bytes = limits.backlog_bytes // 2
+        self._long_cost = max(1, limits.requests_pending // _LONG_ANSWERS)
         self._server = server
         self._new_identity = new_identity
         self._key = b""
@@ -85,6 +89,8 @@ class Hub:
         self._lagging: dict[int, None] = {}
         self._waiting: dict[int, m.Hello] = {}
         """Hellos that came before the broker told the key to check tokens with, by session."""
+        self._kept_waiting: dict[int, Session] = {}
+        """Those with something in the inbox."""
         self._pages: dict[int, deque[_PageWanted]] = {}
         """By session."""
         self._presence = PresenceCollector()
@@ -137,20 +143,33 @@ class Hub:
         """Bytes of a client."""
         session.heard = now
         session.pinged = False
+        self._now_ms = now_ms
         bodies, too_large = session.decoder.feed(data)
-        for body in bodies:
-            if session.leaving is not None:
-                return
-            ref = None
-            try:
-                request = m.parse_request(body)
-                ref = getattr(request, "ref", None)
-                self._now_ms = now_ms
-                self._handlers[type(request)](session, request)
-            except Refused as refused:
-                self._error(session, refused.ref if ref is None else ref, refused)
-        if too_large is not None and session.leaving is None:
-            self._error(session, None, Refused(Code.FRAME_TOO_LARGE, str(too_large)))
+        session.inbox += bodies
+        if too_large is not None:
+            session.inbox.append(too_large)
+        self._look_at_inbox(session)
+
+    def _look_at_inbox(self, session: Session) -> None:
+        """Does what the client asks for, for as long as it may ask. What is left is looked at in a later turn."""
+        while session.inbox and self._may_ask(session):
+            self._do(session, session.inbox.popleft())
+        if session.inbox and session.leaving is None:
+            self._kept_waiting[session.sid] = session
+        else:
+            self._kept_waiting.pop(session.sid, None)
+
+    def _do(self, session: Session, body: bytes | FrameTooLarge) -> None:
+        if isinstance(body, FrameTooLarge):
+            self._error(session, None, Refused(Code.FRAME_TOO_LARGE, str(body)))
+            return
+        ref = None
+        try:
+            request = m.parse_request(body)
+            ref = getattr(request, "ref", None)
+            self._handlers[type(request)](session, request)
+        except Refused as refused:
+            self._error(session, refused.ref if ref is None else ref, refused)
 
     def closed(self, sid: int) -> None:
         """The connection is gone, whoever ended it."""
@@ -161,6 +180,7 @@ class Hub:
         self._lagging.pop(sid, None)
         self._pages.pop(sid, None)
         self._waiting.pop(sid, None)
+        self._kept_waiting.pop(sid, None)
         self._turn.closed(sid)
         if session.phase is not Phase.GREETING and session.identity:
             self._ask(None, "gone", sid)
@@ -168,7 +188,11 @@ class Hub:
                 self._notices.append(f"{session.name} left ({session.peer})")
 
     def wants_input(self, session: Session) -> bool:
-        """Whether to read from this client now: not while it has much unanswered or unread, nor while the broker is behind."""
+        """Whether to read from this client now."""
+        return not session.inbox and self._may_ask(session)
+
+    def _may_ask(self, session: Session) -> bool:
+        """Whether this client may ask for more now: not while it has much unanswered or unread, nor with the broker behind."""
         return (
             session.leaving is None
             and not session.blocked
@@ -252,8 +276,8 @@ class Hub:
         for tag, *fields in items:
             self._items[tag](*fields)
         self._position = position
-        for request in self._asked.answered(answered):
-            self._answered(request[1])
+        for tag, sid, *_ in self._asked.answered(answered):
+            self._answered(sid, self._cost(tag))
 
     def take_requests(self) -> Iterator[Batch]:
         """Batches for the broker: what is new, or after an introduction all that is not answered."""
@@ -280,19 +304,25 @@ class Hub:
 
     def _ask(self, session: Session | None, *request: Any) -> None:
         if session is not None:
-            session.pending += 1
+            session.pending += self._cost(request[0])
         self._asked.add([*request])
 
-    def _answered(self, sid: int) -> None:
+    def _cost(self, tag: str) -> int:
+        """What a request counts for among the unanswered ones of its client."""
+        return self._long_cost if tag in ("join", "members", "rooms") else 1
+
+    def _answered(self, sid: int, cost: int) -> None:
         session = self._sessions.get(sid)
         if session is not None:
-            session.pending -= 1
+            session.pending -= cost
             self._leave_if_done(session)
 
     # --- a turn's end --------------------------------------------------------------------------------------------------
 
     def end_turn(self) -> list[Delivery]:
         """What this turn brings the clients."""
+        for session in [*self._kept_waiting.values()]:
+            self._look_at_inbox(session)
         self._read_pages()
         self._close_turn()
         deliveries, self._deliveries = self._deliveries, []
@@ -353,7 +383,7 @@ class Hub:
 
     def can_go_on(self, now: float) -> bool:
         """There is something to do at once, whatever comes in: the log is to be read for somebody, or goodbye to be said."""
-        if self._closing or self._page_readers():
+        if self._closing or self._page_readers() or any(map(self._may_ask, self._kept_waiting.values())):
             return True
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
@@ -607,7 +637,7 @@ class Hub:
             self._want_page(session, ref, to, conv, before, limit)
 
     def _want_page(self, session: Session, *wanted: Any) -> None:
-        session.pending += 1
+        session.pending += self._long_cost
         self._pages.setdefault(session.sid, deque()).append(_PageWanted(session.sid, *wanted))
 
     def _page_readers(self) -> list[int]:
@@ -626,7 +656,7 @@ class Hub:
             except LogUnreadable as problem:
                 self._notices.append(str(problem))
                 self._tell(session, m.Error(wanted.ref, Code.BUSY, MEANINGS[Code.BUSY].sentence))
-            self._answered(wanted.sid)
+            self._answered(wanted.sid, self._long_cost)
 
     def _page(self, wanted: _PageWanted) -> m.Page:
         entries, more = self._reader.page(wanted.conv, wanted.before, wanted.limit, self._position)

@@ -10,6 +10,8 @@ from common.routing import Batch, Item
 
 _MOST = 20_000
 _MOST_BYTES = 8 * 1024 * 1024
+_MOST_LISTS = 1_000
+"""Lists of people or rooms that the broker owes: with the longest names each may have 25 KiB, and they come in one batch."""
 
 
 class Requests:
@@ -21,6 +23,7 @@ class Requests:
         self._first = 0
         """The number of the oldest unanswered request."""
         self._bytes = 0
+        self._lists = 0
 
     def __len__(self) -> int:
         return len(self._unanswered) + len(self._new)
@@ -28,11 +31,12 @@ class Requests:
     @property
     def full(self) -> bool:
         """So much is waiting for the broker that clients should not be read from."""
-        return len(self) >= _MOST or self._bytes >= _MOST_BYTES
+        return len(self) >= _MOST or self._bytes >= _MOST_BYTES or self._lists >= _MOST_LISTS
 
     def add(self, request: Item) -> None:
         self._new.append(request)
         self._bytes += _weight(request)
+        self._lists += _lists(request)
 
     def take_new(self) -> Batch | None:
         """A batch of what has been added since the last call."""
@@ -54,6 +58,7 @@ class Requests:
             request = self._unanswered.popleft()
             self._first += 1
             self._bytes -= _weight(request)
+            self._lists -= _lists(request)
             yield request
 
 
@@ -64,4 +69,14 @@ def _weight(request: list[Any]) -> int:
             return len(text)
         case ["hello", _, _, _, name, _, log, rooms, _]:
             return len(name) + len(log or "") + sum(map(len, rooms))
+    return 0
+
+
+def _lists(request: Item) -> int:
+    """How many lists the answer has."""
+    match request:
+        case ["hello", _, _, _, _, _, _, rooms, _]:
+            return 1 + len(rooms)
+        case ["join" | "members" | "rooms", *_]:
+            return 1
     return 0

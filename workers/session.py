@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections import deque
 
 from common.errors import Code, Refused
-from common.framing import FrameDecoder
+from common.framing import FrameDecoder, FrameTooLarge
 from common.limits import FRAME_BYTES
 
 
@@ -34,6 +35,7 @@ class Session:
         "departed",
         "heard",
         "identity",
+        "inbox",
         "leaving",
         "name",
         "opened",
@@ -54,6 +56,8 @@ class Session:
         self.peer = peer
         self.phase = Phase.GREETING
         self.decoder = FrameDecoder(FRAME_BYTES)
+        self.inbox: deque[bytes | FrameTooLarge] = deque()
+        """What was read and is not looked at yet: frames, and perhaps why nothing behind them can be read."""
         self.identity = ""
         self.name = ""
         self.rooms: dict[str, tuple[str, int]] = {}
@@ -69,7 +73,7 @@ class Session:
         self.resuming: tuple[int, int] | None = None
         """The ref of a hello with `after`, and that id, until the replay is complete."""
         self.pending = 0
-        """Requests that have not been answered."""
+        """Requests that have not been answered; one with a long answer counts as several."""
         self.blocked = False
         """Some of what was sent to it waits for the client to read."""
         self.leaving: tuple[str, str] | None = None

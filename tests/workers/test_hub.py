@@ -337,6 +337,42 @@ def test_one_with_many_unanswered_requests_is_not_read_from(ada: Desk) -> None:
     assert ada.hub.wants_input(session)
 
 
+def test_what_is_asked_for_beyond_that_in_one_breath_waits(ada: Desk) -> None:
+    """One read may bring hundreds of requests, and each of them a long answer."""
+    session = ada.hub._sessions[1]
+    most = LIMITS.requests_pending
+    ada.say(1, *(m.Members(ref, "#dev", {}) for ref in range(2 * most)), m.Ping(99))
+    assert [item[2] for item in ada.look()] == [*range(most)]
+    assert not ada.hub.can_go_on(ada.now), "nothing is to be done before something is answered"
+    ada.broker(answered=ada.answered + 2)
+    assert [item[2] for item in ada.look()] == [most, most + 1]
+    assert not ada.hub.wants_input(session)
+    ada.broker(answered=ada.answered + most)
+    assert ada.hub.wants_input(session)
+    assert ada.heard(1) == [m.Pong(99)]
+
+
+def test_of_long_answers_fewer_may_be_waited_for() -> None:
+    desk = Desk(Limits(requests_pending=256))
+    desk.welcome(1, ADA, "ada")
+    for ask in (m.Join, m.Members):
+        desk.say(1, *(ask(ref, "#dev", {}) for ref in range(20)))
+        assert len(desk.look()) == 8
+        for count in (8, 4):
+            desk.broker(answered=desk.answered + 8)
+            assert len(desk.look()) == count
+        desk.broker(answered=desk.answered + 4)
+    desk.say(1, *(m.Part(ref, "#dev", {}) for ref in range(20)))
+    assert len(desk.look()) == 20
+
+
+def test_one_who_asks_for_more_and_goes_leaves_nothing(ada: Desk) -> None:
+    ada.say(1, *(m.Members(ref, "#dev", {}) for ref in range(2 * LIMITS.requests_pending)))
+    ada.hub.closed(1)
+    assert not ada.hub._kept_waiting
+    ada.turn()
+
+
 def test_one_who_does_not_read_is_not_read_from(ada: Desk) -> None:
     session = ada.hub._sessions[1]
     session.blocked = True
@@ -606,7 +642,7 @@ def test_one_who_never_says_hello_is_sent_away_whatever_else_it_says(desk: Desk,
     session.blocked = not reads
     while desk.now < 100.0 + LIMITS.login_seconds - 1:
         desk.now += 1
-        assert desk.say(1, m.Ping(1)) == [m.Pong(1)]
+        assert desk.say(1, m.Ping(1)) == ([m.Pong(1)] if reads else [])
     desk.now += 1
     desk.turn()
     error, goodbye = desk.heard(1)

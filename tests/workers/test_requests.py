@@ -63,7 +63,29 @@ def test_there_is_an_end_to_what_may_wait() -> None:
     asked = Requests()
     for number in range(requests._MOST):
         assert not asked.full
-        asked.add(["join", 1, number, "#a"])
+        asked.add(["part", 1, number, "#a"])
+    assert asked.full
+    asked.take_new()
+    assert [*asked.answered(0)]
+    assert not asked.full
+
+
+@pytest.mark.parametrize(
+    ("request_", "lists"),
+    [
+        (["join", 1, 1, "#a"], 1),
+        (["members", 1, 1, "#a", "", 200], 1),
+        (["rooms", 1, 1, "", 100], 1),
+        (["hello", 1, 1, "g", "ada", None, None, ["#b", "#c", "#d"], True], 4),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_there_is_an_end_to_the_lists_that_the_broker_owes(request_: Item, lists: int) -> None:
+    asked = Requests()
+    count = requests._MOST_LISTS // lists
+    for _ in range(count):
+        assert not asked.full
+        asked.add(request_)
     assert asked.full
     asked.take_new()
     assert [*asked.answered(0)]
