@@ -1,7 +1,7 @@
-"""The language that server and client share: messages, framing, names, text, errors, settings.
+"""The language that server and client share: messages, framing, names, text, errors, settings; and what all processes need.
 
-Nothing in here knows a socket, a clock, a database or a screen, and nothing in here imports the programs that use it.
-The one exception is `common.channel`, which moves bytes over a descriptor that it is given.
+It imports nothing of the programs that use it. The language itself is pure; only `channel`, `control`, `child`, `logs`,
+`settings` and `log_file` touch descriptors, processes or files, and what they move or hold is not theirs to judge.
 """
 
 __version__ = "0.1.0"
