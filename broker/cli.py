@@ -13,7 +13,8 @@ from broker import QUESTIONS
 def main() -> int:
     """Runs the command. Its exit status: 0 stopped as asked, 1 failed, 2 wrong usage or configuration."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores it, and means that
+            signal.signal(number, _leave)
     _open_standard_descriptors()
     try:
         from broker import commands  # slow: a signal that comes meanwhile is answered already

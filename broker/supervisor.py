@@ -412,7 +412,8 @@ class _Signals:
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in (*STOP_SIGNALS, signal.SIGCHLD):
-            signal.signal(number, _only_wake)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores it, and means that
+                signal.signal(number, _only_wake)
 
     def fileno(self) -> int:
         return self._read

@@ -65,6 +65,15 @@ def test_ctrl_c_goes_to_all_processes_and_the_server_tells_its_clients(place: Pl
         assert "died" not in run.err
 
 
+def test_started_with_nohup_it_outlives_its_terminal(place: Place) -> None:
+    with Run(["nohup", BROKER, "--data-dir", place.data, "--port", "0", "--workers", "2"], place.scratch) as run:
+        port = port_of(run)
+        run.send_group(signal.SIGHUP)
+        chat(port)
+        run.send(signal.SIGTERM)
+        assert run.end() == 0
+
+
 # --- it cannot start --------------------------------------------------------------------------------------------------
 
 
