@@ -19,7 +19,7 @@ from tests.support.server import running_server
 from tests.support.timeouts import seconds
 from tests.support.verdict import entries_of, verify
 
-CLIENTS = rounds(150, 1000)
+CLIENTS = rounds(100, 1000)
 STAYING = 10
 MISSED = 100
 TEXT_BYTES = 4_000

@@ -76,7 +76,7 @@ def talk(host: str, port: int, first: int, last: int) -> None:
 def test_every_damaged_file_is_found(stopped: Path, killed: Path, tmp_path: Path) -> None:
     chance = seeded()
     assert check(stopped) == check(killed) == []
-    for number in range(rounds(6, 100)):
+    for number in range(rounds(4, 100)):
         everywhere(stopped, tmp_path / f"stopped{number}", chance)
         in_what_was_said(killed, tmp_path / f"killed{number}", chance, chance.choice([FILE_NAME, WAL]))
 

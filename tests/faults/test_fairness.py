@@ -21,8 +21,11 @@ from tests.support.server import Server, running_server
 from tests.support.timeouts import seconds
 from tests.support.verdict import entries_of, verify
 
-MOST_SECONDS = 0.1 if LONG else 0.4
-"""The others' p99 while one floods. In an everyday run a hundred messages count, and whatever else the machine does."""
+MOST_SECONDS = 0.1 if LONG else 0.3
+OF_HUNDRED = 99 if LONG else 75
+"""What the others wait at most while one floods, and how many of them. In an everyday run, of a hundred messages on a
+machine that has other things to do, the slowest tell nothing.
+"""
 FLOOD_SECONDS = 20 if LONG else 0.6
 
 
@@ -32,31 +35,36 @@ def test_one_that_floods_does_not_make_others_wait(tmp_path: Path) -> None:
 
 def test_others_wait_where_all_that_it_sent_is_dealt_with_first(tmp_path: Path) -> None:
     with broken("reads_all_at_once"), pytest.raises(AssertionError, match=r"the others wait|not within"):
-        fairness(tmp_path, ["nonsense"])
+        fairness(tmp_path, ["nonsense"], 3 * FLOOD_SECONDS)
 
 
-def fairness(scratch: Path, kinds: list[str]) -> None:
+def fairness(scratch: Path, kinds: list[str], duration: float = FLOOD_SECONDS) -> None:
     data = scratch / "data"
-    p99s: dict[str, float] = {}
+    waits: dict[str, float] = {}
     with running_server(data) as server:
         with Load(server.port, seeded(), clients=20, rooms=4, rate=200) as load:
             load.start()
             for _ in range(300):
                 load.talkers[0].send(m.LOBBY, "something for the pages ".ljust(300, "x"))
             load.run_until(lambda: not load.talkers[0].protocol.outbox, "there is something to page through", talking=False)
+            alone = others_wait(load, duration)
             for kind in kinds:
                 with flooding(server, kind):
                     load.run(0.1)
-                    for talker in load.talkers:
-                        talker.waits.clear()
-                    load.run(FLOOD_SECONDS)
-                p99s[kind] = p99([wait for talker in load.talkers for wait in talker.waited()])
-            told = ", ".join(f"{1000 * wait:.0f} ms beside {kind}" for kind, wait in p99s.items())
-            print(f"p99: {told}")
-            assert max(p99s.values()) < seconds(MOST_SECONDS), f"the others wait: {told}"
+                    waits[kind] = others_wait(load, duration)
+            told = ", ".join(f"{1000 * wait:.0f} ms beside {kind}" for kind, wait in waits.items())
+            print(f"p{OF_HUNDRED}: {1000 * alone:.0f} ms alone, {told}")
+            assert max(waits.values()) < max(seconds(MOST_SECONDS), 2 * alone), f"the others wait: {told}"
             load.settle()
         server.stop()
     verify(load.talkers, entries_of(data))
+
+
+def others_wait(load: Load, duration: float) -> float:
+    for talker in load.talkers:
+        talker.waits.clear()
+    load.run(duration)
+    return p99([wait for talker in load.talkers for wait in talker.waited()], OF_HUNDRED)
 
 
 @contextmanager

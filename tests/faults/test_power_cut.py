@@ -21,21 +21,21 @@ PEOPLE = 4
 
 
 def test_what_was_told_survives_a_power_cut(tmp_path: Path) -> None:
-    power_cut(tmp_path, rounds(12, 400))
+    power_cut(tmp_path, rounds(10, 400))
 
 
 def test_it_does_not_without_a_sync_for_each_commit(tmp_path: Path) -> None:
     with broken("does_not_sync_commits"), pytest.raises(AssertionError, match="were told, and are lost"):
-        power_cut(tmp_path, 12)
+        power_cut(tmp_path, 3)
 
 
 def test_what_was_told_survives_also_where_syncs_fail(tmp_path: Path) -> None:
-    power_cut(tmp_path, rounds(12, 400), failing_syncs="5+7")
+    power_cut(tmp_path, rounds(10, 400), failing_syncs="5+7")
 
 
 def test_it_does_not_where_a_failed_commit_is_taken_for_done(tmp_path: Path) -> None:
     with broken("takes_failed_commits_for_done"), pytest.raises(AssertionError, match="were told, and are lost"):
-        power_cut(tmp_path, 12, failing_syncs="5+7")
+        power_cut(tmp_path, 8, failing_syncs="5+7")
 
 
 def power_cut(scratch: Path, turns: int, *, failing_syncs: str | None = None) -> None:
@@ -79,7 +79,7 @@ def talk(host: str, port: int, turns: int) -> int:
                 wire.send(send)
             for wire, send in zip(wires, sends, strict=True):
                 refused += until_acknowledged(wire, send)
-            time.sleep(0.1 if turn <= 12 else 0)
+            time.sleep(0.1 if turn <= 10 else 0)
     return refused
 
 

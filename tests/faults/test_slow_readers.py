@@ -18,15 +18,15 @@ from tests.support.server import running_server
 from tests.support.timeouts import seconds
 from tests.support.verdict import entries_of, verify
 
-CLIENTS = rounds(30, 200)
-SLOW = rounds(6, 20)
+CLIENTS = rounds(20, 200)
+SLOW = rounds(5, 20)
 RATE = 100
 """Messages a second that all of them say together, beside the flood."""
 FLOOD_SECONDS = rounds(1, 60)
-FLOOD_BYTES = rounds(4, 50) * 2**20
+FLOOD_BYTES = rounds(3, 50) * 2**20
 TEXT_BYTES = 15_000
 REPETITIONS = rounds(1, 5)
-WARM_BYTES = rounds(2, 24) * 2**20
+WARM_BYTES = rounds(1, 24) * 2**20
 """After so much said the processes have the memory that they need at any rate: the database's cache is full."""
 MEMORY_BYTES = 256 * 1024
 """For each slow reader."""

@@ -28,7 +28,7 @@ PAUSE_SECONDS = 0.2 if not LONG else 2.0
 RATE = rounds(400, 1000)
 """Messages a second."""
 ALONE_SECONDS = rounds(1, 60)
-BESIDE_SECONDS = rounds(3, 600)
+BESIDE_SECONDS = rounds(2, 600)
 SLACK = 0.02 if LONG else 0.25
 """By so many seconds a commit may take longer in any case. In an everyday run, of few commits on a machine that has other things
 to do, only waiting for readers (up to a second) would show."""
