@@ -164,8 +164,8 @@ def test_the_instance_and_the_refs_of_another_change_nothing_for_them(tmp_path: 
         again = ada.expect(m.Msg)
         assert (again.id, again.options["from"], again.options.get("again")) == (message.id, mine, True)
         ada.send(m.Send(m.make_ref(42, 2), m.LOBBY, "and this", {"prev": 1}))
-        stranger.send(m.Send(m.make_ref(42, 3), m.LOBBY, "this follows nothing of mine", {"prev": 2}))
         assert stranger.expect(m.Msg).options["from"] == mine
+        stranger.send(m.Send(m.make_ref(42, 3), m.LOBBY, "this follows nothing of mine", {"prev": 2}))
         with pytest.raises(AssertionError, match=Code.OUT_OF_ORDER):
             stranger.expect(m.Msg)
         assert theirs != mine
