@@ -69,7 +69,7 @@ class Hub:
     def __init__(self, reader: Reader, limits: Limits, server: str, new_identity: Callable[[], str]) -> None:
         self._reader = reader
         self._limits = limits
-        self._helping_bytes = limits.backlog_bytes // 2
+        self._helping_bytes = max(limits.backlog_bytes // 2, 1)
         self._long_cost = max(1, limits.requests_pending // _LONG_ANSWERS)
         self._server = server
         self._new_identity = new_identity

@@ -535,6 +535,17 @@ def test_a_page_fits_a_frame(ada: Desk) -> None:
     assert page.options["more"] is True
 
 
+def test_the_least_backlog_is_enough_to_catch_up() -> None:
+    desk = Desk(Limits(backlog_bytes=1))
+    for number in range(3):
+        desk.post("#lobby", str(number))
+    desk.position = 3
+    desk.welcome(1, after=0)
+    while desk.hub.can_go_on(desk.now):
+        desk.turn()
+    assert desk.hub._sessions[1].phase is Phase.LIVE
+
+
 def test_one_who_does_not_read_gets_no_further_pages(ada: Desk) -> None:
     ada.hub._sessions[1].blocked = True
     assert ada.say(1, *(m.History(ref, "#lobby", {}) for ref in range(3))) == []
