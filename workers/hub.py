@@ -708,8 +708,9 @@ class Hub:
         silent = now - session.heard
         if not session.said_hello and now - session.opened >= self._limits.login_seconds:
             self._error(session, None, Refused(Code.LOGIN_TIMEOUT))
-        elif session.blocked:
-            pass  # a ping would not reach it
+        elif not self.wants_input(session):
+            session.heard = now  # what it says is not read, or a ping would not reach it: its silence begins after that
+            session.pinged = False
         elif silent >= 2 * self._limits.idle_seconds:
             self._say_goodbye(session, Reason.IDLE, "nothing was heard for too long")
         elif silent >= self._limits.idle_seconds and not session.pinged:

@@ -82,7 +82,7 @@ class Session:
         """When the connection was made (monotonic seconds, like the next)."""
         self.said_hello = False
         self.heard = now
-        """When the client last said anything."""
+        """When the client last said anything, or could not be heard."""
         self.pinged = False
 
     @property

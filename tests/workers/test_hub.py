@@ -694,6 +694,24 @@ def test_one_who_does_not_read_is_not_asked(ada: Desk) -> None:
     assert ada.heard(1) == []
 
 
+@pytest.mark.parametrize("why", ["does not read", "waits for answers"])
+def test_one_who_could_not_be_heard_has_time_to_answer(ada: Desk, why: str) -> None:
+    session = ada.hub._sessions[1]
+    if why == "does not read":
+        session.blocked = True
+    else:
+        session.pending = LIMITS.requests_pending
+    for _ in range(10):
+        ada.now += LIMITS.idle_seconds
+        ada.turn()
+    session.blocked, session.pending = False, 0
+    ada.turn()
+    assert ada.heard(1) == []
+    ada.now += LIMITS.idle_seconds
+    ada.turn()
+    assert ada.heard(1) == [m.Ping(0)]
+
+
 # --- the broker comes and goes ---------------------------------------------------------------------------------------------
 
 
