@@ -23,7 +23,7 @@ CLIENTS = rounds(100, 1000)
 STAYING = 10
 MISSED = 100
 TEXT_BYTES = 4_000
-MEMORY_BYTES = 64 * 1024
+MEMORY_BYTES = 40 * 1024
 """More for each that comes back. Each missed 400 KiB; the kernel takes some of that."""
 BROKER_SECONDS = 0.004
 """The broker's work for each that comes back."""

@@ -28,6 +28,8 @@ TEXT_BYTES = 15_000
 REPETITIONS = rounds(1, 5)
 WARM_BYTES = rounds(1, 24) * 2**20
 """After so much said the processes have the memory that they need at any rate: the database's cache is full."""
+PATIENCE = rounds(30, 300)
+"""Seconds in which they have got everything once they read again: that is a gigabyte in a long run."""
 MEMORY_BYTES = 256 * 1024
 """For each slow reader."""
 
@@ -46,7 +48,7 @@ def test_they_cost_memory_where_everything_is_queued_for_them(tmp_path: Path) ->
         slow_readers(tmp_path)
 
 
-def slow_readers(scratch: Path, limit: float = 30, memory_bytes: float = MEMORY_BYTES) -> None:
+def slow_readers(scratch: Path, limit: float = PATIENCE, memory_bytes: float = MEMORY_BYTES) -> None:
     data = scratch / "data"
     with broken(*([] if LONG else ["has_a_small_cache"])), running_server(data) as server:
         with Load(server.port, seeded(), clients=CLIENTS, rooms=CLIENTS // 8, rate=RATE) as load:
