@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import time
@@ -47,6 +48,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def run(settings: ClientSettings) -> int:
     """Chats until the user leaves; the exit status. Raises `TokensUnusable`. The terminal is left as it was, whatever happens."""
+    logging.getLogger().addHandler(logging.NullHandler())  # asyncio and Urwid would write warnings over the screen
     loop = asyncio.new_event_loop()
     try:
         return App(settings, loop, Terminal()).run()

@@ -94,6 +94,8 @@ class Buffer:
         self.unread_from: Key | None = None
         """What comes behind this was unread when the buffer was opened last."""
         self.older_exist = kind is not Kind.SERVER
+        self.cleared = False
+        """The user wanted nothing to be seen here, and has not scrolled up since."""
         self.loading: int | None = None
         """The ref of the request for older messages that is on its way."""
         self.people: dict[str, str] = {}
@@ -135,9 +137,10 @@ class Buffer:
             del self.entries[: _ENTRIES_KEPT // 5]
             self.older_exist = True
 
-    def clear(self) -> None:
-        """Shows nothing any more; what the server has can be loaded again by scrolling up."""
+    def clear(self, by_user: bool = False) -> None:
+        """Shows nothing any more. What the server has is loaded again: at once, or when the user, who cleared it, scrolls up."""
         self.entries.clear()
+        self.cleared = by_user
         self.viewport.to_end()
         self.unread_from = None
         self.older_exist = self.kind is not Kind.SERVER

@@ -114,7 +114,7 @@ def _rooms(chat: Chat, argument: str, now: int) -> None:
 
 
 def _clear(chat: Chat, argument: str, now: int) -> None:
-    chat.active.clear()
+    chat.active.clear(by_user=True)
 
 
 def _quit(chat: Chat, argument: str, now: int) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import getpass
 import json
+import logging
 import math
 import os
 import signal
@@ -73,6 +74,7 @@ def tail(settings: ClientSettings, wanted: Wanted) -> int:
 
 def _until_interrupted(main: Coroutine[Any, Any, None], interrupted: int) -> int:
     """Runs to the end, or until a signal comes; `interrupted` is the status then."""
+    logging.getLogger().addHandler(logging.NullHandler())  # what asyncio warns of is told in our own words
     loop = asyncio.new_event_loop()
     task = loop.create_task(main)
     for number in _ENDING:

@@ -70,8 +70,8 @@ class Chat:
         self.name_refused: NameRefused | None = None
         """Why there is no welcome: another name is needed."""
         self.quitting = False
-        self._joining: dict[int, str] = {}
-        """Rooms that the user waits for: the folded name by the request's ref."""
+        self._joining: dict[str, int] = {}
+        """Rooms that the user waits for: the request's ref by the folded name."""
         self._delay = ""
         """What was said last about a message that has to wait."""
         self._listings: dict[int, _Listing] = {}
@@ -167,7 +167,7 @@ class Chat:
         if here is not None and here.joined:
             self.open(here)
             return
-        self._joining[self.protocol.join(room)] = fold(room)
+        self._joining[fold(room)] = self.protocol.join(room)
 
     def close(self, buffer: Buffer) -> None:
         """Leaves a room, or puts a direct conversation away. Raises `WrongInput`."""
@@ -233,7 +233,7 @@ class Chat:
                     buffer.clear()
         self.note(f"connected as {clean_line(welcomed.name)}", now, self.server)
         for room, code in welcomed.refused.items():
-            self._has_waited_for(room)
+            self._joining.pop(fold(room), None)
             if (refused := self._room(room)) is not None:
                 refused.joined = False
             self.note(f"{clean_line(room)} could not be joined: {_meaning(code)}", now, important=True)
@@ -251,20 +251,13 @@ class Chat:
         buffer.conv = joined.conv
         buffer.set_people(map(clean_line, joined.members), joined.people)
         self.rooms_seen.setdefault(fold(buffer.title), buffer.title)
-        if self._has_waited_for(joined.room):
+        if self._joining.pop(fold(joined.room), None) is not None:
             self.open(buffer)
 
     def _on_parted(self, parted: RoomParted, now: int) -> None:
         buffer = self._room(parted.room)
         if buffer is not None and buffer is not self.lobby:
             self._remove(buffer)
-
-    def _has_waited_for(self, room: str) -> bool:
-        """Whether the user asked to go into this room, and has no answer yet: this is it."""
-        asked = [ref for ref, waited in self._joining.items() if waited == fold(room)]
-        for ref in asked:
-            del self._joining[ref]
-        return bool(asked)
 
     def _on_presence(self, presence: m.Presence, now: int) -> None:
         buffer = self._room(presence.room)
@@ -343,12 +336,11 @@ class Chat:
         asked = next((buffer for buffer in self.buffers if ref is not None and buffer.loading == ref), None)
         if asked is not None:
             asked.loading, asked.older_exist = None, False
-            self.note(f"earlier messages could not be loaded: {text}", now, asked)
+            if asked.conv is not None:  # else there is nobody of this name, which is told when one writes
+                self.note(f"earlier messages could not be loaded: {text}", now, asked)
             return
-        listing = None
-        if ref is not None:
-            self._joining.pop(ref, None)
-            listing = self._listings.pop(ref, None)
+        self._joining = {room: asked for room, asked in self._joining.items() if asked != ref}
+        listing = None if ref is None else self._listings.pop(ref, None)
         self.note(text, now, listing.buffer if listing else None, important=True)
 
     def _on_closed(self, closed: Closed, now: int) -> None:

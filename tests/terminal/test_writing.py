@@ -111,6 +111,20 @@ def test_the_help_opens_scrolls_and_closes(open_client: Open) -> None:
     assert prompt(ada) == "a draft"
 
 
+def test_clearing_lasts_until_one_scrolls_up(open_client: Open) -> None:
+    ada = open_client("ada34", "--room", "#room34")
+    ada.enter("seen already")
+    ada.wait_for_line(r"ada34 seen already +│")
+    ada.enter("/clear")
+    ada.wait_gone("seen already")
+    ada.enter("new")
+    ada.wait_for_line(r"ada34 new +│")
+    ada.settle(0.3)
+    assert "seen already" not in ada.text
+    ada.press("page up")
+    ada.wait_for("seen already")
+
+
 def test_the_lists_at_the_sides_can_be_hidden(open_client: Open) -> None:
     ada = open_client("ada28")
     ada.wait_for("1 server", "│ ada28")

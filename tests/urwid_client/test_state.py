@@ -255,6 +255,15 @@ def test_a_room_asked_for_without_a_connection_is_joined_and_opened_later() -> N
     assert ada.chat.active.title == "#dev"
 
 
+def test_several_rooms_can_be_asked_for_without_a_connection() -> None:
+    ada = Talk()
+    ada.chat.join("#one")
+    ada.chat.join("#two")
+    ada.connect()
+    assert titles(ada.chat) == ["server", "#lobby", "#one", "#two"]
+    assert not ada.chat._joining
+
+
 def test_a_join_that_got_no_answer_is_made_up_for() -> None:
     ada = talk()
     ada.chat.join("#dev")
@@ -325,8 +334,7 @@ def test_a_room_that_could_not_be_joined_again_says_so() -> None:
 def test_a_refused_join_is_told_and_opens_nothing_later() -> None:
     ada = talk()
     ada.chat.join("#dev")
-    (ref,) = [ref for ref, room in ada.chat._joining.items() if room == "#dev"]
-    ada.chat.handle(RequestFailed(ref, "too_many_rooms", "you are in enough rooms"), NOON)
+    ada.chat.handle(RequestFailed(ada.chat._joining["#dev"], "too_many_rooms", "you are in enough rooms"), NOON)
     assert notes(ada.chat.lobby) == ["you are in enough rooms"]
     ada.exchange()
     assert ada.chat.active is ada.chat.lobby

@@ -116,7 +116,7 @@ class MessageList:
     @property
     def wants_older(self) -> bool:
         """Whether the view has come near the first message that is loaded."""
-        return self._top < _LOAD_WITHIN
+        return self._top < _LOAD_WITHIN and not self._buffer.cleared
 
     def newer(self) -> int:
         """How many messages lie below the view."""
@@ -127,6 +127,8 @@ class MessageList:
 
     def scroll(self, rows: int) -> None:
         """Up if `rows` is positive."""
+        if rows > 0:
+            self._buffer.cleared = False
         self._buffer.viewport.scroll(self._blocks(), self._rows, rows)
 
     def page(self, by: int) -> None:
@@ -134,6 +136,7 @@ class MessageList:
         self.scroll(by * max(self._rows - 2, 1))
 
     def to_start(self) -> None:
+        self._buffer.cleared = False
         self._buffer.viewport.to_start(self._blocks(), self._rows)
 
     def to_end(self) -> None:

@@ -72,7 +72,7 @@ class Screen(urwid.Widget):
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
 
     def _heading(self, cols: int) -> urwid.Canvas:
-        hint_cols = len(_HINT) + 2 if cols >= 40 else 0
+        hint_cols = len(_HINT) + 2 if cols >= 50 else 0
         left = canvases.text([("title", " "), *self.heading], cols - hint_cols)
         right = [(canvases.text([("faint", _HINT)], hint_cols), hint_cols)] if hint_cols else []
         return canvases.beside([(left, cols - hint_cols), *right])

@@ -104,6 +104,17 @@ def test_an_empty_list_wants_earlier_messages() -> None:
     assert view.wants_older
 
 
+def test_what_the_user_cleared_comes_back_by_scrolling_up_only() -> None:
+    buffer = room(3)
+    view = MessageList(buffer)
+    buffer.clear(by_user=True)
+    rows(view)
+    wanted = [view.wants_older]
+    view.page(1)
+    wanted.append(view.wants_older)
+    assert wanted == [False, True]
+
+
 def test_another_width_keeps_the_message_at_the_edge() -> None:
     buffer = Buffer(Kind.ROOM, "#dev")
     for number in range(30):
