@@ -263,6 +263,9 @@ class Chat:
         buffer = self._room(presence.room)
         if buffer is None:
             return
+        if (members := presence.options.get("members")) is not None:
+            buffer.set_people(map(clean_line, members), presence.options.get("count", len(members)))
+            return
         came, left = (list(map(clean_line, presence.options.get(key, ()))) for key in ("joined", "left"))
         buffer.move_people(came, left, presence.options.get("count"))
         if buffer.head_count <= _TRAFFIC_SHOWN:

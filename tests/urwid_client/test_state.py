@@ -499,6 +499,16 @@ def test_who_comes_and_goes_is_shown_and_told() -> None:
     assert ada.chat.lobby.head_count == 2
 
 
+def test_a_whole_list_replaces_what_was_known_and_nobody_came_or_went() -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["bob"], left=[], count=2)
+    told = traffic(ada.chat.lobby)
+    presence(ada, m.LOBBY, members=["ada", "carla"], count=2)
+    assert sorted(ada.chat.lobby.people.values()) == ["ada", "carla"]
+    assert ada.chat.lobby.head_count == 2
+    assert traffic(ada.chat.lobby) == told
+
+
 def test_one_s_own_coming_and_going_is_not_told() -> None:
     ada = talk()
     presence(ada, m.LOBBY, joined=["Ada"], left=[])
