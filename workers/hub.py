@@ -10,21 +10,21 @@ taken the page before. After a hello with `after`, after falling behind, and aft
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from common import messages as m
-from common.codec import size
 from common.errors import MEANINGS, Code, Reason, Refused
 from common.framing import FrameTooLarge
-from common.limits import FRAME_BYTES, MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
+from common.limits import MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, LogUnreadable, is_direct, parties
 from common.names import check_room, fold
 from common.routing import INTRODUCED_AT_ONCE, Batch
 from common.text import clean
 from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
+from workers.history import PagesWanted, PageWanted
 from workers.presence import PresenceCollector
 from workers.requests import Requests
 from workers.session import Phase, Session
@@ -33,13 +33,10 @@ ROWS_PER_TURN = 1_000
 """Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
 ROWS_PER_HELPING = 40
 """What it costs to look for what one of them needs, as a number of rows, however few there are."""
-PAGES_PER_TURN = 5
-"""Pages of history that one turn reads, one for each session at most: whoever asks for many waits for them, not the others."""
 _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
-_FRAME_ROOM = FRAME_BYTES - 1024
 _CONV_CHARS = 4 * ROOM_CHARS
 """No conversation's id is longer: it is a room's name in its folded form, or two identities."""
 
@@ -52,15 +49,6 @@ class Reader(Protocol):
     def following(
         self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int
     ) -> list[Entry]: ...
-
-
-class _PageWanted(NamedTuple):
-    sid: int
-    ref: int
-    to: str
-    conv: str
-    before: int | None
-    limit: int
 
 
 class Hub:
@@ -91,8 +79,7 @@ class Hub:
         """Hellos that came before the broker told the key to check tokens with, by session."""
         self._kept_waiting: dict[int, Session] = {}
         """Those with something in the inbox."""
-        self._pages: dict[int, deque[_PageWanted]] = {}
-        """By session."""
+        self._pages = PagesWanted()
         self._presence = PresenceCollector()
         self._turn = Turn()
         self._closing: list[int] = []
@@ -178,7 +165,7 @@ class Hub:
             return
         self._leave_live(session)
         self._lagging.pop(sid, None)
-        self._pages.pop(sid, None)
+        self._pages.forget(sid)
         self._waiting.pop(sid, None)
         self._kept_waiting.pop(sid, None)
         self._turn.closed(sid)
@@ -234,7 +221,7 @@ class Hub:
 
     @property
     def drained(self) -> bool:
-        return self._draining and not self._asked and not self._page_readers()
+        return self._draining and not self._asked and not self._pages.any_due
 
     def farewell(self) -> None:
         """Tells every client that the server stops."""
@@ -383,7 +370,7 @@ class Hub:
 
     def can_go_on(self, now: float) -> bool:
         """There is something to do at once, whatever comes in: the log is to be read for somebody, or goodbye to be said."""
-        if self._closing or self._page_readers() or any(map(self._may_ask, self._kept_waiting.values())):
+        if self._closing or self._pages.any_due or any(map(self._may_ask, self._kept_waiting.values())):
             return True
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
@@ -638,39 +625,17 @@ class Hub:
 
     def _want_page(self, session: Session, *wanted: Any) -> None:
         session.pending += self._long_cost
-        self._pages.setdefault(session.sid, deque()).append(_PageWanted(session.sid, *wanted))
-
-    def _page_readers(self) -> list[int]:
-        """Who waits for pages, and reads what it was sent: others would have all that they asked for kept for them here."""
-        return [sid for sid in self._pages if not self._sessions[sid].blocked]
+        self._pages.add(PageWanted(session, *wanted))
 
     def _read_pages(self) -> None:
-        for sid in self._page_readers()[:PAGES_PER_TURN]:
-            session = self._sessions[sid]
-            waiting = self._pages.pop(sid)
-            wanted = waiting.popleft()
-            if waiting:
-                self._pages[sid] = waiting  # behind all others
+        for wanted in self._pages.take():
             try:
-                self._tell(session, self._page(wanted))
+                page = wanted.filled(*self._reader.page(wanted.conv, wanted.before, wanted.limit, self._position))
+                self._tell(wanted.session, page)
             except LogUnreadable as problem:
                 self._notices.append(str(problem))
-                self._tell(session, m.Error(wanted.ref, Code.BUSY, MEANINGS[Code.BUSY].sentence))
-            self._answered(wanted.sid, self._long_cost)
-
-    def _page(self, wanted: _PageWanted) -> m.Page:
-        entries, more = self._reader.page(wanted.conv, wanted.before, wanted.limit, self._position)
-        rows: list[m.Row] = []
-        room = _FRAME_ROOM
-        for entry in reversed(entries):
-            row: m.Row = [*entry.as_msg()]
-            room -= size(row)
-            if room < 0:
-                more = True
-                break
-            rows.append(row)
-        rows.reverse()
-        return m.Page(wanted.ref, wanted.to, rows, {"more": more, "conv": wanted.conv})
+                self._tell(wanted.session, m.Error(wanted.ref, Code.BUSY, MEANINGS[Code.BUSY].sentence))
+            self._answered(wanted.session.sid, self._long_cost)
 
     # --- telling clients -----------------------------------------------------------------------------------------------
 
