@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 PROGRAMS = ("broker", "common", "urwid_client", "workers")
 
 WITHOUT_TESTS = {
+    "broker.core.sessions": "data without behaviour",
+    "broker.core.steps": "data without behaviour",
     "broker.process": "moves bytes between pipes, log and broker.core; whole servers test it in tests/integration and faults",
     "common.routing": "what worker and broker tell each other, in words; the tests of both, and the simulation, hold them to it",
     "urwid_client.errors": "two exceptions without code",

@@ -8,14 +8,15 @@ wait for the disk, and whoever joins between two messages of one turn gets exact
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 from broker.core.names import Names
 from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
+from broker.core.sessions import Person, Session, Worker
+from broker.core.steps import Committed, Post, Repeat, Step, Tell
 from broker.log import Draft, Log, PersonUpdate, StorageError, StorageFull
 from common import messages as m
 from common.codec import MAP_ITEMS
@@ -26,85 +27,6 @@ from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
 
 _LOBBY = fold(m.LOBBY)
-
-
-class Session:
-    """One connection of a client, at a worker."""
-
-    __slots__ = ("identity", "key", "name", "rooms", "sid", "worker")
-
-    def __init__(self, worker: int, sid: int, identity: str, name: str, key: str) -> None:
-        self.worker = worker
-        self.sid = sid
-        self.identity = identity
-        self.name = name
-        self.key = key
-        self.rooms: dict[str, None] = {}
-
-
-@dataclasses.dataclass(slots=True)
-class Person:
-    """An identity with at least one session."""
-
-    stored: bool
-    """The log knows this identity: it has written or joined something."""
-    sessions: list[Session] = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass(slots=True)
-class Worker:
-    """A worker process that is alive."""
-
-    generation: int
-    known: bool = False
-    """The names of its sessions are held: it has introduced itself to this broker, or is younger than it."""
-    listening: bool = False
-    """What it was told is complete since its last introduction: its requests count."""
-    behind: bool = False
-    """It does not read; what is meant for it is thrown away."""
-    to_ask: bool = False
-    """It reads again, and is to be asked to introduce itself."""
-    introducing: list[list[Any]] = dataclasses.field(default_factory=list)
-    """The sessions that it has told of so far."""
-    sessions: dict[int, Session] = dataclasses.field(default_factory=dict)
-    answered: int = -1
-    position: int = 0
-    """What it was told last."""
-
-
-# --- steps: what a request leads to, once the turn's messages are committed ---------------------------------------------
-
-
-class Tell(NamedTuple):
-    """An item for one worker; `position_at` is the place in it where the position at this step belongs, if any."""
-
-    worker: int
-    item: Item
-    position_at: int | None = None
-
-
-class Post(NamedTuple):
-    """A message of this turn, for those who are to see it."""
-
-    draft: Draft
-    sender: Session
-    workers: Sequence[int]
-    """For a room: the workers with people in it."""
-    sessions: Sequence[Session]
-    """For a direct conversation: the connections of both."""
-
-
-class Repeat(NamedTuple):
-    """A message that is in the log already, or is about to be by an earlier step of this turn."""
-
-    first: Entry | Draft
-    sender: Session
-
-
-Step: TypeAlias = Tell | Post | Repeat
-
-Committed: TypeAlias = dict[tuple[str, int], Entry]
-"""The messages of a turn by their keys: identity and ref."""
 
 
 class Broker:

@@ -1,0 +1,50 @@
+"""Who is there, as the broker holds it: workers, their clients' connections, and the people behind those. Data alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+class Session:
+    """One connection of a client, at a worker."""
+
+    __slots__ = ("identity", "key", "name", "rooms", "sid", "worker")
+
+    def __init__(self, worker: int, sid: int, identity: str, name: str, key: str) -> None:
+        self.worker = worker
+        self.sid = sid
+        self.identity = identity
+        self.name = name
+        self.key = key
+        self.rooms: dict[str, None] = {}
+
+
+@dataclasses.dataclass(slots=True)
+class Person:
+    """An identity with at least one session."""
+
+    stored: bool
+    """The log knows this identity: it has written or joined something."""
+    sessions: list[Session] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Worker:
+    """A worker process that is alive."""
+
+    generation: int
+    known: bool = False
+    """The names of its sessions are held: it has introduced itself to this broker, or is younger than it."""
+    listening: bool = False
+    """What it was told is complete since its last introduction: its requests count."""
+    behind: bool = False
+    """It does not read; what is meant for it is thrown away."""
+    to_ask: bool = False
+    """It reads again, and is to be asked to introduce itself."""
+    introducing: list[list[Any]] = dataclasses.field(default_factory=list)
+    """The sessions that it has told of so far."""
+    sessions: dict[int, Session] = dataclasses.field(default_factory=dict)
+    answered: int = -1
+    position: int = 0
+    """What it was told last."""
