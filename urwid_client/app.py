@@ -40,10 +40,9 @@ _ESCAPE_SECONDS = 0.05
 _WHEEL = {4: 3, 5: -3}
 """How many rows up each of the wheel's buttons scrolls."""
 
-Input: TypeAlias = list[str | tuple[str, int, int, int]]
-
-
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Input: TypeAlias = list[str | tuple[str, int, int, int]]
 
 
 def run(settings: ClientSettings) -> int:
@@ -82,6 +81,7 @@ class App:
             self._chat.join(settings.room)
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
+        self._ticking: asyncio.TimerHandle | None = None
         self._status = 0
         self._leaving = False
 
@@ -177,14 +177,15 @@ class App:
     def _on_status(self, status: Status) -> None:
         if status.stage is Stage.WAITING:
             self._chat.disconnected(status.problem, _now())
-            self._tick()
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._ticking = self._loop.call_later(1.0, self._tick) if status.stage is Stage.WAITING else None
         self._draw_soon()
 
     def _tick(self) -> None:
         """Counts the seconds down to the next attempt."""
-        if self._connection is not None and self._connection.status.stage is Stage.WAITING:
-            self._draw_soon()
-            self._loop.call_later(1.0, self._tick)
+        self._ticking = self._loop.call_later(1.0, self._tick)
+        self._draw_soon()
 
     def _on_input(self, keys: Input, raw: list[int]) -> Input:
         """Takes all keys; only a change of the window's size is left to Urwid."""
@@ -193,6 +194,7 @@ class App:
                 self._on_key(key)
             else:
                 self._on_mouse(*key)
+            self._show_active()
         self._refresh()
         return [key for key in keys if key == "window resize"]
 
@@ -262,7 +264,8 @@ class App:
         if self._naming:
             self._choose_name(text.strip())
             return
-        self._history.add(text)
+        if text.strip():
+            self._history.add(text)
         self._screen.messages.to_end()
         try:
             commands.enter(self._chat, text, _now())
@@ -350,23 +353,29 @@ class App:
     def _refresh(self) -> None:
         """Brings the widgets up to date, and sends what the protocol has to send."""
         chat, screen = self._chat, self._screen
-        if self._shown is not chat.active:
-            self._shown.draft = self._message.draft
-            self._message.load(chat.active.draft)
-            self._shown = chat.active
-        screen.buffers, screen.active = chat.buffers, chat.active
-        screen.messages.show(chat.active)
+        self._show_active()
+        screen.buffers = chat.buffers
         if screen.overlay is not self._help:
             screen.overlay = self._welcome if self._naming else None
         prompt = "Your name: " if self._naming else "> "
         screen.input.show(("prompt", prompt), self._editor.draft)
         screen.heading = [("title", "chat-client")] if self._naming else rendering.heading(chat.active)
         screen.status = self._status_words()
+        screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
         newer = screen.messages.newer()
         screen.hint = ("unread", f"↓ {newer} new") if newer else ("", "")
         self._welcome.lines = rendering.welcome(self._settings.server, self._name_problem())
         if self._connection is not None:
             self._connection.flush()
+
+    def _show_active(self) -> None:
+        """Turns to the active conversation, and to what was being written there."""
+        active = self._chat.active
+        if self._shown is not active:
+            self._shown.draft = self._message.draft
+            self._message.load(active.draft)
+            self._shown = self._screen.active = active
+            self._screen.messages.show(active)
 
     def _status_words(self) -> Spans:
         chat, connection = self._chat, self._connection
@@ -374,10 +383,7 @@ class App:
             return rendering.status("", "", Status(Stage.NAMELESS), None, 0)
         if connection is None:
             return rendering.status(chat.name, self._settings.server, Status(Stage.CONNECTING), None, 0)
-        words = rendering.status(chat.name, connection.server, connection.status, connection.lag, self._loop.time())
-        if not self._screen.conversations_wanted:
-            words += rendering.unread_elsewhere(chat.buffers, chat.active)
-        return words
+        return rendering.status(chat.name, connection.server, connection.status, connection.lag, self._loop.time())
 
     def _name_problem(self) -> str:
         refused = self._chat.name_refused

@@ -30,7 +30,7 @@ from common.errors import MEANINGS, Code, Reason, Refused
 from common.limits import Limits
 from common.names import check_name, check_room, fold
 from common.text import clean, clean_line
-from urwid_client.buffers import Buffer, Kind, Said
+from urwid_client.buffers import Buffer, Kind, Note, Said
 
 PAGE = 100
 """How many older messages are asked for at once."""
@@ -218,7 +218,10 @@ class Chat:
 
     def disconnected(self, reason: str, now: int) -> None:
         """The connection is gone, and with it what was asked and not answered."""
-        self.note(f"not connected: {reason}", now, self.server)
+        said = f"not connected: {clean_line(reason)}"
+        last = self.server.entries[-1] if self.server.entries else None
+        if not isinstance(last, Note) or last.text != said:  # else it is the next attempt, and nothing new
+            self.note(said, now, self.server)
         for buffer in self.buffers:
             buffer.loading = None
         for listing in self._listings.values():

@@ -108,6 +108,11 @@ def test_drafts_belong_to_their_conversations(tmp_path: Path) -> None:
     assert [prompt(text) for text in shown] == [">", "> for the lobby", ">", "> for the lobby", "> nothing"]
 
 
+def test_keys_that_come_at_once_reach_what_the_first_of_them_opened(tmp_path: Path) -> None:
+    shown = run(Waiting([*"one", "ctrl n", *"two", "ctrl p", *"three"], ["ctrl n"]), settings(tmp_path))
+    assert [prompt(text) for text in shown] == [">", "> onethree", "> two"]
+
+
 def test_a_paste_is_written_and_not_done(tmp_path: Path) -> None:
     screen = Waiting(["begin paste", *"/quit", "enter", "tab", "f1", "ctrl c", "ü"], ["end paste"])
     shown = run(screen, settings(tmp_path))

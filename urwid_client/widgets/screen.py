@@ -46,6 +46,8 @@ class Screen(urwid.Widget):
         self.active = buffer
         self.heading: Spans = []
         self.status: Spans = []
+        self.elsewhere: Spans = []
+        """What waits in other conversations; it is added to the status when their list is not shown."""
         self.hint: Span = ("", "")
         """What stands at the right end of the status line."""
         self.conversations_wanted = True
@@ -64,10 +66,11 @@ class Screen(urwid.Widget):
         cols, rows = size
         below = self.input.draw(cols, max(min(6, rows // 3), 1))
         room = rows - below.rows()
-        status = [self._status(cols)] if room >= 2 else []
-        heading = [self._heading(cols)] if room >= 5 else []
-        room -= len(status) + len(heading)
+        with_status, with_heading = room >= 2, room >= 5
+        room -= with_status + with_heading
+        heading = [self._heading(cols)] if with_heading else []
         body = [self._body(cols, room, len(heading))] if room > 0 else []
+        status = [self._status(cols)] if with_status else []
         lines = [*heading, *body, *status, below]
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
 
@@ -81,7 +84,8 @@ class Screen(urwid.Widget):
         """A rule with words in it: it parts the messages from the input, and tells how things are."""
         hint = canvases.text([self.hint], min(len(self.hint[1]), cols // 2)) if self.hint[1] and cols >= 8 else None
         room = cols - (hint.cols() + 3 if hint else 0)
-        words = [("border", "── "), *self.status, ("border", " " + "─" * cols)]
+        elsewhere = [] if self._list_cols else self.elsewhere
+        words = [("border", "── "), *self.status, *elsewhere, ("border", " " + "─" * cols)]
         left = canvases.text(words, room, wrap="clip")
         right = [] if hint is None else [(canvases.text([("border", " ")], 1), 1), (hint, hint.cols() + 2)]
         return canvases.beside([(left, room), *right])
@@ -90,9 +94,9 @@ class Screen(urwid.Widget):
         if self.overlay is not None:
             return self.overlay.draw(cols, rows)
         sides = panes(cols, self.conversations_wanted, self.people_wanted and bool(self.active.people))
+        self._list_cols = sides.conversations
         border = canvases.styled(urwid.SolidCanvas("│", 1, rows), "border")
         parts: list[tuple[urwid.Canvas, int]] = []
-        self._list_cols = sides.conversations
         if sides.conversations:
             parts += [(self._conversations(sides.conversations, rows, top), sides.conversations), (border, 1)]
         middle = cols - sum(width for _, width in parts) - (sides.people + 1 if sides.people else 0)

@@ -72,6 +72,15 @@ def test_an_overlay_covers_lists_and_messages() -> None:
     assert text.endswith("> what I write")
 
 
+def test_what_waits_elsewhere_is_told_without_the_list() -> None:
+    shown = screen("ada")
+    shown.elsewhere = [("unread", "  #dev 3")]
+    assert "#dev 3" not in rows(shown)[-2]
+    assert "● ada  #dev 3 ──" in rows(shown, cols=50)[-2]
+    shown.conversations_wanted = False
+    assert "● ada  #dev 3 ──" in rows(shown)[-2]
+
+
 def test_a_hint_stands_at_the_right() -> None:
     shown = screen("ada")
     shown.hint = ("unread", "↓ 3 new")
