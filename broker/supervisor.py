@@ -360,8 +360,8 @@ class Supervisor:
 
     def _command_ended(self, returncode: int) -> None:
         self._command = None
-        self._exit_status = self._exit_status or (returncode if returncode >= 0 else 128 - returncode)
-        if self._stop_at is None:
+        if self._stop_at is None:  # otherwise it ended because the server was asked to stop
+            self._exit_status = returncode if returncode >= 0 else 128 - returncode
             self._stop()
 
     def _stop(self) -> None:

@@ -22,7 +22,7 @@ from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
 from common.limits import ROOM_CHARS, Limits
-from common.log import Entry, direct, is_direct, parties
+from common.log import direct, is_direct, parties
 from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
 
