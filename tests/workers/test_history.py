@@ -45,7 +45,8 @@ def test_who_does_not_read_gets_no_further_page() -> None:
     pages, (blocked,) = PagesWanted(), sessions(1)
     pages.add(wanted(blocked, 1))
     blocked.blocked = True
-    assert not pages.any_due and not pages.take()
+    assert not pages.any_due
+    assert not pages.take()
     blocked.blocked = False
     assert [page.ref for page in pages.take()] == [1]
 
@@ -54,7 +55,8 @@ def test_what_a_closed_connection_wanted_is_forgotten() -> None:
     pages, (gone,) = PagesWanted(), sessions(1)
     pages.add(wanted(gone, 1))
     pages.forget(gone.sid)
-    assert not pages.any_due and not pages.take()
+    assert not pages.any_due
+    assert not pages.take()
 
 
 def test_a_page_that_fits_is_whole() -> None:
