@@ -553,6 +553,8 @@ class Hub:
         """`floor`: the id behind which the room's messages are sent to this session as they come, or from the log."""
         room, conv, count, members = joined
         self._tell(session, m.Joined(ref, room, {"last": position, "count": count, "members": members, "conv": conv}))
+        if conv not in self._live and not any(conv in self._sessions[sid].rooms for sid in self._lagging):
+            self._presence.forget(conv)  # what is still to be told is of a time when others were here
         if conv not in session.rooms and session.phase is Phase.LIVE:
             self._live[conv].add(session.sid)
             self._turn.entered(session.sid, conv)

@@ -15,7 +15,9 @@ import msgpack
 from broker.core.broker import Broker
 from broker.log import StorageFull, StorageUnavailable
 from common import client_protocol as cp
+from common import messages as m
 from common.limits import Limits
+from common.names import fold
 from tests.support.memory_log import MemoryLog
 from tests.support.verdict import Witness, verify
 from workers.fanout import Delivery, remainder
@@ -49,12 +51,32 @@ class SimClient(Witness):
         super().__init__(name, rng.randrange(1, 2**32))
         self.link: Link | None = None
         self.names = 0
+        self.people: dict[str, set[str]] = {}
+        """Who is in each room that it is in, as far as it knows."""
+
+    def connected(self) -> None:
+        self.people.clear()
+        super().connected()
 
     def handle(self, event: cp.Event) -> None:
-        if isinstance(event, cp.NameRefused):
-            self.names += 1
-            self.protocol.choose_name(f"{self.protocol.name[:6]}{self.names}")
+        match event:
+            case cp.NameRefused():
+                self.names += 1
+                self.protocol.choose_name(f"{self.protocol.name[:6]}{self.names}")
+            case cp.RoomJoined():
+                self.people[event.conv] = set(event.members)
+            case cp.RoomParted():
+                self.people.pop(fold(event.room), None)
+            case m.Presence() if fold(event.room) in self.people:
+                self.hear_of_people(self.people[fold(event.room)], event.options)
         super().handle(event)
+
+    @staticmethod
+    def hear_of_people(people: set[str], options: m.Options) -> None:
+        if "members" in options:
+            people.clear()
+        people |= {*options.get("members", ()), *options.get("joined", ())}
+        people -= set(options.get("left", ()))
 
 
 class SimWorker:
@@ -312,6 +334,7 @@ class World:
     def settle_down(self) -> None:
         """No more trouble: everybody is connected, and everything arrives."""
         self.log.next_failure = None
+        quiet = 0
         for _ in range(2_000):
             self.now += 0.3
             for client in self.clients:
@@ -323,7 +346,8 @@ class World:
             for worker in self.workers.values():
                 worker.turn(self.rng)
             self.broker_turns()
-            if self.is_quiet():
+            quiet = quiet + 1 if self.is_quiet() else 0
+            if quiet == 3:  # who came and went is told a moment later
                 return
         raise AssertionError(f"the world did not settle down: {self.describe()}")
 
@@ -361,3 +385,7 @@ class World:
     def verify(self) -> None:
         """What must hold, whatever happened."""
         verify(self.clients, self.log.entries)
+        for client in self.clients:
+            for conv, people in client.people.items():
+                there = {other.protocol.name for other in self.clients if conv in other.people}
+                assert people == there, f"{client.protocol.name} takes {people} to be in {conv}, where {there} are"

@@ -468,6 +468,18 @@ def test_who_is_there_replaces_what_was_to_be_told(ada: Desk) -> None:
     assert ada.heard(1) == [presence]
 
 
+def test_what_those_before_were_not_told_yet_is_not_told_to_those_after_them(ada: Desk) -> None:
+    """A room that is empty has nobody to be told that the last one left."""
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]])
+    ada.broker(["presence", "#dev", "#dev", ["ada"], [], 1])
+    ada.broker(["parted", 1, 6, 0, "#dev", "#dev"])
+    ada.welcome(2, BOB, "bob", "#dev")
+    ada.broker(["presence", "#dev", "#dev", ["bob"], [], 1])
+    ada.now += 1
+    ada.turn()
+    assert [reply.options["joined"] for reply in ada.heard(2) if isinstance(reply, m.Presence)] == [["bob"]]
+
+
 def test_presence_is_told_to_those_who_are_catching_up(ada: Desk) -> None:
     """They are not slow: the broker was replaced, say, and so they go on from the log."""
     ada.hub.lag(1, 0)
