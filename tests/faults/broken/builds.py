@@ -232,7 +232,7 @@ def keeps_names_by_the_wall_clock(names: Any) -> None:
 @build("workers.hub")
 def reads_without_end(hub: Any) -> None:
     """A worker reads from its clients however much waits for the broker."""
-    hub.Hub.wants_input = lambda self, session: True
+    hub.Hub._may_ask = lambda self, session: True
 
 
 @build("broker.process")
