@@ -69,6 +69,12 @@ class Terminal(urwid.display.raw.Screen):
         self.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
         return context
 
+    def get_cols_rows(self) -> tuple[int, int]:
+        """Columns and rows; of a terminal that does not know (a serial line, a container), what most have."""
+        cols, rows = super().get_cols_rows()
+        cols, self.maxrow = cols or 80, rows or 24
+        return cols, self.maxrow
+
 
 class App:
     """One run of the client."""

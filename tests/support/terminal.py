@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pty
 import re
 import select
 import signal
-import struct
 import subprocess
 import sys
 import termios
@@ -217,7 +215,7 @@ class Terminal:
         os.write(self._master, data)
 
     def _set_size(self, cols: int, rows: int) -> None:
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        termios.tcsetwinsize(self._master, (rows, cols))
 
 
 def _sequence(key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,14 @@ def test_other_sizes(open_client: Open, cols: int, rows: int) -> None:
     window.enter("second")
     window.wait_for("second")
     assert len(window.lines) == rows
+
+
+def test_a_terminal_that_does_not_know_its_size(open_client: Open) -> None:
+    ada = open_client("ada11", cols=80, rows=24)
+    ada.resize(80, 24)
+    termios.tcsetwinsize(ada._master, (0, 0))
+    ada.enter("as large as most")
+    ada.wait_for("ada11 as large as most")
 
 
 def test_changing_sizes_down_to_one_cell(open_client: Open) -> None:
