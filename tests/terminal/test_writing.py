@@ -179,8 +179,9 @@ def test_ctrl_z_gives_the_terminal_back_and_takes_it_again(open_client: Open) ->
     """Without a shell above it the program goes on at once; but the terminal was given back, and is taken as a whole again."""
     ada = open_client("ada33")
     ada.press("ctrl z")
-    ada.wait_until(lambda: ada.output.count(b"\x1b[?1049l") == 1, "the terminal was given back")
+    ada.wait_until(lambda: b"\x1b[?1049l" in ada.output, "the terminal was given back")
     ada.wait_until(lambda: ada.output.count(b"\x1b[?1049h") == 2, "the terminal was taken again")
+    ada.wait_until(lambda: b"F1 help" in ada.output.rpartition(b"\x1b[?1049h")[2], "the screen was drawn again")
     ada.press("ctrl s", "ctrl q", "ctrl \\", "ctrl c")
     ada.wait_for("> /quit")
     ada.press("enter")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import messages as m
-from common.client_protocol import NameRefused, RequestFailed
+from common.client_protocol import NameRefused, RequestFailed, RoomJoined, Welcomed
 from common.errors import Code
 from common.log import direct
 from tests.support.model_server import ModelServer, identity_of
@@ -317,11 +317,7 @@ def test_a_room_that_could_not_be_joined_again_says_so() -> None:
     ada = talk()
     ada.chat.join("#dev")
     ada.exchange()
-    assert ada.line is not None
-    ada.line.reply(
-        m.Welcome(7, "ada", {"from": "idada", "log": "log-1", "token": "t", "last": 0, "refused": {"#dev": "too_many_rooms"}})
-    )
-    ada.exchange()
+    ada.chat.handle(Welcomed("ada", "idada", "token", afresh=False, refused={"#dev": "too_many_rooms"}, cursor=0), NOON)
     dev = buffer_of(ada.chat, "#dev")
     assert notes(dev)[-1] == "#dev could not be joined: this connection is in as many rooms as it may be"
     with pytest.raises(WrongInput, match="you are not in #dev"):
@@ -630,8 +626,8 @@ def test_what_the_server_says_cannot_act_on_the_terminal() -> None:
     ada = talk()
     assert ada.line is not None
     evil = "\x1b]0;pwn\x07\x9b31m\u202e"
+    ada.chat.handle(RoomJoined(f"#x{evil}", "#x", 0, 1, [evil + "b"]), NOON)
     ada.line.reply(
-        m.Joined(1, f"#x{evil}", {"conv": "#x", "members": [evil + "b"], "count": 1}),
         m.Msg(9, NOON, f"#x{evil}", f"m{evil}", 5, f"t{evil}", {"conv": "#x", "from": "m"}),
         m.Msg(10, NOON, "ada", f"m{evil}", 6, f"t{evil}", {"conv": "d", "from": "m"}),
         m.Error(None, "busy", evil + "e"),
