@@ -308,8 +308,8 @@ class World:
     def worker_falls_behind(self) -> None:
         """Its pipe is full: the broker throws away what is meant for it, until it reads again."""
         worker = self.rng.choice([*self.workers.values()])
-        if not self.broker.ready:
-            return
+        if not self.broker._workers[worker.number].listening:
+            return  # it is told nothing before its introduction, and so its pipe is not full
         self.counts["fell behind"] += 1
         self.broker.fell_behind(worker.number)
         for _ in range(self.rng.randint(1, 30)):
