@@ -111,6 +111,9 @@ def test_a_name_that_a_former_broker_kept_is_its_owners() -> None:
     assert names.claim("ada", "ADA", "a", 4_999) == "ADA"
     names.release("ada", 5_000)
     assert names.claim("ada", "ada", "b", 5_000 + GRACE_MS) == "ada"
+    owner = names.owner("ada", 5_000 + GRACE_MS)
+    assert owner is not None
+    assert owner.identity == "b"
 
 
 def test_a_name_that_is_free_is_not_held_in_memory() -> None:

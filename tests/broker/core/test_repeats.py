@@ -15,7 +15,7 @@ from common import messages as m
 from common.log import Entry
 from tests.support.memory_log import MemoryLog
 
-keys = st.tuples(st.sampled_from("ab"), st.builds(m.make_ref, st.integers(1, 3), st.integers(0, 4)))
+keys = st.tuples(st.sampled_from("ab"), st.builds(m.make_ref, st.integers(1, 3), st.integers(0, 1)))
 
 
 def draft(identity: str, ref: int, text: str) -> Draft:

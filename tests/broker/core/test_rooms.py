@@ -38,6 +38,8 @@ class Coming(RuleBasedStateMachine):
         self.sessions: list[tuple[str, int, str]] = []
         """Room, worker, person."""
         self.lookers: dict[str, list[Looker]] = {conv: [] for conv in CONVS}
+        self.moved: set[tuple[str, str]] = set()
+        """Who came to which room or left it since that was told last."""
 
     def teardown(self) -> None:
         self.patch.stop()
@@ -49,6 +51,7 @@ class Coming(RuleBasedStateMachine):
     def come(self, conv: str, worker: int, person: str) -> None:
         self.rooms.add(conv, conv.upper(), worker, person)
         self.sessions.append((conv, worker, person))
+        self.moved.add((conv, person))
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data())
@@ -56,6 +59,7 @@ class Coming(RuleBasedStateMachine):
         session = data.draw(st.sampled_from(self.sessions))
         self.sessions.remove(session)
         self.rooms.remove(*session)
+        self.moved.add((session[0], session[2]))
         if not self.people(session[0]):
             self.lookers[session[0]].clear()
 
@@ -69,10 +73,12 @@ class Coming(RuleBasedStateMachine):
     def tell(self) -> None:
         for change in self.rooms.take_changes():
             assert change.room is self.rooms[change.room.conv], "a room that is empty has nobody to be told"
+            assert {(change.room.conv, person) for person in change.came + change.left} <= self.moved
             for looker in self.lookers[change.room.conv]:
                 looker.hear(change)
             if change.room.is_large:
                 assert (change.came, change.left, change.anew) == ([], [], False)
+        self.moved.clear()
         for conv in CONVS:
             for looker in self.lookers[conv]:
                 assert looker.names == self.people(conv) or len(self.people(conv)) > LARGE
@@ -127,6 +133,17 @@ def test_a_second_session_of_somebody_is_no_news() -> None:
     assert not all_rooms.take_changes()
     all_rooms.remove("#a", 1, "ada")
     assert not all_rooms.take_changes()
+
+
+def test_a_room_that_was_large_is_told_anew_once() -> None:
+    all_rooms = Rooms()
+    for number in range(MEMBERS_SHOWN + 1):
+        all_rooms.add("#a", "#A", 1, f"n{number}")
+    assert all_rooms["#a"].is_large
+    all_rooms.remove("#a", 1, "n7")
+    assert [change.anew for change in all_rooms.take_changes()] == [True], "somebody may have come in while it was large"
+    all_rooms.remove("#a", 1, "n8")
+    assert [(change.left, change.anew) for change in all_rooms.take_changes()] == [(["n8"], False)]
 
 
 def test_members_come_in_order_and_in_pages() -> None:
