@@ -16,6 +16,10 @@ from urwid_client.scrolling import Key, Viewport
 
 _ENTRIES_KEPT = 10_000
 """A buffer that is not being scrolled forgets what is older; it can be loaded again."""
+_TRAFFIC_NAMES = 200
+"""After so many names a new line says who came and who left."""
+_PEOPLE_KEPT = 1_000
+"""The most names of a room that are known: more than a server tells of one."""
 _PENDING_ID = 2**64
 """Greater than every id: what is not committed yet stands at the end."""
 
@@ -135,7 +139,7 @@ class Buffer:
         """Forgets the oldest entries when there are too many, and nobody is reading them."""
         if self.viewport.follows and len(self.entries) > _ENTRIES_KEPT:
             del self.entries[: _ENTRIES_KEPT // 5]
-            self.older_exist = True
+            self.older_exist = self.kind is not Kind.SERVER
 
     def clear(self, by_user: bool = False) -> None:
         """Shows nothing any more. What the server has is loaded again: at once, or when the user, who cleared it, scrolls up."""
@@ -160,13 +164,15 @@ class Buffer:
     def note(self, text: str, time_ms: int, after: int, important: bool = False) -> None:
         """Says something behind the messages up to the id `after`."""
         self.entries.append(Note(self._next_key(after), time_ms, text, important))
+        self.trim()
 
     def add_traffic(self, came: Iterable[str], left: Iterable[str], time_ms: int, after: int) -> None:
         """Who came and left; joined with what was said of that just before."""
         last = self.entries[-1] if self.entries else None
-        if not isinstance(last, Traffic):
+        if not isinstance(last, Traffic) or len(last.came) + len(last.left) >= _TRAFFIC_NAMES:
             last = Traffic(self._next_key(after), time_ms, (), ())
             self.entries.append(last)
+            self.trim()
         came, left = tuple(came), tuple(left)
         joined = last._replace(
             time_ms=time_ms,
@@ -194,6 +200,6 @@ class Buffer:
         came, left = set(came), set(left)
         for name in left - came:
             self.people.pop(fold(name), None)
-        for name in came - left:
+        for name in [*came - left][: max(_PEOPLE_KEPT - len(self.people), 0)]:
             self.people[fold(name)] = name
         self.head_count = len(self.people) if count is None else count

@@ -24,6 +24,8 @@ GOODBYE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 """How often what the server refused for a passing reason is sent again."""
 _READ_BYTES = 65_536
+_UNSENT_BYTES = 16 * 1024 * 1024
+"""What may wait for a server that does not read. One does not wait for it: it may be waiting for us to read."""
 _OTHER_RUN_SECONDS = 0.4
 """How long another run of this program may take to store the token for the name that it was given a moment ago."""
 
@@ -164,6 +166,8 @@ class Connection:
                     self._ping()
             self._retry()
             self.flush()
+            if self._writer is not None and self._writer.transport.get_write_buffer_size() > _UNSENT_BYTES:
+                return "the server does not read what it is sent"
         return goodbye
 
     async def _read(self, reader: asyncio.StreamReader, watch: Watch) -> bytes | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import getpass
 import json
 import logging
@@ -15,6 +14,7 @@ import stat
 import sys
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Coroutine
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from common import messages as m
@@ -37,6 +37,7 @@ from common.text import clean, clean_line
 from urwid_client.connection import Connection, TokenNotKept
 from urwid_client.errors import Failed, OutputClosed
 from urwid_client.reconnecting import Stage, Status
+from urwid_client.rendering import local
 from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.tokens import Tokens
 
@@ -96,8 +97,8 @@ class _Headless:
         self.name = settings.name or _user_name()
         self.room = room
         self.protocol = ClientProtocol(self.name, instance=int.from_bytes(os.urandom(4)), after=after)
-        if room is not None and room != m.LOBBY:
-            self.protocol.rooms[room] = None
+        if room is not None:
+            self.protocol.join(room)
         tokens = Tokens(find_data_dir(settings))
         address = (settings.host, settings.port)
         self.connection = Connection(address, self.protocol, tokens, self.on_event, self.on_status, patience=patience)
@@ -295,12 +296,12 @@ class _Tail(_Headless):
 
     def _on_page(self, page: list[m.Msg], more: bool) -> None:
         self._earlier = page + self._earlier
-        self._missing = self._missing - len(page) if more else 0
+        self._missing = self._missing - len(page) if more and page else 0
         if self._missing > 0:
             self._load(self._earlier[0].id)
             return
         self._missing = 0
-        self._live = sorted(self._earlier + self._live)
+        self._live = sorted(self._earlier + self._live, key=attrgetter("id"))
         self._earlier = []
         self._print_live()
 
@@ -338,7 +339,7 @@ def _as_json(message: m.Msg) -> str:
 
 
 def _as_line(message: m.Msg) -> str:
-    at = datetime.datetime.fromtimestamp(message.time_ms / 1000)
+    at = local(message.time_ms)
     text = clean(message.text).replace("\n", " ⏎ ")
     return f"{at:%Y-%m-%d %H:%M:%S} {clean_line(message.to)} {clean_line(message.sender)}: {text}"
 

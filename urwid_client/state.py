@@ -36,6 +36,8 @@ PAGE = 100
 """How many older messages are asked for at once."""
 _LISTED = 1_000
 """The most names or rooms that a list shows."""
+_DIRECTS_KEPT = 200
+"""The most direct conversations that are open at once, beside those in which something is being written."""
 _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
@@ -329,7 +331,7 @@ class Chat:
         if buffer is None:
             return
         buffer.loading = None
-        buffer.older_exist = page.options.get("more", False)
+        buffer.older_exist = bool(page.rows) and page.options.get("more", False)
         if buffer.conv is None and "conv" in page.options:
             buffer = self._bind(buffer, page.options["conv"])
         for row in page.rows:
@@ -367,8 +369,8 @@ class Chat:
         self._on_listed(answer.ref, answer.names, answer.names[-1:], answer.options, now)
 
     def _on_rooms(self, answer: m.RoomList, now: int) -> None:
-        for room, _ in answer.rooms:
-            self.rooms_seen.setdefault(fold(room), clean_line(room))
+        if answer.ref in self._listings:
+            self.rooms_seen |= {fold(room): clean_line(room) for room, _ in answer.rooms}
         items = [f"{room} ({count})" for room, count in answer.rooms]
         self._on_listed(answer.ref, items, [room for room, _ in answer.rooms[-1:]], answer.options, now)
 
@@ -388,9 +390,21 @@ class Chat:
 
     def _add(self, buffer: Buffer) -> Buffer:
         """Rooms stand before direct conversations."""
+        if buffer.kind is Kind.DIRECT:
+            self._put_one_away()
         rooms = [index for index, other in enumerate(self.buffers) if other.kind is not Kind.DIRECT]
         self.buffers.insert(rooms[-1] + 1 if buffer.kind is Kind.ROOM else len(self.buffers), buffer)
         return buffer
+
+    def _put_one_away(self) -> None:
+        """Where strangers by the hundred have written, the direct conversation that has rested longest; the server has it."""
+        idle = [
+            buffer
+            for buffer in self.buffers
+            if buffer.kind is Kind.DIRECT and buffer is not self.active and not buffer.pending and not buffer.draft.text
+        ]
+        if len(idle) >= _DIRECTS_KEPT:
+            self._remove(min(idle, key=lambda buffer: buffer.last_key))
 
     def _remove(self, buffer: Buffer) -> None:
         if self.active is buffer:

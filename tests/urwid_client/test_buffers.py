@@ -29,6 +29,27 @@ def test_messages_stand_by_id_once_and_everything_keeps_its_order(ids: list[int]
     assert texts(buffer) == [str(number) for number in sorted(seen)]
 
 
+def test_notes_alone_do_not_grow_for_ever() -> None:
+    for buffer in (room(), Buffer(Kind.SERVER, "server")):
+        for number in range(12_500):
+            buffer.note(str(number), 0, after=0)
+        assert len(buffer.entries) < 10_001
+        assert notes(buffer)[-1] == "12499"
+        assert buffer.older_exist == (buffer.kind is Kind.ROOM)
+
+
+def test_a_crowd_that_comes_is_told_in_several_lines_and_known_up_to_a_thousand() -> None:
+    buffer = room()
+    names = [f"guest{number}" for number in range(2_000)]
+    for start in range(0, len(names), 100):
+        buffer.add_traffic(names[start : start + 100], [], 0, after=0)
+        buffer.move_people(names[start : start + 100], [], 1)
+    assert len(buffer.entries) == 10
+    assert len(buffer.people) == 1_000
+    buffer.move_people([], names, 1)
+    assert not buffer.people
+
+
 def test_a_note_stands_behind_what_was_known_and_before_what_came_later() -> None:
     buffer = room()
     buffer.note("first", 0, after=5)

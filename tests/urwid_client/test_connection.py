@@ -185,7 +185,7 @@ def test_a_connection_that_is_lost_while_a_name_is_thought_of_is_made_again_for_
             async with connected(client):
                 await client.until(lambda: client.connection.status.stage is Stage.NAMELESS)
                 server.cut()
-                await asyncio.sleep(0.4)
+                await asyncio.sleep(0.1)
                 assert (server.accepted, client.connection.status.stage) == (1, Stage.NAMELESS)
                 client.connection.choose_name("eve")
                 await client.until(lambda: client.reported(Welcomed))
@@ -193,7 +193,9 @@ def test_a_connection_that_is_lost_while_a_name_is_thought_of_is_made_again_for_
     play(scene())
 
 
-def test_a_name_that_another_run_was_given_a_moment_ago_is_one_s_own(tmp_path: Path) -> None:
+def test_a_name_that_another_run_was_given_a_moment_ago_is_one_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "_OTHER_RUN_SECONDS", seconds(5))
+
     async def scene() -> None:
         model = ModelServer()
         model.taken.add("ada")
@@ -250,15 +252,15 @@ def test_patience_has_an_end(tmp_path: Path) -> None:
 
 
 def test_a_server_that_falls_silent_is_asked_and_then_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnecting, "QUIET", 0.1)
-    monkeypatch.setattr(reconnecting, "DEAD", 0.3)
+    monkeypatch.setattr(reconnecting, "QUIET", 0.05)
+    monkeypatch.setattr(reconnecting, "DEAD", 0.2)
 
     async def scene() -> None:
         async with listening(ModelServer()) as server:
             client = Client(server.port, tmp_path)
             async with connected(client):
                 await client.until(lambda: client.reported(Welcomed))
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.3)
                 assert client.connection.status.stage is Stage.ONLINE  # it answers its pings
                 server.silent = True
                 await client.until(lambda: client.connection.status.stage is Stage.WAITING)

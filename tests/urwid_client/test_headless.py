@@ -116,8 +116,8 @@ def test_a_refused_line_is_named_and_nothing_behind_it_is_sent(tmp_path: Path) -
 
 
 def test_a_server_that_takes_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headless, "PATIENCE", 0.5)
-    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(headless, "PATIENCE", 0.3)
+    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.05)
 
     async def scene() -> None:
         model = ModelServer()

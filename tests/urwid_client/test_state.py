@@ -622,6 +622,33 @@ def test_a_taken_name_is_remembered_until_there_is_a_welcome() -> None:
     assert ada.chat.name == "eve"
 
 
+def test_a_page_without_anything_is_the_last_one() -> None:
+    """Whatever else it says: asking for what is behind it would bring it again."""
+    ada = talk()
+    ada.chat.load_older()
+    loading = ada.chat.lobby.loading
+    assert loading is not None
+    ada.chat.handle(m.Page(loading, m.LOBBY, [], {"more": True}), NOON)
+    ada.chat.load_older()
+    assert ada.chat.lobby.loading is None
+
+
+def test_a_list_that_was_not_asked_for_teaches_nothing() -> None:
+    ada = talk()
+    ada.chat.handle(m.RoomList(9, [["#spam", 1]], {}), NOON)
+    assert "#spam" not in ada.chat.rooms_seen
+
+
+def test_strangers_by_the_hundred_cannot_open_as_many_conversations() -> None:
+    ada = talk()
+    ada.chat.say_to("bob", "hello", NOON)
+    for number in range(1, 300):
+        msg = m.Msg(number, NOON, "ada", f"spam{number}", 5, "buy", {"conv": f"conv{number}", "from": f"id{number}"})
+        ada.chat.handle(Delivered(msg), NOON)
+    directs = titles(ada.chat)[2:]
+    assert directs == ["bob", *(f"spam{number}" for number in range(100, 300))]
+
+
 def test_what_the_server_says_cannot_act_on_the_terminal() -> None:
     ada = talk()
     assert ada.line is not None
