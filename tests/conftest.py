@@ -17,7 +17,7 @@ _COMMON = settings(
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],  # explaining takes minutes, and explains little
 )
-settings.register_profile("usual", _COMMON, max_examples=60, derandomize=True)
+settings.register_profile("usual", _COMMON, max_examples=25, derandomize=True)
 settings.register_profile("long", _COMMON, max_examples=5_000, print_blob=True)
 settings.load_profile("long" if LONG else "usual")
 

@@ -263,7 +263,7 @@ class CutAnywhere(RuleBasedStateMachine):
 
 
 TestCutAnywhere = CutAnywhere.TestCase
-TestCutAnywhere.settings = settings(max_examples=rounds(150, 5_000), stateful_step_count=60)
+TestCutAnywhere.settings = settings(max_examples=rounds(50, 5_000), stateful_step_count=60)
 
 
 # --- saying hello ------------------------------------------------------------------------------------------------------
@@ -380,7 +380,8 @@ def test_rooms_that_cannot_be_joined_again_are_told_and_forgotten(client: Client
     client.cut()
     client.protocol.connected()
     options = {"from": "idada", "last": 0, "log": "log-1", "token": "t", "refused": {"#dev": Code.TOO_MANY_ROOMS}}
-    (welcomed,) = client.protocol.receive(m.encode(m.Welcome(1, "ada", options)))
+    assert client.protocol._hello_ref is not None
+    (welcomed,) = client.protocol.receive(m.encode(m.Welcome(client.protocol._hello_ref, "ada", options)))
     assert isinstance(welcomed, Welcomed)
     assert welcomed.refused == {"#dev": Code.TOO_MANY_ROOMS}
     assert not client.protocol.rooms
@@ -392,7 +393,29 @@ def test_a_welcome_that_lacks_something_is_of_no_use(missing: str) -> None:
     del options[missing]
     protocol = ClientProtocol("ada", instance=7)
     protocol.connected()
-    assert kinds(protocol.receive(m.encode(m.Welcome(1, "ada", options)))) == [Broken]
+    assert kinds(protocol.receive(m.encode(m.Welcome(m.make_ref(7, 1), "ada", options)))) == [Broken]
+
+
+@pytest.mark.parametrize("ref", [m.make_ref(7, 1), m.make_ref(7, 2)])
+def test_a_welcome_that_was_not_asked_for_breaks_the_connection(client: Client, ref: int) -> None:
+    options = {"from": "ideve", "last": 0, "log": "log-1", "token": "t"}
+    assert kinds(client.protocol.receive(m.encode(m.Welcome(ref, "eve", options)))) == [Broken]
+    assert client.protocol.name == "ada"
+    client.cut()
+    client.protocol.connected()
+    assert kinds(client.protocol.receive(m.encode(m.Welcome(ref + 1000, "eve", options)))) == [Broken]
+
+
+@pytest.mark.parametrize("code", [Code.BAD_RESUME, Code.BAD_TOKEN])
+def test_hello_is_not_said_again_for_a_reason_that_is_none(client: Client, code: Code) -> None:
+    """Otherwise both would go on for ever."""
+    client.cut()
+    client.protocol.connected()
+    for answer in ([], [RequestFailed]):
+        client.protocol.data_to_send()
+        assert client.protocol._hello_ref is not None
+        assert kinds(client.protocol.receive(m.encode(m.Error(client.protocol._hello_ref, code, "no")))) == answer
+        assert bool(client.protocol.data_to_send()) == (not answer)
 
 
 # --- sending -----------------------------------------------------------------------------------------------------------
@@ -559,6 +582,13 @@ def test_the_lobby_needs_no_remembering(client: Client) -> None:
     client.protocol.join("#Lobby")
     client.exchange()
     assert not client.protocol.rooms
+
+
+def test_a_room_that_was_not_asked_for_is_none_of_ours(client: Client) -> None:
+    ref = client.protocol.join("#dev")
+    assert kinds(client.protocol.receive(m.encode(m.Joined(ref, "#Dev", {})))) == [RoomJoined]
+    assert kinds(client.protocol.receive(m.encode(m.Joined(ref, "#other", {})))) == []
+    assert [*client.protocol.rooms] == ["#Dev"]
 
 
 def test_a_refused_join_is_reported_and_not_tried_again(client: Client) -> None:
