@@ -384,6 +384,8 @@ class ClientProtocol:
                 return [reply]
 
     def _on_welcome(self, welcome: m.Welcome) -> list[Event]:
+        if self.phase is not Phase.GREETING or welcome.ref != self._hello_ref:
+            return [Broken("the server welcomes whom it was not asked to")]
         options = welcome.options
         identity, log, token, last = (options.get(key) for key in ("from", "log", "token", "last"))
         if identity is None or log is None or token is None or last is None:
@@ -420,7 +422,9 @@ class ClientProtocol:
         return given_back
 
     def _on_joined(self, joined: m.Joined) -> list[Event]:
-        self._joining.pop(joined.ref, None)
+        asked = self._joining.pop(joined.ref, None) is not None
+        if not asked and (joined.ref != self._hello_ref or fold(joined.room) not in map(fold, (m.LOBBY, *self._named))):
+            return []  # nobody wants to be there
         self._remember(joined.room)
         options = joined.options
         return [
@@ -465,11 +469,12 @@ class ClientProtocol:
 
     def _on_hello_refused(self, error: m.Error) -> list[Event]:
         match error.code:
-            case Code.BAD_RESUME:  # the server has another log than the one we know: what we hold of it is history
+            case Code.BAD_RESUME if self._resuming:
+                # The server has another log than the one we know: what we hold of it is history.
                 self.cursor = self.log = self._last_committed = None
                 self._say_hello()
                 return []
-            case Code.BAD_TOKEN:
+            case Code.BAD_TOKEN if self._token is not None:
                 self._token = None
                 self._say_hello()
                 return []

@@ -239,6 +239,10 @@ def _is_map(value: object) -> bool:
     return type(value) is dict
 
 
+def _is_limits(value: object) -> bool:
+    return type(value) is dict and _is_count(value.get("text_bytes", 1))
+
+
 def _is_maybe_ref(value: object) -> bool:
     return value is None or _is_ref(value)
 
@@ -311,7 +315,7 @@ REPLIES: dict[str, Shape] = {
             "log": _is_str,
             "token": _is_str,
             "server": _is_str,
-            "limits": _is_map,
+            "limits": _is_limits,
             "refused": _is_codes,
         },
     ),

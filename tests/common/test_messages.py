@@ -202,6 +202,15 @@ def test_a_page_of_anything_but_messages_is_refused(row: object) -> None:
         m.parse_reply(packed("page", 1, "#dev", [row], {}))
 
 
+@pytest.mark.parametrize("most", ["16000", None, [], 0, -1, 1.5, True])
+def test_a_limit_that_is_no_number_is_refused(most: object) -> None:
+    """A client compares with it."""
+    with pytest.raises(Refused):
+        m.parse_reply(packed("welcome", 1, "ada", {"limits": {"text_bytes": most}}))
+    later = m.Welcome(1, "ada", {"limits": {"text_bytes": 1, "later": most}})
+    assert m.parse_reply(body_of(later)) == later
+
+
 @given(st.integers(0, 2**32 - 1), COUNTERS)
 def test_a_ref_is_an_instance_and_a_counter(instance: int, counter: int) -> None:
     ref = m.make_ref(instance, counter)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import messages as m
-from common.client_protocol import NameRefused, RequestFailed, RoomJoined, Welcomed
+from common.client_protocol import Delivered, NameRefused, RequestFailed, RoomJoined, Welcomed
 from common.errors import Code
 from common.log import direct
 from tests.support.model_server import ModelServer, identity_of
