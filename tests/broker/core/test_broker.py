@@ -243,13 +243,25 @@ def test_a_cursor_is_of_this_log_and_not_beyond_its_end(ada_and_bob: Office, aft
     assert good or office.hello(2, 2, BOB, "cyd")[0] == "welcome", "the name was not taken"
 
 
-def test_who_only_connects_fills_no_disk(office: Office) -> None:
-    office.hello(1, 1, ADA, "ada")
+@pytest.mark.parametrize("known", [True, False])
+def test_who_only_connects_fills_no_disk(office: Office, known: bool) -> None:
+    office.hello(1, 1, ADA, "ada", known=known)
+    office.ask(1, ["gone", 1])
     assert (office.log.commits, office.log.people) == (0, {})
+    assert office.broker.figures()["users"] == 0
+    office.hello(1, 1, ADA, "ada", known=known)
     office.ask(1, ["join", 1, 2, "#dev"])
     assert office.log.people == {ADA: Person(ADA, "ada", "ada", None)}
     office.ask(1, ["gone", 1])
     assert office.log.people == {ADA: Person(ADA, "ada", "ada", office.now_ms + GRACE_MS)}
+
+
+def test_one_of_two_devices_that_goes_is_no_news(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada", "#dev")
+    office.hello(1, 2, ADA, "ada", known=True)
+    commits = office.log.commits
+    office.ask(1, ["gone", 1])
+    assert office.log.commits == commits
 
 
 def test_one_who_is_here_under_another_name_still_is_stored_as_here(office: Office) -> None:
@@ -373,8 +385,9 @@ def test_one_who_has_left_can_be_written_to_and_answered_under_their_name(ada_an
     office.now_ms += GRACE_MS + 1
     office.broker.tick(office.now_ms)
     (later,) = office.ask(1, send(1, 2, "BOB"))
-    assert [item[3].to for item in (in_grace, later)] == ["bob", "bob"]
-    assert [item[3].options["conv"] for item in (in_grace, later)] == [direct(ADA, BOB)] * 2
+    (answer,) = office.ask(1, send(1, 3, "whoever", conv=direct(ADA, BOB)))
+    assert [item[3].to for item in (in_grace, later, answer)] == ["bob"] * 3
+    assert [item[3].options["conv"] for item in (in_grace, later, answer)] == [direct(ADA, BOB)] * 3
 
 
 def test_nobody_is_nobody(office: Office) -> None:
@@ -558,6 +571,7 @@ def test_a_log_that_cannot_be_read_refuses_what_needs_it_and_nothing_else() -> N
 
 def test_the_names_of_a_dead_worker_are_kept_for_a_grace(ada_and_bob: Office) -> None:
     office = ada_and_bob
+    office.now_ms += GRACE_MS
     office.broker.worker_gone(1, 0, office.now_ms)
     office.settle()
     assert office.heard(2, presence=True) == [
