@@ -138,7 +138,7 @@ class Connection:
         except OSError as problem:
             return in_words(problem)
         finally:
-            self._writer.close()
+            self._writer.transport.abort()  # closing would wait until the server has read everything
             self._writer = None
             self._protocol.disconnected()
 

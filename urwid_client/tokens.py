@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -17,6 +18,8 @@ from common.names import fold
 from urwid_client.errors import Failed
 
 FILE = "tokens.json"
+_LOCK_SECONDS = 1.0
+"""How long another client may hold the file."""
 
 _Table: TypeAlias = dict[str, dict[str, str]]
 """Server, then folded name, to token."""
@@ -47,7 +50,8 @@ class Tokens:
 
     def _read(self) -> _Table:
         try:
-            table = json.loads(self._path.read_bytes())
+            with open(self._path, "rb", opener=_without_waiting) as file:
+                table = json.load(file)
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError):
@@ -62,8 +66,8 @@ class Tokens:
     def _write(self, table: _Table) -> None:
         """Replaces the file as a whole, so that nobody ever finds half of it."""
         beside = self._path.with_suffix(".new")
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            os.fchmod(file.fileno(), 0o600)
+        beside.unlink(missing_ok=True)  # whatever it is: a link is not to be written through
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
             json.dump(table, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
@@ -75,10 +79,21 @@ class Tokens:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._wait_for(lock)
             yield
         finally:
             os.close(lock)
+
+    def _wait_for(self, lock: int) -> None:
+        """Others hold it for a moment only, unless they were stopped in it. Raises `TokensUnusable`."""
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise TokensUnusable(f"{self._path} is in use by another client; who you are cannot be remembered") from None
+            time.sleep(_LOCK_SECONDS / 100)
 
     @contextlib.contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -88,6 +103,11 @@ class Tokens:
             reason = "this is not a directory" if isinstance(problem, FileExistsError) else problem.strerror
             where = problem.filename or self._path
             raise TokensUnusable(f"{where}: {reason}; who you are cannot be remembered") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe has nothing in it, instead of waiting for somebody who writes."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _is_table(table: object) -> bool:

@@ -72,6 +72,26 @@ def play(scene: Coroutine[Any, Any, None]) -> None:
         runner.run(scene)
 
 
+def test_a_server_that_asks_on_and_on_and_reads_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be written to it would fill the memory."""
+    monkeypatch.setattr(connection_module, "_UNSENT_BYTES", 100_000)
+
+    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                writer.write(m.encode(m.Ping(1)) * 10_000)
+                await writer.drain()
+        writer.transport.abort()
+
+    async def scene() -> None:
+        async with await asyncio.start_server(ask, "127.0.0.1", 0, limit=1000) as server:
+            client = Client(server.sockets[0].getsockname()[1], tmp_path)
+            async with connected(client):
+                await client.until(lambda: any("does not read" in status.problem for status in client.stages))
+
+    play(scene())
+
+
 def test_messages_go_out_and_come_back(tmp_path: Path) -> None:
     async def scene() -> None:
         async with listening(ModelServer()) as server:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from common import messages as m
+from common.client_protocol import Delivered
 from common.errors import Code
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds
@@ -276,6 +277,13 @@ def test_less_history_than_wanted(tmp_path: Path, output: Output) -> None:
     play(scene())
 
 
+def test_a_page_without_anything_ends_the_history_whatever_it_says(tmp_path: Path, output: Output) -> None:
+    tail = headless._Tail(settings(tmp_path, 1), EVERYTHING._replace(history=3))
+    tail._on_page([], more=True)
+    tail.on_event(Delivered(m.Msg(1, 1, m.LOBBY, "bob", 5, "live", {"conv": None})))
+    assert output.texts == ["live"]
+
+
 def test_what_follows_an_id(tmp_path: Path, output: Output) -> None:
     async def scene() -> None:
         model = filled(10)
@@ -358,6 +366,12 @@ def test_how_a_message_is_printed() -> None:
     line = headless._as_line(message)
     assert line.endswith(" #dev bob: one ⏎ two[2J")
     assert len(line.split(" #dev")[0]) == len("2026-01-01 10:00:00")
+
+
+def test_a_message_of_no_calendar_is_printed_too() -> None:
+    line = headless._as_line(m.Msg(7, m.ID_MAX, "#dev", "bob", 5, "late", {}))
+    assert line.endswith(" #dev bob: late")
+    assert line.startswith("19")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from urwid_client import tokens as tokens_module
 from urwid_client.tokens import FILE, Tokens, TokensUnusable
 
 HERE = "127.0.0.1:65432"
@@ -56,6 +58,31 @@ def test_a_half_written_file_of_a_killed_run_hurts_nobody(tmp_path: Path) -> Non
     tokens.keep(HERE, "ada", "secret")
     assert tokens.find(HERE, "ada") == "secret"
     assert mode(tmp_path / FILE) == 0o600
+
+
+def test_a_link_in_the_way_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("mine")
+    (tmp_path / "tokens.new").symlink_to(tmp_path / "other")
+    tokens = Tokens(tmp_path)
+    tokens.keep(HERE, "ada", "secret")
+    assert (tmp_path / "other").read_text() == "mine"
+    assert not (tmp_path / FILE).is_symlink()
+    assert tokens.find(HERE, "ada") == "secret"
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE)
+    with pytest.raises(TokensUnusable, match="is damaged"):
+        Tokens(tmp_path).find(HERE, "ada")
+
+
+def test_another_client_that_was_stopped_is_not_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens_module, "_LOCK_SECONDS", 0.05)
+    with (tmp_path / "tokens.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(TokensUnusable, match="in use by another client"):
+            Tokens(tmp_path).keep(HERE, "ada", "secret")
+    Tokens(tmp_path).keep(HERE, "ada", "secret")
 
 
 @pytest.mark.parametrize(
