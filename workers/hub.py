@@ -169,7 +169,7 @@ class Hub:
         self._waiting.pop(sid, None)
         self._kept_waiting.pop(sid, None)
         self._turn.closed(sid)
-        if session.phase is not Phase.GREETING and session.identity:
+        if session.identity:
             self._ask(None, "gone", sid)
             if session.name:
                 self._notices.append(f"{session.name} left ({session.peer})")
@@ -199,7 +199,6 @@ class Hub:
             session.cursor = cursor
             self._lagging[sid] = None
         session.cursor = max(session.since, min(session.cursor, cursor))
-        session.forget_departed(session.cursor)
 
     def tick(self, now: float) -> None:
         """Timers: presence, logins that take too long, silence."""
@@ -375,6 +374,7 @@ class Hub:
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
     def _following(self, session: Session) -> list[Entry]:
+        session.forget_departed(session.cursor)
         return self._reader.following(
             session.cursor, self._position, session.floors(), session.identity, PAGE_MESSAGES, self._helping_bytes
         )
@@ -567,12 +567,11 @@ class Hub:
         _, floor = session.rooms.pop(conv, (room, None))
         session.uncertain.discard(conv)
         if floor is not None:
-            live = session.phase is Phase.LIVE
-            session.forget_departed(self._position_before if live else session.cursor)
-            session.departed.append((conv, floor, position))
-            if live:
+            if session.phase is Phase.LIVE:
+                session.forget_departed(self._position_before)
                 self._turn.left(sid, conv)
                 self._leave_live_room(sid, conv)
+            session.departed.append((conv, floor, position))
         self._tell(session, m.Parted(ref, room))
 
     def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:

@@ -204,6 +204,13 @@ def test_after_a_refusal_another_hello_may_follow(desk: Desk) -> None:
     assert [item[:3] for item in desk.look()] == [["hello", 1, 6], ["hello", 1, 7]]
 
 
+def test_a_token_that_has_expired_while_the_server_ran(desk: Desk) -> None:
+    token = tokens.mint(desk.log.key, BOB, desk.now_ms, 1)
+    desk.now_ms += 2 * 86_400_000
+    desk.open(1)
+    assert codes(desk.say(1, m.Hello(5, m.VERSION, "bob", {"token": token}))) == [(5, Code.BAD_TOKEN)]
+
+
 def test_hello_twice(desk: Desk) -> None:
     desk.open(1)
     twice = desk.say(1, m.Hello(5, m.VERSION, "ada", {}), m.Hello(6, m.VERSION, "bob", {}))
@@ -405,12 +412,44 @@ def test_a_room_is_heard_from_its_joining_to_its_parting(ada: Desk) -> None:
     assert heard[3:] == [m.Parted(6, "#Dev")]
 
 
+def test_a_delivery_tells_up_to_which_id_everything_was_sent_before(ada: Desk) -> None:
+    ada.tell(ada.post("#lobby"))
+    entry = ada.post("#lobby")
+    ada.hub.broker_said([entry.id, ada.answered, [room_item(entry)]], ada.now, ada.now_ms)
+    (delivery,) = ada.hub.end_turn()
+    assert delivery.base == 1
+
+
+def test_what_was_said_before_the_parting_is_told_although_it_could_not_be_at_once(ada: Desk) -> None:
+    """Not even when another broker comes in the same turn, from which on everybody goes on from the log."""
+    one, two = ada.post("#dev", "one"), ada.post("#lobby", "two")
+    joined = ["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]]
+    ada.hub.broker_said([1, 0, [joined, room_item(one), ["parted", 1, 6, 1, "#dev", "#dev"]]], ada.now, ada.now_ms)
+    ada.hub.broker_said([two.id, 0, [["snapshot", ada.log.uuid, ada.log.key]]], ada.now, ada.now_ms)
+    (delivery,) = ada.hub.end_turn()
+    rest = remainder(delivery, 0, 0)
+    assert rest.cursor == 0
+    ada.hub.lag(1, rest.cursor)
+    ada.turn()
+    assert texts(ada.heard(1)) == ["one", "two"]
+
+
 def test_joining_again_changes_nothing_but_is_answered(ada: Desk) -> None:
     for ref in (5, 6):
         ada.broker(["joined", 1, ref, 0, ["#dev", "#dev", 1, ["ada"]]])
         assert [reply.ref for reply in ada.heard(1) if isinstance(reply, m.Joined)] == [ref]
-    ada.tell(ada.post("#dev", "once"))
-    assert texts(ada.heard(1)) == ["once"]
+    one = ada.post("#dev", "once")
+    ada.broker(room_item(one), ["joined", 1, 7, one.id, ["#dev", "#dev", 1, ["ada"]]], position=one.id)
+    message, joined = ada.heard(1)
+    assert texts([message]) == ["once"]
+    assert isinstance(joined, m.Joined)
+
+
+def test_one_who_joins_and_parts_all_the_time_is_no_burden(ada: Desk) -> None:
+    for _ in range(20):
+        ada.tell(ada.post("#lobby"))
+        ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]], ["parted", 1, 6, ada.position, "#dev", "#dev"])
+    assert len(ada.hub._sessions[1].departed) <= 1
 
 
 def test_messages_for_those_who_are_gone_are_for_nobody(ada: Desk) -> None:
@@ -478,6 +517,19 @@ def test_what_those_before_were_not_told_yet_is_not_told_to_those_after_them(ada
     ada.now += 1
     ada.turn()
     assert [reply.options["joined"] for reply in ada.heard(2) if isinstance(reply, m.Presence)] == [["bob"]]
+
+
+@pytest.mark.parametrize("lagging", [True, False])
+def test_what_is_to_be_told_of_a_room_is_told_although_somebody_else_came_in(ada: Desk, lagging: bool) -> None:
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]], ["presence", "#dev", "#dev", ["cyd"], [], 2])
+    if lagging:
+        ada.log.broken = True
+        ada.hub.lag(1, 0)
+    ada.welcome(2, BOB, "bob", "#dev")
+    ada.heard(1)
+    ada.now += 0.2
+    ada.turn()
+    assert ada.heard(1) == [m.Presence("#dev", {"count": 2, "joined": ["cyd"], "left": []})]
 
 
 def test_presence_is_told_to_those_who_are_catching_up(ada: Desk) -> None:
@@ -623,6 +675,20 @@ def test_goodbye_comes_when_all_that_was_missed_is_told(desk: Desk) -> None:
     assert texts(heard) == [str(number) for number in range(2 * PAGE_MESSAGES)]
     assert heard[-2:] == [m.Resumed(1, desk.position), m.Goodbye(Reason.BYE, "goodbye")]
     assert desk.hub.take_closing() == [1]
+
+
+def test_one_who_is_told_goodbye_is_told_nothing_more(desk: Desk) -> None:
+    for sid in (1, 2):
+        desk.open(sid)
+        desk.say(sid, m.Hello(5, m.VERSION, "ada", {}))
+    desk.hub.farewell()
+    desk.turn()
+    assert [type(reply) for sid in (1, 2) for reply in desk.heard(sid)] == [m.Goodbye] * 2
+    desk.hub.lag(1, 0)
+    desk.broker(["welcome", 1, 5, "ada", 0, LOBBY_ALONE, {}], ["refused", 2, 5, Code.NAME_TAKEN, "taken"])
+    desk.tell(desk.post("#lobby"))
+    assert desk.got == {}
+    assert [desk.hub._sessions[sid].phase for sid in (1, 2)] == [Phase.LEAVING] * 2
 
 
 @pytest.mark.parametrize("phase", ["greeting", "asked", "live", "lagging", "leaving"])
@@ -771,7 +837,7 @@ def test_what_was_committed_meanwhile_comes_from_the_log(ada: Desk) -> None:
 
 
 def test_a_snapshot_without_news_changes_nothing(ada: Desk) -> None:
-    ada.broker(["snapshot", ada.log.uuid, ada.log.key])
+    ada.hub.broker_said([ada.position, ada.answered, [["snapshot", ada.log.uuid, ada.log.key]]], ada.now, ada.now_ms)
     assert ada.hub._sessions[1].phase is Phase.LIVE
 
 
@@ -797,8 +863,8 @@ def test_before_the_end_everything_is_answered_and_then_everybody_is_told(ada: D
     ada.welcome(2, BOB, "bob")
     ada.hub.lag(2, 0)
     ada.open(3)
-    ada.say(1, m.Join(5, "#dev", {}))
     assert not is_drained(ada)
+    ada.say(1, m.Join(5, "#dev", {}))
     ada.hub.drain()
     assert not is_drained(ada)
     assert not ada.hub.wants_input(ada.hub._sessions[1])
@@ -825,6 +891,8 @@ class Socket:
         self.room = 0
         self.unsent = b""
         self.taken = bytearray()
+        self.told = 0
+        """Everything up to this id was sent, or is left to the log."""
 
     def send(self, data: bytes) -> int:
         count = min(self.room, len(data))
@@ -911,6 +979,7 @@ class Reading(RuleBasedStateMachine):
         for delivery in hub.end_turn():
             self.deliver(delivery)
         for delivery in hub.catch_up(self.desk.now):
+            assert len(delivery.data) <= SMALL.backlog_bytes or len(delivery.frames) == 1, "more than may be kept for it"
             self.deliver(delivery)
 
     def deliver(self, delivery: Delivery) -> None:
@@ -925,6 +994,7 @@ class Reading(RuleBasedStateMachine):
                 socket.unsent += rest
                 self.desk.hub._sessions[sid].blocked = True
                 if cursor is not None:
+                    socket.told = cursor
                     self.desk.hub.lag(sid, cursor)
 
     @rule(person=st.sampled_from([*PEOPLE]), count=st.sampled_from([1, 30, 100, 1_000]))
@@ -991,6 +1061,6 @@ def test_those_who_catch_up_take_turns(monkeypatch: pytest.MonkeyPatch, desk: De
         desk.say(sid, m.Hello(1, m.VERSION, f"n{sid}", {"after": 0}))
     items: list[Item] = [["welcome", sid, 1, f"n{sid}", 1_000, LOBBY_ALONE, {}] for sid in (1, 2, 3)]
     desk.broker(*items, answered=2)
-    for _ in range(2):
+    for served in (1, 2, 3, 1):
+        assert [sid for sid in (1, 2, 3) if texts(desk.heard(sid))] == [served]
         desk.turn()
-    assert [bool(texts(desk.heard(sid))) for sid in (1, 2, 3)] == [True] * 3
