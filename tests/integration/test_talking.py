@@ -5,14 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from common import messages as m
 from common.errors import Code
 from common.limits import PAGE_MESSAGES
-from tests.support.groups import rounds
 from tests.support.server import Server, running_server
 from tests.support.wire import Wire
 
@@ -219,27 +217,3 @@ def test_goodbye_is_answered_and_the_connection_closed(people: People, fresh: st
     wire.send(m.Bye(5))
     assert wire.expect(m.Goodbye).reason == "bye"
     assert wire.receive() is None
-
-
-def test_a_crowd_hears_everything_once_and_in_order(people: People, fresh: str) -> None:
-    room = f"#{fresh}"
-    crowd = [people.come(f"{fresh}n{number}", room) for number in range(rounds(40, 500))]
-    lines = [f"line {number}" for number in range(1, rounds(100, 1_000) + 1)]
-    crowd[0].send(*(m.Send(m.make_ref(1, number), room, text, {}) for number, text in enumerate(lines, 1)))
-    for wire in crowd:
-        assert texts(wire, len(lines)) == lines
-
-
-def test_everything_said_survives_the_death_of_every_process(tmp_path: Path) -> None:
-    with running_server(tmp_path / "data") as server:
-        with Wire(server.host, server.port) as ada:
-            welcome = ada.hello("ada")
-            for number in range(1, 21):
-                said = ada.say(m.make_ref(1, number), m.LOBBY, f"line {number}")
-        server.kill()
-    with running_server(tmp_path / "data") as server, Wire(server.host, server.port) as ada:
-        welcome = ada.hello("ada", after=said.id - 1, log=welcome.options["log"], token=welcome.options["token"])
-        assert welcome.options["last"] == said.id
-        assert ada.expect(m.Msg).text == "line 20"
-        ada.send(m.History(1, m.LOBBY, {}))
-        assert [row[5] for row in ada.expect(m.Page).rows] == [f"line {number}" for number in range(1, 21)]

@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.support.timeouts import seconds
 
 BUDGETS: dict[str, float] = {
-    "unit": 25,
-    "integration": 20,
+    "unit": 45,
+    "integration": 45,
     "faults": 150,
     "terminal": 90,
     "simulation": 30,
