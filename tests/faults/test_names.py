@@ -61,7 +61,7 @@ def owner(one: Wire, other: Wire) -> tuple[Wire, Wire, m.Welcome]:
 
 def worker_of(server: Server, name: str) -> str:
     """The worker that somebody of that name is connected to; the server's log tells."""
-    found = re.findall(rf"(worker \d+) +{name} came", server.log.read_text())
+    found = wait_until(lambda: re.findall(rf"(worker \d+) +{name} came", server.log.read_text()), f"{name} is in the log")
     return str(found[-1])
 
 
