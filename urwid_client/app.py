@@ -125,6 +125,7 @@ class App:
         except OSError as problem:
             if problem.errno != errno.EIO:  # else the terminal itself is gone, and nobody is there to be told
                 raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would fail at its end, with what it still holds for it
             return 1
         finally:
             self._end_tasks()
