@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import bisect
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
@@ -176,8 +176,8 @@ class Buffer:
         came, left = tuple(came), tuple(left)
         joined = last._replace(
             time_ms=time_ms,
-            came=(*(name for name in last.came if name not in left), *(name for name in came if name not in last.left)),
-            left=(*(name for name in last.left if name not in came), *(name for name in left if name not in last.came)),
+            came=_once(*(name for name in last.came if name not in left), *(name for name in came if name not in last.left)),
+            left=_once(*(name for name in last.left if name not in came), *(name for name in left if name not in last.came)),
         )
         if joined.came or joined.left:
             self.entries[-1] = joined
@@ -195,11 +195,18 @@ class Buffer:
         self.people = {fold(name): name for name in names}
         self.head_count = count
 
-    def move_people(self, came: Iterable[str], left: Iterable[str], count: int | None) -> None:
+    def move_people(self, came: Collection[str], left: Collection[str], count: int | None) -> None:
         """Who came and left. A name that stands in both lists is where it was before."""
-        came, left = set(came), set(left)
-        for name in left - came:
-            self.people.pop(fold(name), None)
-        for name in [*came - left][: max(_PEOPLE_KEPT - len(self.people), 0)]:
-            self.people[fold(name)] = name
+        both = {*came} & {*left}
+        for name in left:
+            if name not in both:
+                self.people.pop(fold(name), None)
+        for name in came:
+            if name not in both and len(self.people) < _PEOPLE_KEPT:
+                self.people[fold(name)] = name
         self.head_count = len(self.people) if count is None else count
+
+
+def _once(*names: str) -> tuple[str, ...]:
+    """Each of the names, once: while there was no connection nobody said that they left, or came, in between."""
+    return tuple(dict.fromkeys(names))

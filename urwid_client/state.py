@@ -7,7 +7,7 @@ send afterwards. Times are given by the caller (milliseconds since 1970). What t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from common import messages as m
@@ -271,14 +271,17 @@ class Chat:
         if (members := presence.options.get("members")) is not None:
             buffer.set_people(map(clean_line, members), presence.options.get("count", len(members)))
             return
+        before = dict(buffer.people)
         came, left = (list(map(clean_line, presence.options.get(key, ()))) for key in ("joined", "left"))
         buffer.move_people(came, left, presence.options.get("count"))
         if buffer.head_count <= _TRAFFIC_SHOWN:
-            came, left = (
-                [name for name in names if name not in others and fold(name) != fold(self.name)]
-                for names, others in ((came, left), (left, came))
-            )
+            # The lists also have those who came and left again before anybody was told that they were here.
+            came, left = self._others(buffer.people, before), self._others(before, buffer.people)
             buffer.add_traffic(came, left, now, self._known)
+
+    def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
+        """The names of those who are not known, but for one's own."""
+        return [name for folded, name in people.items() if folded not in known and folded != fold(self.name)]
 
     def _on_delivered(self, delivered: Delivered, now: int) -> None:
         message = delivered.message

@@ -109,6 +109,14 @@ def test_who_came_and_left_is_joined_until_something_else_is_said() -> None:
     assert traffic(buffer) == [(("carla",), ()), ((), ("carla",))]
 
 
+def test_who_came_twice_is_named_once() -> None:
+    """Between the two there was no connection, and nobody said that they left."""
+    buffer = room()
+    buffer.add_traffic(["bob", "carla"], [], 0, after=0)
+    buffer.add_traffic(["carla", "bob", "dmitri"], [], 0, after=0)
+    assert traffic(buffer) == [(("bob", "carla", "dmitri"), ())]
+
+
 def test_who_came_and_left_again_is_not_worth_a_line() -> None:
     buffer = room()
     buffer.add_traffic(["bob"], [], 0, after=0)

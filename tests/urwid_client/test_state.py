@@ -512,6 +512,16 @@ def test_one_s_own_coming_and_going_is_not_told() -> None:
     assert traffic(ada.chat.lobby) == []
 
 
+def test_who_came_and_left_before_anybody_knew_is_not_told() -> None:
+    """The server collects over a moment, and says where everybody is in the end: a script that sent a message has left."""
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["bob"], left=["carla"], count=2)
+    presence(ada, m.LOBBY, joined=[], left=["carla", "dmitri"], count=2)
+    presence(ada, m.LOBBY, joined=["Bob"], left=["bob"], count=2)
+    assert traffic(ada.chat.lobby) == [(("bob",), ())]
+    assert sorted(ada.chat.lobby.people.values()) == ["Bob", "ada"]
+
+
 def test_in_large_rooms_nobody_is_told_who_comes() -> None:
     ada = talk()
     presence(ada, m.LOBBY, joined=["bob"], left=[], count=5_000)
