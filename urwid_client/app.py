@@ -369,8 +369,7 @@ class App:
         screen.heading = [("title", "chat-client")] if self._naming else rendering.heading(chat.active)
         screen.status = self._status_words()
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
-        newer = screen.messages.newer()
-        screen.hint = ("unread", f"↓ {newer} new") if newer else ("", "")
+        screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())
         self._welcome.lines = rendering.welcome(self._settings.server, self._name_problem())
         if self._connection is not None:
             self._connection.flush()

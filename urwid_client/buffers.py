@@ -108,6 +108,8 @@ class Buffer:
         """How many are in the room."""
         self.draft = Draft()
         self.viewport = Viewport()
+        self.seen: Key = (0, 0)
+        """What comes behind this came while the end was not in view."""
         self._numbers = 0
 
     # --- what is shown ------------------------------------------------------------------------------------------------

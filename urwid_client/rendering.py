@@ -212,6 +212,13 @@ def status(name: str, server: str, connection: Status, lag: float | None, now: f
             ]
 
 
+def below(at_end: bool, newer: int) -> Span:
+    """What lies below the messages in view; `newer` of them came since the end was in view."""
+    if at_end:
+        return ("", "")
+    return ("unread", f"↓ {newer:,} new") if newer else ("faint", "↓ more")
+
+
 def welcome(server: str, problem: str) -> list[Spans]:
     """The question for one's name; each item is a paragraph. `problem` says why the last answer was not taken."""
     lines: list[Spans] = [[("faint", clean_line(server))], [], [("text", "What name do you want to go by?")]]

@@ -169,6 +169,12 @@ def test_how_the_connection_stands() -> None:
     assert status(Stage.NAMELESS) == "○ pick a name"
 
 
+def test_what_lies_below_is_told() -> None:
+    assert rendering.below(at_end=True, newer=0) == ("", "")
+    assert rendering.below(at_end=False, newer=0)[1] == "↓ more"
+    assert rendering.below(at_end=False, newer=1_234)[1] == "↓ 1,234 new"
+
+
 def test_the_question_for_a_name() -> None:
     assert [words(spans) for spans in rendering.welcome("host:1", "it is taken")][-1] == "it is taken"
     assert "What name" in words(rendering.welcome("host:1", "")[-1])

@@ -103,6 +103,8 @@ class MessageList:
         if cols != self._cols:
             self._kept.clear()
             self._cols = cols
+        if self._buffer.viewport.follows:
+            self._buffer.seen = self._buffer.last_key
         blocks = self._blocks()
         parts = self._buffer.viewport.parts(blocks, self._rows)
         self._top = parts[0].block if parts else 0
@@ -118,12 +120,17 @@ class MessageList:
         """Whether the view has come near the first message that is loaded."""
         return self._top < _LOAD_WITHIN and not self._buffer.cleared
 
+    @property
+    def at_end(self) -> bool:
+        return self._buffer.viewport.follows
+
     def newer(self) -> int:
-        """How many messages lie below the view."""
-        if self._buffer.viewport.follows:
+        """How many messages of others lie below the view that came since the end was in view."""
+        if self.at_end:
             return 0
-        blocks = self._blocks()
-        return sum(isinstance(entry, Said) for entry in blocks.entries[self._buffer.viewport.newer(blocks) :])
+        blocks, seen = self._blocks(), self._buffer.seen
+        below = blocks.entries[self._buffer.viewport.newer(blocks) :]
+        return sum(isinstance(entry, Said) and not entry.own and entry.key > seen for entry in below)
 
     def scroll(self, rows: int) -> None:
         """Up if `rows` is positive."""

@@ -68,10 +68,29 @@ def test_the_end_is_followed_until_one_scrolls_up() -> None:
     for number in range(51, 54):
         buffer.add(said(number))
     assert rows(view) == before
-    assert view.newer() >= 3
+    assert (view.at_end, view.newer()) == (False, 3)
     view.to_end()
     assert "text 53" in rows(view)[-1]
+    assert (view.at_end, view.newer()) == (True, 0)
+
+
+def test_what_was_seen_and_what_one_said_oneself_is_not_new() -> None:
+    buffer = room(50, first=100)
+    view = MessageList(buffer)
+    rows(view)
+    view.page(1)
+    for number in range(1, 20):
+        buffer.add(said(number))
+    buffer.add(said(150)._replace(own=True))
     assert view.newer() == 0
+    buffer.add(said(151))
+    assert view.newer() == 1
+    view.page(-1)
+    view.page(-1)
+    assert view.at_end
+    rows(view)
+    view.page(1)
+    assert (view.at_end, view.newer()) == (False, 0)
 
 
 def test_two_rows_stay_in_view_from_page_to_page() -> None:
