@@ -46,10 +46,10 @@ def _line(spans: tuple[str, str] | str, cols: int) -> urwid.Canvas:
     if isinstance(spans, str):
         return canvases.text([("title", f" {spans}")], cols)
     name, explanation = spans
-    name_cols = min(28, cols // 2)
-    left = canvases.text([("text", " "), ("prompt", name)], name_cols, wrap="space")
+    name_cols = max(min(28, cols // 2), 1)
+    left = canvases.text([("prompt", name)], max(name_cols - 1, 1), wrap="space")
     right = canvases.text([("text", explanation)], max(cols - name_cols - 1, 1), wrap="space")
-    return canvases.beside([(left, name_cols + 1), (right, max(cols - name_cols - 1, 1))])
+    return canvases.beside([(canvases.text([], 1), 1), (left, name_cols), (right, max(cols - name_cols - 1, 1))])
 
 
 def _help_lines() -> list[tuple[str, str] | str]:

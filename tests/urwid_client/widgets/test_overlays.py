@@ -21,6 +21,10 @@ def test_the_help_names_every_key_and_command() -> None:
         assert f"{command.usage} {command.help}" in text
 
 
+def test_nothing_in_the_help_stands_at_the_edge() -> None:
+    assert all(row.startswith(" ") for row in rows(Help(), 60, 200) if row)
+
+
 def test_the_help_is_scrolled_to_its_end_and_back() -> None:
     shown = Help()
     whole = rows(Help(), 80, 200)
