@@ -191,7 +191,7 @@ class Hub:
     def lag(self, sid: int, cursor: int) -> None:
         """The connection does not take all that is live: it goes on from the log, after `cursor`."""
         session = self._sessions.get(sid)
-        if session is None or not session.welcomed:
+        if session is None:
             return
         if session.phase is Phase.LIVE:
             self._leave_live(session)

@@ -396,6 +396,7 @@ def test_nobody_is_read_from_while_the_broker_is_far_behind(ada: Desk) -> None:
 
 
 def test_a_room_is_heard_from_its_joining_to_its_parting(ada: Desk) -> None:
+    ada.welcome(2, BOB, "bob", "#dev")
     one, two, three, four = (ada.post("#dev", text) for text in ("one", "two", "three", "four"))
     ada.broker(
         room_item(one),
@@ -410,6 +411,7 @@ def test_a_room_is_heard_from_its_joining_to_its_parting(ada: Desk) -> None:
     assert heard[0] == m.Joined(5, "#Dev", {"last": 1, "count": 2, "members": ["ada", "bob"], "conv": "#dev"})
     assert texts(heard[1:3]) == ["two", "three"]
     assert heard[3:] == [m.Parted(6, "#Dev")]
+    assert texts(ada.heard(2)) == ["one", "two", "three", "four"]
 
 
 def test_a_delivery_tells_up_to_which_id_everything_was_sent_before(ada: Desk) -> None:
@@ -450,6 +452,12 @@ def test_one_who_joins_and_parts_all_the_time_is_no_burden(ada: Desk) -> None:
         ada.tell(ada.post("#lobby"))
         ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]], ["parted", 1, 6, ada.position, "#dev", "#dev"])
     assert len(ada.hub._sessions[1].departed) <= 1
+
+
+def test_other_answers_are_passed_on_as_they_are(ada: Desk) -> None:
+    answer = m.MemberList(5, "#dev", ["ada"], {"count": 1, "more": False})
+    ada.broker(["reply", 1, m.encode(answer)])
+    assert ada.heard(1) == [answer]
 
 
 def test_messages_for_those_who_are_gone_are_for_nobody(ada: Desk) -> None:
@@ -645,9 +653,11 @@ def test_goodbye(ada: Desk) -> None:
     assert ada.hub.take_closing() == [1]
     ada.tell(ada.post("#lobby"))
     assert ada.heard(1) == []
+    ada.hub.take_notices()
     ada.hub.closed(1)
     ada.turn()
     assert ada.look() == [["gone", 1]]
+    assert ada.hub.take_notices() == ["ada left (peer 1)"]
 
 
 def test_goodbye_comes_when_all_is_answered(ada: Desk) -> None:
@@ -812,14 +822,20 @@ def test_a_new_broker_hears_who_is_here_and_what_is_not_answered(ada: Desk) -> N
     assert [item[:2] for item in requests[2]] == [["hello", 3], ["join", 1], ["part", 1]]
 
 
-def test_an_introduction_comes_in_parts(desk: Desk) -> None:
-    count = INTRODUCED_AT_ONCE + 1
-    for sid in range(count):
+@pytest.mark.parametrize(
+    ("sessions", "parts"),
+    [
+        (0, [(0, False)]),
+        (INTRODUCED_AT_ONCE, [(INTRODUCED_AT_ONCE, False)]),
+        (INTRODUCED_AT_ONCE + 1, [(INTRODUCED_AT_ONCE, True), (1, False)]),
+    ],
+)
+def test_an_introduction_comes_in_parts(desk: Desk, sessions: int, parts: list[tuple[int, bool]]) -> None:
+    for sid in range(sessions):
         session = desk.open(sid)
         session.phase = Phase.LIVE
     desk.broker(["introduce"])
-    first, second = desk.asked
-    assert ([len(first[1]), first[2]], [len(second[1]), second[2]]) == ([INTRODUCED_AT_ONCE, True], [1, False])
+    assert [(len(introduced), more) for _, introduced, more in desk.asked] == parts
 
 
 def test_what_was_committed_meanwhile_comes_from_the_log(ada: Desk) -> None:
@@ -869,6 +885,12 @@ def test_before_the_end_everything_is_answered_and_then_everybody_is_told(ada: D
     assert not is_drained(ada)
     assert not ada.hub.wants_input(ada.hub._sessions[1])
     ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]], answered=ada.answered + 1)
+    assert is_drained(ada)
+    page = ["page", 1, 6, "bob", direct(ADA, BOB), None, 5]
+    ada.hub.broker_said([0, ada.answered, [page]], ada.now, ada.now_ms)
+    assert not is_drained(ada)
+    assert ada.hub.can_go_on(ada.now)
+    ada.turn()
     assert is_drained(ada)
     ada.hub.farewell()
     ada.turn()
