@@ -36,8 +36,7 @@ def check(data_dir: Path) -> list[str]:
     if not os.path.lexists(path):
         raise StorageRefused(f"there is no log in {data_dir}: name the server's --data-dir")
     with contextlib.ExitStack() as stack:
-        if os.path.lexists(path.with_name(files.LOCK_NAME)):
-            stack.callback(os.close, files.lock(path.parent, os.O_RDONLY))
+        stack.callback(os.close, files.lock(path.parent))
         return list(islice(stack.enter_context(contextlib.closing(_findings(path))), _FINDINGS_MAX))
 
 

@@ -9,17 +9,15 @@ from pathlib import Path
 
 from broker.log import StorageRefused
 
-LOCK_NAME = "lock"
 
-
-def lock(data_dir: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
+def lock(data_dir: Path) -> int:
     """Takes the data directory for this process alone, until the descriptor that this returns is closed.
 
-    It is closed by the process's end too, whatever way that comes. `flags` are for opening the file that carries the
-    lock. Raises `StorageRefused`.
+    It is closed by the process's end too, whatever way that comes. The directory itself carries the lock: a file in it could be
+    deleted, and then two would hold it. Raises `StorageRefused`.
     """
     try:
-        descriptor = os.open(data_dir / LOCK_NAME, flags | os.O_NONBLOCK, 0o600)
+        descriptor = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as problem:
         raise unusable(data_dir, problem) from None
     try:

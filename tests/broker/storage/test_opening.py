@@ -18,7 +18,6 @@ import pytest
 
 from broker.log import StorageRefused
 from broker.storage.check import check
-from broker.storage.files import LOCK_NAME
 from broker.storage.opening import create
 from broker.storage.sqlite import SqliteLog
 from common.log_file import APPLICATION_ID, FILE_NAME, PAGE_BYTES
@@ -40,11 +39,11 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refusal(directory: Path) -> str:
-    """The one line with which the log is refused; nothing in the directory has changed, but for the lock."""
-    before = contents(directory, [LOCK_NAME])
+    """The one line with which the log is refused; nothing in the directory has changed."""
+    before = contents(directory)
     with pytest.raises(StorageRefused) as refused:
         SqliteLog.open(directory).close()
-    assert contents(directory, [LOCK_NAME]) == before
+    assert contents(directory) == before
     text = str(refused.value)
     assert text.isprintable()
     assert str(directory) in text
@@ -125,7 +124,7 @@ def test_random_damage_is_refused_or_harmless(at_rest: Path, tmp_path: Path) -> 
         try:
             SqliteLog.open(directory, synchronous="OFF").close()
         except StorageRefused:
-            assert contents(directory, [LOCK_NAME]) == {FILE_NAME: damaged}
+            assert contents(directory) == {FILE_NAME: damaged}
 
 
 # --- what lies beside the file -----------------------------------------------------------------------------------------
@@ -225,7 +224,7 @@ def test_a_half_made_log_is_begun_again(tmp_path: Path) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         (tmp_path / f"{FILE_NAME}.new{suffix}").write_bytes(b"left over")
     SqliteLog.open(tmp_path, synchronous="OFF").close()
-    assert sorted(contents(tmp_path)) == ["chat.db", "chat.db.seal", "lock"]
+    assert sorted(contents(tmp_path)) == ["chat.db", "chat.db.seal"]
 
 
 def test_a_kill_while_a_log_is_made_does_no_harm(tmp_path: Path) -> None:

@@ -224,14 +224,14 @@ def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
     log.append([draft(1)], [])
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     log.close()
-    assert modes == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm", "lock"], 0o600)
+    assert modes == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm"], 0o600)
 
 
 def test_closing_leaves_one_file_and_its_seal(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         log.append([draft(1)], [])
     log.close()  # once more is fine
-    assert sorted(contents(tmp_path)) == ["chat.db", "chat.db.seal", "lock"]
+    assert sorted(contents(tmp_path)) == ["chat.db", "chat.db.seal"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
