@@ -47,6 +47,11 @@ def check_room(room: str) -> str:
     return room
 
 
+def as_room(text: str) -> str:
+    """The room that somebody means who may have left its # out, which shells take for a comment."""
+    return text if text.startswith("#") else "#" + text
+
+
 def _well_formed(name: str) -> bool:
     """Of the right shape, and still so in its folded form; in NFC, so that it looks the same everywhere."""
     return _shaped(name) and _shaped(fold(name)) and unicodedata.is_normalized("NFC", name)

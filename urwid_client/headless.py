@@ -32,7 +32,7 @@ from common.client_protocol import (
 )
 from common.errors import Code, Refused
 from common.limits import PAGE_MESSAGES
-from common.names import check_name, fold
+from common.names import as_room, check_name, fold
 from common.text import clean, clean_line
 from urwid_client.connection import Connection, TokenNotKept
 from urwid_client.errors import Failed, OutputClosed
@@ -177,9 +177,10 @@ class _Send(_Headless):
             case Acknowledged(ref, _):
                 self._lines.pop(ref, None)
                 self._moved.set()
-            case SendFailed(ref, _, _, _, text) if not self._failure:
+            case SendFailed(ref, _, _, code, text) if not self._failure:
                 # Nothing behind it was accepted either: each message names the one before it (`prev`).
-                self._failure = f"{self._lines[ref]} not sent: {text}"
+                hint = f"; a room is written '{as_room(self._to)}'" if code == Code.NO_SUCH_USER else ""
+                self._failure = f"{self._lines[ref]} not sent: {text}{hint}"
                 self._moved.set()
             case SendDelayed(_, _, text):
                 self._delay = f" ({text})"

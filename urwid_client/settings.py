@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from common.errors import Refused
 from common.messages import LOBBY
-from common.names import check_name, check_room
+from common.names import as_room, check_name, check_room
 from common.settings import CONFIG, HELP, VERSION, Flag, Location, Number, Setting, Text, UsageError
 
 PREFIX = "CHAT_CLIENT"
@@ -21,7 +21,7 @@ COMMON = (
     Setting("host", Text("HOST"), "the server's name or address", "127.0.0.1"),
     Setting("port", Number(1, 65535), "the server's port", 65432),
     Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name"),
-    Setting("room", Text("ROOM"), "a room to go into, beside the lobby"),
+    Setting("room", Text("ROOM"), "a room to go into, beside the lobby; tail prints that room alone"),
     DATA_DIR,
     NO_MOUSE,
     CONFIG,
@@ -63,7 +63,7 @@ def client_settings(values: Mapping[str, Any]) -> ClientSettings:
         host=values["host"],
         port=values["port"],
         name=_valid(check_name, name, "--name") if name else None,
-        room=_valid(check_room, room, "--room") if room else None,
+        room=_valid(check_room, as_room(room), "--room") if room else None,
         data_dir=values["data_dir"],
         mouse=not values["no_mouse"],
     )

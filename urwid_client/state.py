@@ -28,7 +28,7 @@ from common.client_protocol import (
 )
 from common.errors import MEANINGS, Code, Reason, Refused
 from common.limits import Limits
-from common.names import check_name, check_room, fold
+from common.names import as_room, check_name, check_room, fold
 from common.text import clean, clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
 
@@ -163,7 +163,7 @@ class Chat:
 
     def join(self, room: str) -> None:
         """Into a room, which is opened as soon as one is in it; later, if there is no connection. Raises `WrongInput`."""
-        room = room if room.startswith("#") else "#" + room
+        room = as_room(room)
         _check(check_room, room)
         here = self._room(room)
         if here is not None and here.joined:
@@ -183,7 +183,7 @@ class Chat:
 
     def room(self, name: str) -> Buffer:
         """The buffer of a room that one is in. Raises `WrongInput`."""
-        found = self._room(name if name.startswith("#") else "#" + name)
+        found = self._room(as_room(name))
         if found is None:
             raise WrongInput(f"you are not in {name}")
         return found

@@ -65,6 +65,12 @@ def test_many_lines_keep_their_order(shell: Shell) -> None:
     assert shell.texts("reader", "--room", "#many", "--history", "1000", "--count", "1000") == [f"line {n}" for n in range(1_000)]
 
 
+def test_a_room_without_its_sign_is_taken_for_a_person_and_the_answer_says_how_to_write_it(shell: Shell) -> None:
+    done = shell.send("signless", "lobby", "hello")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "chat-client: the message was not sent: nobody is called lobby; a room is written '#lobby'\n"
+
+
 def test_two_runs_at_once_are_one_person(shell: Shell) -> None:
     """Neither is told that the name is taken, not even the first time."""
     command = shell.command("send", "--name", "twins", "--to", "#twins", "hello")

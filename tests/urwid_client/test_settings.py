@@ -42,7 +42,7 @@ def test_the_environment_and_the_file_come_after_the_command_line(tmp_path: Path
         (("--name", "two words"), "--name: "),
         (("--name", "x" * 33), "--name: a name has at most 32 characters"),
         (("--name", "server"), "--name: the name server is reserved"),
-        (("--room", "dev"), "--room: a room's name is #"),
+        (("--room", "##dev"), "--room: a room's name is #"),
         (("--nmae", "x"), "did you mean --name"),
     ],
 )
@@ -51,6 +51,10 @@ def test_what_is_wrong_is_named(arguments: tuple[str, ...], words: str) -> None:
         given(*arguments)
     assert words in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_room_may_come_without_its_sign() -> None:
+    assert given("--room", "dev") == given("--room", "#dev")
 
 
 def test_somebody_to_write_to() -> None:
