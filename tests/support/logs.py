@@ -8,7 +8,7 @@ import resource
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,9 +98,9 @@ def append_in_batches(log: SqliteLog, drafts: Sequence[Draft], size: int = 10) -
         log.append(drafts[start : start + size], people(3))
 
 
-def contents(directory: Path) -> dict[str, bytes]:
+def contents(directory: Path, leave_out: Iterable[str] = ()) -> dict[str, bytes]:
     """Every file of the directory, byte by byte."""
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.name not in leave_out}
 
 
 def copy(source: Path, target: Path) -> Path:
