@@ -7,11 +7,13 @@ import errno
 import logging
 import os
 import signal
+import termios
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import urwid
+from urwid.display.common import InputClosedError
 
 from common.client_protocol import ClientProtocol, Event, NameRefused
 from common.errors import Code, Refused
@@ -22,6 +24,7 @@ from urwid_client.completion import Completer, Words
 from urwid_client.connection import Connection, TokenNotKept
 from urwid_client.editing import Draft, Editor, InputHistory
 from urwid_client.keys import ACTIONS, DIGITS, Action
+from urwid_client.output import discard_output
 from urwid_client.palette import PALETTE
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import Spans
@@ -122,10 +125,10 @@ class App:
         self._refresh()
         try:
             self._main.run()
-        except OSError as problem:
-            if problem.errno != errno.EIO:  # else the terminal itself is gone, and nobody is there to be told
+        except (OSError, termios.error, InputClosedError) as problem:
+            if not _is_terminal_gone(problem):
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would fail at its end, with what it still holds for it
+            discard_output()
             return 1
         finally:
             self._end_tasks()
@@ -398,6 +401,11 @@ class App:
         if refused.code == Code.NAME_TAKEN:
             return f"The name {refused.name} is taken. Pick another one."
         return refused.text
+
+
+def _is_terminal_gone(problem: Exception) -> bool:
+    """Whether the terminal was closed or is somebody else's now: nobody is there to be told."""
+    return isinstance(problem, InputClosedError) or problem.args[0] == errno.EIO
 
 
 def _let_it_be_known(task: asyncio.Task[None]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from common import __version__
 from common.settings import Setting, UsageError, describe, load, read_options
 from common.text import clean_line
 from urwid_client.errors import Failed, OutputClosed
+from urwid_client.output import complain, discard_output, say
 from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
 
 _USAGES = {
@@ -35,18 +34,22 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         given, words = read_options(settings, arguments[1:] if form else arguments)
         if given.get("help") or given.get("version"):
-            return _tell(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
+            say(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
+            return 0
         values = load(settings, given, environ, PREFIX)
         known = client_settings(values)
         return _run(form, known, values, words, environ)
     except UsageError as problem:
-        return _complain(f"{problem} (see chat-client --help)", 2)
+        complain(f"{problem} (see chat-client --help)")
+        return 2
     except Failed as problem:
-        return _complain(str(problem), 1)
-    except OutputClosed:
-        return _end_quietly()
+        complain(str(problem))
+    except OutputClosed:  # whoever read it has seen enough
+        discard_output()
+        return 0
     except Exception as problem:
-        return _complain(_remember(problem, known), 1)
+        complain(_remember(problem, known))
+    return 1
 
 
 def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -77,23 +80,6 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
 
 def _help(form: str, settings: Sequence[Setting]) -> str:
     return f"{_USAGES[form]}\n\n{describe(settings)}\n\n{_MORE}"
-
-
-def _tell(text: str) -> int:
-    print(text, flush=True)
-    return 0
-
-
-def _complain(text: str, status: int) -> int:
-    with contextlib.suppress(OSError):
-        print(f"chat-client: {clean_line(text)}", file=sys.stderr)
-    return status
-
-
-def _end_quietly() -> int:
-    """Whoever read the output has seen enough; what Python still holds of it goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def _remember(problem: Exception, settings: ClientSettings | None) -> str:

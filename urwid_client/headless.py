@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import json
 import logging
@@ -35,7 +34,8 @@ from common.limits import PAGE_MESSAGES
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line
 from urwid_client.connection import Connection, TokenNotKept
-from urwid_client.errors import Failed, OutputClosed
+from urwid_client.errors import Failed
+from urwid_client.output import complain, say
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import local
 from urwid_client.settings import ClientSettings, find_data_dir
@@ -69,6 +69,8 @@ def send(settings: ClientSettings, to: str, text: str | None) -> int:
 
 def tail(settings: ClientSettings, wanted: Wanted) -> int:
     """Prints messages until there were as many as wanted. Raises `Failed` and `OutputClosed`."""
+    if sys.stdout is None:
+        raise Failed("the standard output is closed, so nothing can be printed")
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     return _until_interrupted(_Tail(settings, wanted).run(), interrupted=0 if wanted.most is None else 1)
 
@@ -129,7 +131,7 @@ class _Headless:
             case Welcomed() if self.room in event.refused:
                 raise Failed(f"{self.room} could not be joined: {event.refused[self.room]}")
             case TokenNotKept(text):
-                _warn(text)
+                complain(text)
 
     def on_status(self, status: Status) -> None:
         """How the connection stands has changed."""
@@ -278,17 +280,17 @@ class _Tail(_Headless):
     def on_status(self, status: Status) -> None:
         if status.stage is Stage.WAITING and not self._lost:
             self._lost = True
-            _warn(f"not connected: {status.problem}; trying again until the server is back")
+            complain(f"not connected: {status.problem}; trying again until the server is back")
         elif status.stage is Stage.ONLINE and self._lost:
             self._lost = False
-            _warn("connected again; nothing was missed")
+            complain("connected again; nothing was missed")
 
     def _on_welcomed(self, afresh: bool) -> None:
         after, self._wanted = self._wanted.after, self._wanted._replace(after=None)
         if afresh and after is not None:
             raise Failed(f"the log of this server does not reach the id {after}; begin without --after")
         if afresh and self._printed:
-            _warn("this server has another log than before: what was said meanwhile may be missing")
+            complain("this server has another log than before: what was said meanwhile may be missing")
 
     def _load(self, before: int) -> None:
         limit = min(self._missing, PAGE_MESSAGES)
@@ -317,7 +319,7 @@ class _Tail(_Headless):
         for message in self._live:
             if self._printed == self._wanted.most:
                 break
-            _print(_as_json(message) if self._wanted.json else _as_line(message))
+            say(_as_json(message) if self._wanted.json else _as_line(message))
             self._printed += 1
         self._live.clear()
         if self._printed == self._wanted.most:
@@ -343,24 +345,6 @@ def _as_line(message: m.Msg) -> str:
     at = local(message.time_ms)
     text = clean(message.text).replace("\n", " ⏎ ")
     return f"{at:%Y-%m-%d %H:%M:%S} {clean_line(message.to)} {clean_line(message.sender)}: {text}"
-
-
-# --- output -----------------------------------------------------------------------------------------------------------
-
-
-def _print(line: str) -> None:
-    """A line, at once. Raises `OutputClosed`, and not what the connection would take for its own trouble."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:
-        raise OutputClosed from None
-    except OSError as problem:
-        raise Failed(f"the output cannot be written: {problem.strerror}") from None
-
-
-def _warn(text: str) -> None:
-    with contextlib.suppress(OSError):
-        print(f"chat-client: {clean_line(text)}", file=sys.stderr, flush=True)
 
 
 def _user_name() -> str:

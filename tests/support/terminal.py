@@ -39,7 +39,7 @@ KEYS = {
 }
 """What an xterm sends for keys that are no characters; `ctrl x` and `alt x` stand for themselves."""
 
-_TAKE_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
+_TAKE_TERMINAL = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
 """Makes the standard input the controlling terminal of a session of its own, as a terminal window does."""
 
 

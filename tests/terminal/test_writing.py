@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import signal
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import SCRIPTS
+from tests.support.server import SCRIPTS, Server
 from tests.support.terminal import Terminal, terminal
 from tests.support.timeouts import seconds
 from tests.terminal.conftest import Open
@@ -173,6 +175,30 @@ def test_a_closed_window_ends_it(open_client: Open, tmp_path: Path) -> None:
     window.hang_up()
     assert window.process.wait(seconds(5)) == 1
     assert not list(tmp_path.rglob("crash.txt"))
+
+
+def test_a_client_whose_terminal_was_given_to_another_program_ends(server: Server, tmp_path: Path) -> None:
+    """What started it died, and the shell took the terminal back."""
+    starter, data = tmp_path / "starter", tmp_path / "data"
+    command = f"{SCRIPTS}/chat-client --port {server.port} --name ada35 --data-dir {data}"
+    with terminal(["bash", "--norc", "-i"]) as window:
+        window.enter(f"sh -c 'echo $$ > {starter}; {command}; :'")
+        window.wait_for("● ada35")
+        group = int(starter.read_text())
+        os.kill(group, signal.SIGKILL)
+        window.wait_for("Killed")
+        with contextlib.suppress(ProcessLookupError):  # it may have noticed already
+            os.killpg(group, signal.SIGTERM)
+        window.wait_until(lambda: not is_there(group), "it ended")
+    assert not (data / "crash.txt").exists()
+
+
+def is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_ctrl_z_gives_the_terminal_back_and_takes_it_again(open_client: Open) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,16 +22,33 @@ def test_it_runs_and_its_status_is_the_form_s() -> None:
     assert subprocess.run([*COMMAND, "--nonsense"], capture_output=True, check=False).returncode == 2
 
 
-def test_closed_standard_streams_are_no_excuse_for_a_traceback() -> None:
+def redirected(redirections: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f'"$@" {redirections}', "sh", *COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_closed_standard_streams_are_no_excuse_for_a_traceback(tmp_path: Path) -> None:
     for redirections in ("<&- >&-", "<&- >&- 2>&-"):
-        done = subprocess.run(
-            ["sh", "-c", f'"$@" {redirections}', "sh", *COMMAND, "tail", "--port", "1"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode in (0, 1), redirections
-        assert "Traceback" not in done.stdout + done.stderr
+        done = redirected(redirections, "tail", "--port", 1, "--data-dir", tmp_path)
+        assert done.returncode == 1, redirections
+        assert re.fullmatch(r"(chat-client: the standard output is closed[^\n]*\n)?", done.stderr)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_help_that_nobody_reads_to_its_end() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*COMMAND, "--help"], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_help_that_cannot_be_written() -> None:
+    done = redirected("> /dev/full", "--help")
+    assert done.returncode == 1
+    assert re.fullmatch(r"chat-client: the output cannot be written: [^\n]+\n", done.stderr)
 
 
 @pytest.mark.parametrize("form", [("tail",), ("send", "--to", "#lobby"), ()])

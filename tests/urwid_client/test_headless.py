@@ -213,8 +213,8 @@ class Output:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lines: list[str] = []
         self.warnings: list[str] = []
-        monkeypatch.setattr(headless, "_print", self.lines.append)
-        monkeypatch.setattr(headless, "_warn", self.warnings.append)
+        monkeypatch.setattr(headless, "say", self.lines.append)
+        monkeypatch.setattr(headless, "complain", self.warnings.append)
 
     @property
     def texts(self) -> list[str]:

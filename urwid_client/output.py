@@ -1,0 +1,35 @@
+"""What the client says on its standard streams when it has no screen, and what becomes of it when nobody reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from common.text import clean_line
+from urwid_client.errors import Failed, OutputClosed
+
+
+def say(text: str) -> None:
+    """A text and the end of its line, at once. Raises `OutputClosed` and `Failed`, and no `OSError`."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise OutputClosed from None
+    except OSError as problem:
+        raise Failed(f"the output cannot be written: {problem.strerror}") from None
+
+
+def complain(text: str) -> None:
+    """One line on the standard error, if that can be written."""
+    if sys.stderr is None:
+        return  # `print` would take the standard output instead
+    with contextlib.suppress(OSError):
+        print(f"chat-client: {clean_line(text)}", file=sys.stderr, flush=True)
+
+
+def discard_output() -> None:
+    """What Python still holds for the standard output goes nowhere; otherwise it would fail at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
