@@ -11,7 +11,7 @@ from common import __version__
 from common.settings import Setting, UsageError, describe, load, read_options
 from common.text import clean_line
 from urwid_client.errors import Failed, OutputClosed
-from urwid_client.output import complain, discard_output, say
+from urwid_client.output import complain, say
 from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
 
 _USAGES = {
@@ -45,7 +45,6 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except Failed as problem:
         complain(str(problem))
     except OutputClosed:  # whoever read it has seen enough
-        discard_output()
         return 0
     except Exception as problem:
         complain(_remember(problem, known))

@@ -14,9 +14,10 @@ def say(text: str) -> None:
     """A text and the end of its line, at once. Raises `OutputClosed` and `Failed`, and no `OSError`."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        raise OutputClosed from None
     except OSError as problem:
+        discard_output()
+        if isinstance(problem, BrokenPipeError):
+            raise OutputClosed from None
         raise Failed(f"the output cannot be written: {problem.strerror}") from None
 
 

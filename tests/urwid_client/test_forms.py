@@ -130,8 +130,5 @@ def test_an_error_whose_details_cannot_be_kept(
 
 
 def test_output_that_nobody_reads_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    discarded: list[bool] = []
     fail_with(monkeypatch, OutputClosed())
-    monkeypatch.setattr(forms, "discard_output", lambda: discarded.append(True))
     assert forms.run(["tail"], {}) == 0
-    assert discarded == [True]
