@@ -214,9 +214,13 @@ class Load:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+        self._selector.close()
+
+    def close(self) -> None:
+        """Everybody is gone: a server that stops need not wait until they have read its goodbye."""
         for talker in self.talkers:
             talker.close()
-        self._selector.close()
 
     def add(self) -> Talker:
         """One more client, which connects as soon as the load runs."""

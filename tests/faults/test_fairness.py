@@ -26,7 +26,7 @@ OF_HUNDRED = 99 if LONG else 75
 """What the others wait at most while one floods, and how many of them. In an everyday run, of a hundred messages on a
 machine that has other things to do, the slowest tell nothing.
 """
-FLOOD_SECONDS = 20 if LONG else 0.6
+FLOOD_SECONDS = 20 if LONG else 0.4
 
 
 def test_one_that_floods_does_not_make_others_wait(tmp_path: Path) -> None:

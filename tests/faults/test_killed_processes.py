@@ -31,6 +31,7 @@ def experiment(tmp_path: Path) -> None:
         load.start()
         backs = [one_round(server, load, chance, victim) for victim in victims(chance)]
         load.settle()
+        load.close()
         wait_until(lambda: told_of(server) == (len(backs), len(backs)), "the server's log tells each death and return")
         server.stop()
         verify(load.talkers, entries_of(data_dir))

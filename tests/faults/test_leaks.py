@@ -70,7 +70,7 @@ def visit(server: Server, number: int) -> None:
                 wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def many_connections(data_dir: Path) -> None:
+def many_connections(data_dir: Path, patience: float = 5) -> None:
     with running_server(data_dir) as server:
         for number in range(100):
             visit(server, number)
@@ -82,6 +82,7 @@ def many_connections(data_dir: Path) -> None:
         wait_until(
             lambda: {name: len(descriptors(pid)) for name, pid in pids.items()} == before,
             f"as many descriptors are open as before: {before}",
+            limit=patience,
         )
 
 
@@ -91,7 +92,7 @@ def test_descriptors_after_many_connections(tmp_path: Path) -> None:
 
 def test_it_shows_when_the_acceptor_keeps_its_copies(tmp_path: Path) -> None:
     with broken("keeps_its_copies"), pytest.raises(AssertionError, match="descriptors are open"):
-        many_connections(tmp_path / "data")
+        many_connections(tmp_path / "data", patience=1)
 
 
 # --- the want of descriptors -------------------------------------------------------------------------------------------

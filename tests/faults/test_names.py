@@ -112,7 +112,7 @@ def claim_while_the_broker_dies(server: Server, chance: random.Random, name: str
 def test_the_same_name_while_the_broker_dies(tmp_path: Path) -> None:
     chance = seeded()
     with running_server(tmp_path / "data") as server:
-        for number in range(rounds(4, 300)):
+        for number in range(rounds(3, 300)):
             claim_while_the_broker_dies(server, chance, f"name{number}")
 
 

@@ -25,7 +25,7 @@ CLIENTS = 30
 ROOMS = 8
 MESSAGES = rounds(5_000, 1_000_000)
 """Messages both ways, in all."""
-SCHEDULES = rounds(2, 50)
+SCHEDULES = rounds(1, 50)
 WATCHDOG = 20.0
 """Seconds in which everything that was said must be acknowledged, whatever happened before."""
 

@@ -57,12 +57,13 @@ def experiment(data_dir: Path) -> None:
     chance = seeded()
     with running_server(data_dir) as server, Load(server.port, chance, clients=20, rooms=6, rate=300) as load:
         load.start()
-        while sum(load.cuts.values()) < rounds(120, 2_000):
+        while sum(load.cuts.values()) < rounds(100, 2_000):
             load.run(chance.uniform(0, 0.03))
             talker = chance.choice(load.talkers)
             if talker.live:
                 chance.choice(TROUBLE)(talker, load, chance)
         load.settle()
+        load.close()
         server.stop()
         entries = entries_of(data_dir)
         verify(load.talkers, entries)

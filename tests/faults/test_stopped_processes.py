@@ -52,6 +52,7 @@ def loaded_server(data_dir: Path) -> Iterator[tuple[Server, Load]]:
         load.start()
         yield server, load
         load.settle()
+        load.close()
         server.stop()
         verify(load.talkers, entries_of(data_dir))
 
@@ -81,7 +82,7 @@ def settled_growth(load: Load, pids: list[int], before: list[int]) -> list[float
     """By how many MiB each has grown once it grows no more, or is known to grow too far."""
     grown = [0.0]
     while True:
-        load.run(seconds(1))
+        load.run(seconds(0.5))
         last, grown = grown, [(memory([pid]) - then) / MIB for pid, then in zip(pids, before, strict=True)]
         if max(grown) - max(last) < 1 or max(grown) > WORKER_GROWS / MIB:
             return grown
@@ -109,7 +110,7 @@ def stop_worker(data_dir: Path) -> None:
             newcomers_are_served(load)
             tell(load, served[0], stuck[0], TO_A_STOPPED_WORKER)
             grown = (memory([children["broker"]]) - before) / MIB
-            load.run(rounds(1, 30))
+            load.run(rounds(0, 30))
         print(f"the broker grew by {grown:.1f} MiB")
         assert grown < BROKER_GROWS / MIB, f"the broker grew by {grown} MiB"
         load.everybody_is_served(10)

@@ -16,6 +16,9 @@ from tests.support.server import SCRIPTS
 from tests.support.small_server import orders, stop, supervised
 from tests.support.timeouts import seconds
 
+BEAT = seconds(0.15)
+"""How often each child is asked whether it is well; it is killed after six times without an answer."""
+
 
 def test_one_that_never_gets_ready_ends_it_all(tmp_path: Path) -> None:
     with supervised(tmp_path, worker="dies") as run:
@@ -61,9 +64,9 @@ def test_one_that_does_not_stop_is_killed(tmp_path: Path) -> None:
 
 
 def test_one_that_is_stuck_is_replaced(tmp_path: Path) -> None:
-    with supervised(tmp_path, beat_seconds=seconds(0.25)) as run:
+    with supervised(tmp_path, beat_seconds=BEAT) as run:
         run.wait_for("ready on")
-        time.sleep(seconds(2))  # more beats than anybody may miss: those who answer are left alone
+        time.sleep(8 * BEAT)  # more beats than anybody may miss: those who answer are left alone
         assert "killed" not in run.err
         for count, role in enumerate(("broker", "acceptor"), 1):
             stuck = ask(tmp_path)[role]
@@ -75,25 +78,25 @@ def test_one_that_is_stuck_is_replaced(tmp_path: Path) -> None:
 
 
 def test_one_that_is_stopped_for_a_moment_is_waited_for(tmp_path: Path) -> None:
-    with supervised(tmp_path, beat_seconds=seconds(0.25)) as run:
+    with supervised(tmp_path, beat_seconds=BEAT) as run:
         run.wait_for("ready on")
         before = ask(tmp_path)
         os.kill(before["broker"], signal.SIGSTOP)
-        time.sleep(seconds(0.75))
+        time.sleep(3 * BEAT)
         os.kill(before["broker"], signal.SIGCONT)
-        time.sleep(seconds(1.25))
+        time.sleep(5 * BEAT)
         assert ask(tmp_path)["broker"] == before["broker"]
         stop(run)
 
 
 def test_a_server_that_was_stopped_as_a_whole_goes_on(tmp_path: Path) -> None:
-    with supervised(tmp_path, beat_seconds=seconds(0.25)) as run:
+    with supervised(tmp_path, beat_seconds=BEAT) as run:
         run.wait_for("ready on")
         before = ask(tmp_path)
         run.send_group(signal.SIGSTOP)  # as Ctrl+Z and `fg` do
-        time.sleep(seconds(2))
+        time.sleep(8 * BEAT)
         run.send_group(signal.SIGCONT)
-        time.sleep(seconds(0.75))
+        time.sleep(3 * BEAT)
         assert ask(tmp_path)["workers"] == before["workers"]
         assert "killed" not in run.err
         stop(run)

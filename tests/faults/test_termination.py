@@ -48,7 +48,7 @@ def experiment(data_dir: Path) -> None:
     chance = seeded()
     with Load(0, chance, clients=20, rooms=4, rate=300) as load:
         ended = []
-        for _ in range(rounds(3, 100)):
+        for _ in range(rounds(2, 100)):
             with running_server(data_dir) as server:
                 load.address = (server.host, server.port)
                 ended.append(terminate(server, load, chance))

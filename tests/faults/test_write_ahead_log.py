@@ -27,7 +27,7 @@ PAUSE_SECONDS = 0.2 if not LONG else 2.0
 """Between a client's pages: some 500 pages a second in all."""
 RATE = rounds(400, 1000)
 """Messages a second."""
-ALONE_SECONDS = rounds(1, 60)
+ALONE_SECONDS = 60 if LONG else 0.5
 BESIDE_SECONDS = rounds(2, 600)
 SLACK = 0.02 if LONG else 0.25
 """By so many seconds a commit may take longer in any case. In an everyday run, of few commits on a machine that has other things
