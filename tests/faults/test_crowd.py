@@ -11,7 +11,7 @@ import pytest
 
 from common import messages as m
 from tests.faults.broken import broken
-from tests.faults.figures import memory, p99, processor_seconds
+from bench.figures import memory, p99, processor_seconds
 from tests.faults.load import Load, Talker
 from tests.support.groups import rounds
 from tests.support.seeds import seeded

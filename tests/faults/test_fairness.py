@@ -12,7 +12,7 @@ import pytest
 
 from common import messages as m
 from tests.faults.broken import broken
-from tests.faults.figures import p99
+from bench.figures import p99
 from tests.faults.flooder import REQUESTS
 from tests.faults.load import Load
 from tests.support.groups import LONG

@@ -17,7 +17,7 @@ import pytest
 
 from common import messages as m
 from tests.faults.broken import broken
-from tests.faults.figures import descriptors, processor_seconds
+from bench.figures import descriptors, processor_seconds
 from tests.support.groups import rounds
 from tests.support.server import Server, members, running_server
 from tests.support.timeouts import seconds, wait_until

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.broken import broken
-from tests.faults.figures import memory, p99
+from bench.figures import memory, p99
 from tests.faults.load import Load, Talker
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded

@@ -14,7 +14,7 @@ import pytest
 
 from common import messages as m
 from tests.faults.broken import broken
-from tests.faults.figures import memory
+from bench.figures import memory
 from tests.faults.load import Load, Talker
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded

@@ -14,7 +14,7 @@ import pytest
 
 from common.log_file import FILE_NAME
 from tests.faults.broken import broken
-from tests.faults.figures import p99
+from bench.figures import p99
 from tests.faults.load import Load
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded

@@ -1,4 +1,4 @@
-"""Figures of experiments: what the slowest had to wait, and what processes need."""
+"""Figures of running processes, and of what people wait: for the benchmark, and for experiments of the tests."""
 
 from __future__ import annotations
 
@@ -31,3 +31,16 @@ def processor_seconds(pid: int) -> float:
 def descriptors(pid: int) -> set[int]:
     """The numbers of those that it has open."""
     return {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+
+
+def file_system(path: Path) -> str:
+    """The kind of file system that the path is on, and its device, as the kernel names them."""
+    path = path.resolve()
+    found = ("", "unknown")
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, rest = line.partition(" - ")
+        point = mount.split()[4]
+        if path.is_relative_to(point) and len(point) >= len(found[0]):
+            kind, device = rest.split()[:2]
+            found = (point, f"{kind} ({device})")
+    return found[1]
