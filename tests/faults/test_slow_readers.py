@@ -32,6 +32,9 @@ PATIENCE = rounds(30, 300)
 """Seconds in which they have got everything once they read again: that is a gigabyte in a long run."""
 MEMORY_BYTES = 256 * 1024
 """For each slow reader."""
+SLACK = 0.02 if LONG else 0.25
+"""By so many seconds the others may wait longer in any case. In an everyday run p99 is the slowest of some dozens, on a machine that
+has other things to do."""
 
 
 def test_slow_readers_harm_nobody_and_miss_nothing(tmp_path: Path) -> None:
@@ -77,7 +80,7 @@ def slow_readers(scratch: Path, limit: float = PATIENCE, memory_bytes: float = M
     assert not load.cuts, "nobody is thrown out"
     assert sum(one["lagging"] for one in behind) == SLOW
     usual = statistics.median(before)
-    assert statistics.median(during) <= max(2 * usual, usual + seconds(0.02))
+    assert statistics.median(during) <= max(2 * usual, usual + seconds(SLACK))
 
 
 def one_p99(load: Load, flooder: Talker, others: Sequence[Talker]) -> float:
