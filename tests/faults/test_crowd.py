@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.figures import memory, p99, processor_seconds
 from common import messages as m
 from tests.faults.broken import broken
-from bench.figures import memory, p99, processor_seconds
 from tests.faults.load import Load, Talker
 from tests.support.groups import rounds
 from tests.support.seeds import seeded

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.figures import p99
 from common import messages as m
 from tests.faults.broken import broken
-from bench.figures import p99
 from tests.faults.flooder import REQUESTS
 from tests.faults.load import Load
 from tests.support.groups import LONG

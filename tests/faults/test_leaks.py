@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.figures import descriptors, processor_seconds
 from common import messages as m
 from tests.faults.broken import broken
-from bench.figures import descriptors, processor_seconds
 from tests.support.groups import rounds
 from tests.support.server import Server, members, running_server
 from tests.support.timeouts import seconds, wait_until

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.broken import broken
 from bench.figures import memory, p99
+from tests.faults.broken import broken
 from tests.faults.load import Load, Talker
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded
@@ -33,8 +33,8 @@ PATIENCE = rounds(30, 300)
 MEMORY_BYTES = 256 * 1024
 """For each slow reader."""
 SLACK = 0.02 if LONG else 0.25
-"""By so many seconds the others may wait longer in any case. In an everyday run p99 is the slowest of some dozens, on a machine that
-has other things to do."""
+"""By so many seconds the others may wait longer in any case. In an everyday run p99 is the slowest of some dozens, on a machine
+that has other things to do."""
 
 
 def test_slow_readers_harm_nobody_and_miss_nothing(tmp_path: Path) -> None:

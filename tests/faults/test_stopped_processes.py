@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.figures import memory
 from common import messages as m
 from tests.faults.broken import broken
-from bench.figures import memory
 from tests.faults.load import Load, Talker
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded

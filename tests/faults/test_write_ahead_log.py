@@ -12,9 +12,9 @@ from unittest import mock
 
 import pytest
 
+from bench.figures import p99
 from common.log_file import FILE_NAME
 from tests.faults.broken import broken
-from bench.figures import p99
 from tests.faults.load import Load
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded
