@@ -22,6 +22,8 @@ class _DuplicateKey(ValueError):
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    if not pairs:  # as in nearly every message
+        return {}
     entries = dict(pairs)
     if len(entries) != len(pairs):
         raise _DuplicateKey("a key stands twice in a map")

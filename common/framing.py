@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 
 HEADER = struct.Struct(">I")
+_header = HEADER.pack
 
 
 class FrameTooLarge(ValueError):
@@ -19,7 +20,7 @@ class FrameTooLarge(ValueError):
 
 def frame(body: bytes) -> bytes:
     """The body with its length in front."""
-    return HEADER.pack(len(body)) + body
+    return _header(len(body)) + body
 
 
 class FrameDecoder:

@@ -369,7 +369,7 @@ def _parse(value: object, shapes: Mapping[str, Shape]) -> Any:
         fields.append({})
     if len(fields) != len(checks):
         raise Refused(Code.BAD_MESSAGE, f"{tag} has {len(checks)} fields, not {len(fields)}", _ref_of(fields))
-    for check, field in zip(checks, fields, strict=True):
+    for check, field in zip(checks, fields):  # noqa: B905 - they are equally long, and being strict costs time
         if not check(field):
             raise _wrong_field(tag, checks, fields)
     if options and fields[-1] and (bad := shape.bad_options(fields[-1])):

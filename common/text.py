@@ -22,7 +22,7 @@ def clean(text: str) -> str:
     Tabs and line feeds stay, and so do the joiner (U+200D) and the variation selectors that emoji are made of.
     The result is the same when it is cleaned again.
     """
-    if not _HARMFUL.search(text):
+    if (text.isascii() and text.isprintable()) or not _HARMFUL.search(text):  # the former is quick to tell
         return text
     return _HARMFUL.sub("", _LINE_ENDS.sub("\n", text))
 

@@ -37,6 +37,7 @@ _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
+_ASKED_FOR_LISTS = ("join", "members", "rooms")
 _CONV_CHARS = 4 * ROOM_CHARS
 """No conversation's id is longer: it is a room's name in its folded form, or two identities."""
 
@@ -153,7 +154,7 @@ class Hub:
         ref = None
         try:
             request = m.parse_request(body)
-            ref = getattr(request, "ref", None)
+            ref = request.ref
             self._handlers[type(request)](session, request)
         except Refused as refused:
             self._error(session, refused.ref if ref is None else ref, refused)
@@ -262,8 +263,8 @@ class Hub:
         for tag, *fields in items:
             self._items[tag](*fields)
         self._position = position
-        for tag, sid, *_ in self._asked.answered(answered):
-            self._answered(sid, self._cost(tag))
+        for request in self._asked.answered(answered):
+            self._answered(request[1], self._cost(request[0]))
 
     def take_requests(self) -> Iterator[Batch]:
         """Batches for the broker: what is new, or after an introduction all that is not answered."""
@@ -295,13 +296,14 @@ class Hub:
 
     def _cost(self, tag: str) -> int:
         """What a request counts for among the unanswered ones of its client."""
-        return self._long_cost if tag in ("join", "members", "rooms") else 1
+        return self._long_cost if tag in _ASKED_FOR_LISTS else 1
 
     def _answered(self, sid: int, cost: int) -> None:
         session = self._sessions.get(sid)
         if session is not None:
             session.pending -= cost
-            self._leave_if_done(session)
+            if session.leaving is not None:
+                self._leave_if_done(session)
 
     # --- a turn's end --------------------------------------------------------------------------------------------------
 
@@ -453,8 +455,9 @@ class Hub:
         limit = self._limits.text_bytes
         if len(text) * 4 > limit and len(text.encode()) > limit:
             raise Refused(Code.TOO_LONG, f"a message has at most {limit} bytes, this one has {len(text.encode())}")
-        _check_address(to, options.get("conv"))
-        self._ask(session, "send", session.sid, ref, to, text, options.get("conv"), options.get("prev"))
+        conv, prev = options.get("conv"), options.get("prev")
+        _check_address(to, conv)
+        self._ask(session, "send", session.sid, ref, to, text, conv, prev)
 
     def _on_history(self, session: Session, history: m.History) -> None:
         session.require_welcome()

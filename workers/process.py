@@ -272,12 +272,13 @@ class WorkerProcess:
                 self._watch(connection)
 
     def _deliver(self, delivery: Delivery) -> None:
+        connections, data, length = self._connections, delivery.data, len(delivery.data)
         for sid in delivery.sids:
-            connection = self._connections.get(sid)
+            connection = connections.get(sid)
             if connection is None:
                 continue
-            taken = self._send(connection, delivery.data) if not connection.unsent else 0
-            if taken < len(delivery.data):
+            taken = 0 if connection.unsent else self._send(connection, data)
+            if taken < length:
                 self._hold(connection, delivery, taken)
 
     def _hold(self, connection: Connection, delivery: Delivery, taken: int) -> None:

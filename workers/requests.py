@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
 
 from common.routing import Batch, Item
 
@@ -12,6 +10,7 @@ _MOST = 20_000
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_LISTS = 1_000
 """Lists of people or rooms that the broker owes: with the longest names each may have 25 KiB, and they come in one batch."""
+_ASK_FOR_LISTS = ("join", "members", "rooms")
 
 
 class Requests:
@@ -24,19 +23,21 @@ class Requests:
         """The number of the oldest unanswered request."""
         self._bytes = 0
         self._lists = 0
+        self.full = False
+        """So much is waiting for the broker that clients should not be read from."""
 
     def __len__(self) -> int:
         return len(self._unanswered) + len(self._new)
 
-    @property
-    def full(self) -> bool:
-        """So much is waiting for the broker that clients should not be read from."""
-        return len(self) >= _MOST or self._bytes >= _MOST_BYTES or self._lists >= _MOST_LISTS
-
     def add(self, request: Item) -> None:
         self._new.append(request)
-        self._bytes += _weight(request)
-        self._lists += _lists(request)
+        length, lists = _weight(request)
+        self._bytes += length
+        self._lists += lists
+        self._measure()
+
+    def _measure(self) -> None:
+        self.full = len(self) >= _MOST or self._bytes >= _MOST_BYTES or self._lists >= _MOST_LISTS
 
     def take_new(self) -> Batch | None:
         """A batch of what has been added since the last call."""
@@ -52,31 +53,25 @@ class Requests:
         self.take_new()
         return ["requests", self._first, [*self._unanswered]] if self._unanswered else None
 
-    def answered(self, until: int) -> Iterator[Item]:
+    def answered(self, until: int) -> list[Item]:
         """All with numbers up to `until` are dealt with: forgets them, and gives them out."""
-        while self._unanswered and self._first <= until:
-            request = self._unanswered.popleft()
-            self._first += 1
-            self._bytes -= _weight(request)
-            self._lists -= _lists(request)
-            yield request
+        count = max(0, min(until + 1 - self._first, len(self._unanswered)))
+        done = [self._unanswered.popleft() for _ in range(count)]
+        self._first += count
+        for length, lists in map(_weight, done):
+            self._bytes -= length
+            self._lists -= lists
+        self._measure()
+        return done
 
 
-def _weight(request: list[Any]) -> int:
-    """About how long a request is beyond its few short fields."""
-    match request:
-        case ["send", _, _, _, text, *_]:
-            return len(text)
-        case ["hello", _, _, _, name, _, log, rooms, _]:
-            return len(name) + len(log or "") + sum(map(len, rooms))
-    return 0
-
-
-def _lists(request: Item) -> int:
-    """How many lists the answer has."""
-    match request:
-        case ["hello", _, _, _, _, _, _, rooms, _]:
-            return 1 + len(rooms)
-        case ["join" | "members" | "rooms", *_]:
-            return 1
-    return 0
+def _weight(request: Item) -> tuple[int, int]:
+    """About how long a request is beyond its few short fields, and how many lists its answer has."""
+    tag = request[0]
+    if tag == "send":
+        _, _, _, _, text, *_ = request
+        return len(text), 0
+    if tag == "hello":
+        _, _, _, _, name, _, log, rooms, _ = request
+        return len(name) + len(log or "") + sum(map(len, rooms)), 1 + len(rooms)
+    return 0, int(tag in _ASK_FOR_LISTS)

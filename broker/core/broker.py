@@ -16,13 +16,13 @@ from broker.core.names import Names
 from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
 from broker.core.sessions import Person, Session, Worker
-from broker.core.steps import Committed, Post, Repeat, Step, Tell
+from broker.core.steps import Post, Repeat, Step, Tell
 from broker.log import Draft, Log, PersonUpdate, StorageError, StorageFull
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
 from common.limits import ROOM_CHARS, Limits
-from common.log import direct, is_direct, parties
+from common.log import Entry, direct, is_direct, parties
 from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
 
@@ -210,16 +210,14 @@ class Broker:
 
     def settle(self) -> dict[int, Batch]:
         """Commits the turn's messages and gives out the answers, by worker."""
-        committed = self._append()
+        drafts = [step.draft for step in self._steps if type(step) is Post]
+        entries = self._append(drafts)
         position = self._position
-        for step in self._steps:
-            match step:
-                case Tell():
-                    self._tell(step, position)
-                case Post():
-                    position = self._deliver(step, committed, position)
-                case Repeat():
-                    self._repeat(step, committed)
+        if isinstance(entries, StorageError):
+            for step in self._steps:
+                self._carry_out_without_log(step, entries, position)
+        else:
+            position = self._carry_out(entries, position)
         self._position = position
         self._steps.clear()
         if self.ready:
@@ -259,11 +257,10 @@ class Broker:
         worker.answered = first + len(requests) - 1
         self._out.setdefault(number, [])
 
-    def _append(self) -> Committed | StorageError:
-        """The turn's messages by their keys, now committed; or why they are not."""
-        drafts = [step.draft for step in self._steps if type(step) is Post]
+    def _append(self, drafts: list[Draft]) -> list[Entry] | StorageError:
+        """The turn's messages, now committed, in their order; or why they are not."""
         if not drafts and not self._updates:
-            return {}
+            return []
         try:
             entries = self._log.append(drafts, [*self._updates.values()])
         except StorageError as problem:
@@ -273,37 +270,52 @@ class Broker:
         self.trouble = None
         self._updates.clear()
         self._repeats.committed()
-        return {(entry.identity, entry.ref): entry for entry in entries}
+        return entries
+
+    def _carry_out(self, entries: list[Entry], position: int) -> int:
+        """Turns the steps into answers; the position after them."""
+        by_key = {(entry.identity, entry.ref): entry for entry in entries} if Repeat in map(type, self._steps) else {}
+        committed = iter(entries)
+        for step in self._steps:
+            if type(step) is Post:
+                entry = next(committed)
+                self._deliver(step, entry)
+                position = entry.id
+            elif type(step) is Tell:
+                self._tell(step, position)
+            elif type(step) is Repeat:
+                first = step.first
+                entry = by_key[first.identity, first.ref] if isinstance(first, Draft) else first
+                self._out[step.sender.worker].append(_reply(step.sender, entry.as_msg(again=True)))
+        return position
+
+    def _carry_out_without_log(self, step: Step, problem: StorageError, position: int) -> None:
+        """What does not need the log goes on; who wanted to write hears why it was not taken."""
+        match step:
+            case Tell():
+                self._tell(step, position)
+            case Post(draft, sender) | Repeat(Draft() as draft, sender):
+                self._out[sender.worker].append(_reply(sender, _error(draft.ref, problem)))
+            case Repeat(Entry() as first, sender):
+                self._out[sender.worker].append(_reply(sender, first.as_msg(again=True)))
 
     def _tell(self, step: Tell, position: int) -> None:
         if step.position_at is not None:
             step.item[step.position_at] = position
         self._out[step.worker].append(step.item)
 
-    def _deliver(self, post: Post, committed: Committed | StorageError, position: int) -> int:
-        """Gives the message to those who are to see it, or its sender the reason why not. The position after it."""
-        if isinstance(committed, StorageError):
-            self._out[post.sender.worker].append(_reply(post.sender, _error(post.draft.ref, committed)))
-            return position
-        entry = committed[post.draft.identity, post.draft.ref]
+    def _deliver(self, post: Post, entry: Entry) -> None:
+        """Gives a committed message to those who are to see it."""
         frame = m.encode(entry.as_msg())
         for number in post.workers:
             self._out[number].append(["room", entry.id, entry.conv, frame])
+        if not post.sessions:
+            return
         by_worker: defaultdict[int, list[int]] = defaultdict(list)
         for session in post.sessions:
             by_worker[session.worker].append(session.sid)
         for number, sids in by_worker.items():
             self._out[number].append(["direct", entry.id, sids, frame])
-        return entry.id
-
-    def _repeat(self, step: Repeat, committed: Committed | StorageError) -> None:
-        first = step.first
-        if isinstance(first, Draft):
-            if isinstance(committed, StorageError):
-                self._out[step.sender.worker].append(_reply(step.sender, _error(first.ref, committed)))
-                return
-            first = committed[first.identity, first.ref]
-        self._out[step.sender.worker].append(_reply(step.sender, first.as_msg(again=True)))
 
     def _tell_presence(self) -> None:
         for room, came, left, anew in self._rooms.take_changes():

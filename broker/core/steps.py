@@ -38,6 +38,3 @@ class Repeat(NamedTuple):
 
 
 Step: TypeAlias = Tell | Post | Repeat
-
-Committed: TypeAlias = dict[tuple[str, int], Entry]
-"""The messages of a turn by their keys: identity and ref."""

@@ -1,0 +1,38 @@
+"""The benchmark itself, in a short form: that it runs, that it checks, and what it prints."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.__main__ import logged
+from bench.history import fill
+from tests.support.groups import TESTS
+from tests.support.timeouts import seconds
+
+
+def bench(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", "--directory", directory, "--rounds", "1", "--seconds", "0.3", *options]
+    return subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False, timeout=seconds(30))
+
+
+def test_each_kind_of_load_is_measured_and_checked(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--workloads", "closed10,open-direct")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stdout + done.stderr
+    assert re.search(r"cores, 1 workers, logs on \w+ \(.+\)\n", done.stdout)
+    assert re.search(r"\nclosed10 .*\n +messages/s [\d.,]+, deliveries/s .*, cpu µs/delivery [\d.]+, ", done.stdout)
+    assert re.search(r"\nopen-direct .*\n.* p50 ms [\d.]+, p99 ms [\d.]+\n", done.stdout)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--workloads", "closed11")
+    assert done.returncode == 2
+    assert "there is no workload closed11" in done.stderr
+
+
+def test_a_log_is_filled_as_the_broker_would(tmp_path: Path) -> None:
+    fill(tmp_path / "data", 25_000)
+    assert logged(tmp_path / "data").messages == 25_000
