@@ -77,6 +77,10 @@ class Log(Protocol):
     def count(self) -> int:
         """How many messages there are."""
 
+    @property
+    def written(self) -> int:
+        """How many rows were written since it was opened: messages, and what changed of people."""
+
     def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Entry]:
         """Appends all of it durably, or nothing: the entries, one for each draft, in the same order, with rising ids.
 

@@ -98,6 +98,7 @@ class SqliteLog:
         self.key = meta.key
         self.last = 0
         self.count = 0
+        self.written = 0
         self._path = path
         self._lock: int | None = lock
         self._synchronous = synchronous
@@ -141,6 +142,7 @@ class SqliteLog:
             db.execute(_COUNT, (len(drafts),))
         self._crc = crc
         self.count += len(entries)
+        self.written += len(entries) + len(people)
         if entries:
             self.last = entries[-1].id
         return entries

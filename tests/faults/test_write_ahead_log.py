@@ -21,6 +21,7 @@ from tests.support.seeds import seeded
 from tests.support.server import Server, running_server
 from tests.support.timeouts import seconds, wait_until
 from tests.support.verdict import entries_of, verify
+from tests.support.wire import Wire
 
 PAGERS = rounds(100, 1000)
 PAUSE_SECONDS = 0.2 if not LONG else 2.0
@@ -37,6 +38,21 @@ WAL_BYTES = 64 * 1024 * 1024
 
 def test_the_write_ahead_log_stays_small(tmp_path: Path) -> None:
     paging(tmp_path)
+
+
+def test_it_stays_small_where_people_only_come_and_go(tmp_path: Path) -> None:
+    """Coming into a room, and leaving, is written down as well."""
+    data = tmp_path / "data"
+    with running_server(data) as server:
+        token = come_and_go(server)
+        begun = beginnings(data)
+        wait_until(lambda: come_and_go(server, token) and beginnings(data) > begun, "the write-ahead log is begun anew")
+
+
+def come_and_go(server: Server, token: str | None = None) -> str:
+    with Wire(server.host, server.port) as wire:
+        options = {} if token is None else {"token": token}
+        return str(wire.hello("ada", rooms=["#dev"], **options).options["token"])
 
 
 def test_it_grows_where_it_is_never_tidied_up(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class MemoryLog:
         self._refused: list[Entry] = []
         """Rows of a failed append that are in the file all the same, until they are taken out at the next use."""
         self.commits = 0
+        self.written = 0
         self._skipped = 0
 
     @property
@@ -62,6 +63,7 @@ class MemoryLog:
         for draft in drafts:
             self.people.setdefault(draft.identity, Person(draft.identity, draft.sender, draft.sender.lower(), None))
         self.commits += 1
+        self.written += len(drafts) + len(people)
         return entries
 
     def find(self, identity: str, ref: int) -> Entry | None:
