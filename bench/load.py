@@ -1,12 +1,13 @@
 """The process that loads a server: its clients, in one loop. `python -m bench.load JSON` prints one JSON object.
 
-    {"workload": NAME, "host": HOST, "port": N, "pids": [PID, ...], "seconds": S, "payload": BYTES}
+    {"workload": NAME, "host": HOST, "port": N, "pids": [PID, ...], "data_dir": DIR, "seconds": S, "payload": BYTES}
 
 Each run uses names of its own, so that several on one server do not meet.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import selectors
@@ -14,9 +15,11 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Generator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from bench.figures import memory, p99, processor_seconds
+from bench.log import logged
 from bench.witness import Listener, Watcher, due_of, text_of, verdict
 from bench.workloads import WORKLOADS, Workload
 from common import messages as m
@@ -27,9 +30,27 @@ _READ_BYTES = 256 * 1024
 _QUIET_SECONDS = 1.3
 """The rooms have been told of everybody who came when nothing has been said for so long."""
 _PATIENCE_SECONDS = 20.0
+_AFTERWARDS_SECONDS = 0.3
+"""For so long everybody goes on listening: what comes now comes for the second time."""
 _WATCHED = 10
 """Members of a room whose waits are measured in an open loop."""
 _AT_ONCE = 32
+
+
+class Order(NamedTuple):
+    """What this process is to do."""
+
+    workload: Workload
+    address: tuple[str, int]
+    pids: list[int]
+    """The server's processes."""
+    data_dir: Path
+    seconds: float
+    payload: int
+
+    def processor_seconds(self) -> float:
+        """How long the server has been working."""
+        return sum(map(processor_seconds, self.pids))
 
 
 class Client:
@@ -44,6 +65,7 @@ class Client:
         self.to = room or ""
         """What it writes to."""
         self.sent = 0
+        self._unsent = b""
         self._instance = int.from_bytes(os.urandom(4))
 
     def fileno(self) -> int:
@@ -54,10 +76,12 @@ class Client:
         decoder = FrameDecoder(FRAME_BYTES)
         while count > 0:
             data = self.socket.recv(_READ_BYTES)
+            if not data:
+                raise SystemExit(f"the server cut {self.name} off")
             for body in decoder.feed(data)[0]:
                 reply = m.parse_reply(body)
-                if not data or isinstance(reply, m.Error):
-                    raise SystemExit(f"the server refuses {self.name}: {reply}")
+                if isinstance(reply, m.Error):
+                    raise SystemExit(f"the server refuses {self.name}: {reply.text}")
                 count -= isinstance(reply, m.Joined)
 
     def read(self) -> bytes:
@@ -66,6 +90,8 @@ class Client:
             data = self.socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return b""
+        except ConnectionError:
+            data = b""
         if not data:
             raise SystemExit(f"the server cut {self.name} off")
         return data
@@ -77,7 +103,16 @@ class Client:
             m.encode(m.Send(m.make_ref(self._instance, number), self.to, text_of(number, due_ns, payload), {}))
             for number in range(first, self.sent)
         ]
-        self.socket.sendall(b"".join(frames))
+        self._unsent += b"".join(frames)
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes what the socket takes."""
+        if self._unsent:
+            try:
+                self._unsent = self._unsent[self.socket.send(self._unsent, socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                pass
 
 
 def _conversation(address: tuple[str, int], workload: Workload, number: int, mark: str) -> list[Client]:
@@ -122,10 +157,6 @@ class Talk:
             for member in range(0, len(group), len(group) // watched):
                 group[member].listener = Watcher()
 
-    @property
-    def sent(self) -> int:
-        return sum(sender.sent for sender in self._senders.values())
-
     def run(self, seconds: float) -> None:
         """Sends for so long, and then until everybody has heard everything, or nothing comes any more."""
         end = time.monotonic() + seconds
@@ -136,6 +167,11 @@ class Talk:
         self._sending = False
         limit = time.monotonic() + _PATIENCE_SECONDS
         while not self._all_heard() and time.monotonic() < limit:
+            self._hear(0.1)
+
+    def listen_on(self) -> None:
+        end = time.monotonic() + _AFTERWARDS_SECONDS
+        while time.monotonic() < end:
             self._hear(0.1)
 
     def _send_windows(self, end: float) -> None:
@@ -155,6 +191,8 @@ class Talk:
             self._hear(max(0.0, due - time.monotonic()))
 
     def _hear(self, patience: float) -> None:
+        for sender in self._senders.values():
+            sender.flush()
         released: dict[str, int] = {}
         for key, _ in self._selector.select(patience):
             client: Client = key.data
@@ -173,8 +211,7 @@ class Talk:
 
     def _all_heard(self) -> bool:
         for group in self._groups:
-            first = group[0].listener
-            assert isinstance(first, Watcher)
+            first = _watcher(group)
             if sum(first.heard.values()) < sum(client.sent for client in group):
                 return False
             if any(client.listener.length < first.length for client in group):
@@ -183,61 +220,74 @@ class Talk:
 
     def figures(self) -> dict[str, Any]:
         sent = {name: sender.sent for name, sender in self._senders.items()}
-        copies = sum(sum(client.sent for client in group) * len(group) for group in self._groups)
+        heard = [(sum(_watcher(group).heard.values()), len(group)) for group in self._groups]
         waits = {"p50_ms": 1000 * p99(self._waits, 50), "p99_ms": 1000 * p99(self._waits)} if self._waits else {}
         faults = verdict([[client.listener for client in group] for group in self._groups], sent)
-        return {"messages": self.sent, "deliveries": copies, "faults": faults, **waits}
+        messages, copies = sum(count for count, _ in heard), sum(count * members for count, members in heard)
+        return {"messages": messages, "deliveries": copies, "faults": faults, **waits}
 
 
-def talk(workload: Workload, address: tuple[str, int], pids: list[int], seconds: float, payload: int) -> dict[str, Any]:
-    load = Talk(workload, address, payload)
-    worked, mine, began = _worked(pids), time.process_time(), time.monotonic()
-    load.run(seconds)
+def _watcher(group: list[Client]) -> Watcher:
+    first = group[0].listener
+    assert isinstance(first, Watcher)
+    return first
+
+
+def talk(order: Order) -> dict[str, Any]:
+    load = Talk(order.workload, order.address, order.payload)
+    worked, commits = order.processor_seconds(), logged(order.data_dir).commits
+    mine, began = time.process_time(), time.monotonic()
+    load.run(order.seconds)
     took = time.monotonic() - began
-    return {
+    figures = {
         "seconds": took,
-        "cpu_seconds": _worked(pids) - worked,
+        "cpu_seconds": order.processor_seconds() - worked,
         "load_cpu_share": (time.process_time() - mine) / took,
-        **load.figures(),
+        "commits": logged(order.data_dir).commits - commits,
     }
+    load.listen_on()
+    return figures | load.figures()
 
 
-def idle(workload: Workload, address: tuple[str, int], pids: list[int], seconds: float, payload: int) -> dict[str, Any]:
+def idle(order: Order) -> dict[str, Any]:
     """What silent connections cost: memory, and what the server does for them meanwhile."""
-    before = memory(pids)
-    count, each = workload.connections, workload.members
+    before = memory(order.pids)
     mark = f"b{os.getpid()}"
     clients = []
-    for number in range(count // each):
-        clients += _conversation(address, workload._replace(members=each), number, mark)
+    for number in range(order.workload.connections // order.workload.members):
+        clients += _conversation(order.address, order.workload, number, mark)
     time.sleep(_QUIET_SECONDS)
-    worked = _worked(pids)
-    time.sleep(seconds)
-    idled = _worked(pids) - worked
-    grown = memory(pids) - before
+    worked = order.processor_seconds()
+    time.sleep(order.seconds)
+    idled = order.processor_seconds() - worked
+    grown = memory(order.pids) - before
     for client in clients:
-        client.read()  # who was cut off ends the run
-    return {"connections": len(clients), "kib_per_connection": grown / 1024 / len(clients), "cpu_seconds": idled, "faults": []}
+        while client.read():  # who was cut off ends the run
+            pass
+    return {"messages": 0, "kib_per_connection": grown / 1024 / len(clients), "cpu_seconds": idled, "faults": []}
 
 
-def connect(workload: Workload, address: tuple[str, int], pids: list[int], seconds: float, payload: int) -> dict[str, Any]:
-    """People who come, are welcomed in the lobby, and leave; some of them at once."""
-    worked, began = _worked(pids), time.monotonic()
+def connect(order: Order) -> dict[str, Any]:
+    """People who come, are welcomed in the lobby, and leave; some of them at once, until a number of them have been there."""
+    worked, began = order.processor_seconds(), time.monotonic()
     selector = selectors.DefaultSelector()
-    names = (f"b{os.getpid()}x{number}" for number in range(workload.connections))
-    visits = sum(_visit(selector, address, name) for _, name in zip(range(_AT_ONCE), names, strict=False))
-    done = 0
-    while done < visits:
-        for key, _ in selector.select(_PATIENCE_SECONDS):
-            ended = key.data()
+    names = [f"b{os.getpid()}x{number}" for number in range(order.workload.connections)]
+    done, due = 0, iter(names)
+    for name in itertools.islice(due, _AT_ONCE):
+        _visit(selector, order.address, name)
+    while done < len(names):
+        ready = selector.select(_PATIENCE_SECONDS)
+        if not ready:
+            raise SystemExit(f"the server said nothing for {_PATIENCE_SECONDS:.0f} s")
+        for ended in [key.data() for key, _ in ready]:
             done += ended
-            if ended and (name := next(names, None)) is not None:
-                visits += _visit(selector, address, name)
+            if ended and (name := next(due, "")):
+                _visit(selector, order.address, name)
     took = time.monotonic() - began
-    return {"visits": done, "seconds": took, "cpu_seconds": _worked(pids) - worked, "faults": []}
+    return {"messages": 0, "visits": done, "seconds": took, "cpu_seconds": order.processor_seconds() - worked, "faults": []}
 
 
-def _visit(selector: selectors.BaseSelector, address: tuple[str, int], name: str) -> int:
+def _visit(selector: selectors.BaseSelector, address: tuple[str, int], name: str) -> None:
     """Begins one visit; what is read from it goes on with it, and tells when it is over."""
     sock = socket.create_connection(address)
     sock.sendall(m.encode(m.Hello(1, m.VERSION, name, {})))
@@ -254,12 +304,10 @@ def _visit(selector: selectors.BaseSelector, address: tuple[str, int], name: str
         return False
 
     selector.register(sock, selectors.EVENT_READ, go_on)
-    return 1
 
 
 def _steps(sock: socket.socket) -> Generator[None, bytes, None]:
     decoder = FrameDecoder(FRAME_BYTES)
-    wanted: type = m.Joined
     while True:
         data = yield
         if not data:
@@ -270,23 +318,23 @@ def _steps(sock: socket.socket) -> Generator[None, bytes, None]:
                 raise SystemExit(f"the server refuses: {reply}")
             if isinstance(reply, m.Joined):
                 sock.sendall(m.encode(m.Bye(2)))
-                wanted = m.Goodbye
-            elif isinstance(reply, wanted):
+            elif isinstance(reply, m.Goodbye):
                 return
 
 
-def _worked(pids: list[int]) -> float:
-    return sum(map(processor_seconds, pids))
+_KINDS: dict[str, Callable[[Order], dict[str, Any]]] = {"talk": talk, "idle": idle, "connect": connect}
 
 
-_KINDS: dict[str, Callable[..., dict[str, Any]]] = {"talk": talk, "idle": idle, "connect": connect}
-
-
-def main(order: dict[str, Any]) -> None:
-    workload = WORKLOADS[order["workload"]]
-    address = (order["host"], order["port"])
-    figures = _KINDS[workload.kind](workload, address, order["pids"], order["seconds"], order["payload"])
-    print(json.dumps(figures))
+def main(words: dict[str, Any]) -> None:
+    order = Order(
+        WORKLOADS[words["workload"]],
+        (words["host"], words["port"]),
+        words["pids"],
+        Path(words["data_dir"]),
+        words["seconds"],
+        words["payload"],
+    )
+    print(json.dumps(_KINDS[order.workload.kind](order)))
 
 
 if __name__ == "__main__":

@@ -272,7 +272,10 @@ class ClientProtocol:
         return ref
 
     def part(self, room: str) -> int:
+        """Out of a room; see `join`. One that the hello under way has asked for is left as soon as it is answered."""
         self._forget(room)
+        if self.phase not in (Phase.REPLAYING, Phase.LIVE):
+            return 0
         return self._request(m.Part, room, {})
 
     def history(self, to: str, *, conv: str | None = None, before: int | None = None, limit: int | None = None) -> int:
@@ -402,6 +405,9 @@ class ClientProtocol:
         self.phase = Phase.REPLAYING if self._resuming else Phase.LIVE
         for room in [room for room in self.rooms if room not in self._named]:
             self.join(room)
+        wanted = {fold(room) for room in (*self.rooms, *refused)}
+        for room in [room for room in self._named if fold(room) not in wanted]:
+            self.part(room)
         failed = self._abandon_outbox() if stranger else []
         return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0), *failed]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -136,16 +137,15 @@ def test_a_message_is_encoded_once_and_each_turn_costs_one_commit_one_batch_and_
     large.talk(20)
     requests = large.requests()
     assert len(requests) == 1
-    encoded: list[object] = []
-    encode = m.encode
-    monkeypatch.setattr(m, "encode", lambda message: encoded.append(message) or encode(message))
+    encoded = Mock(wraps=m.encode)
+    monkeypatch.setattr(m, "encode", encoded)
     statements: list[str] = []
     assert large.log._db is not None
     large.log._db.set_trace_callback(statements.append)
     answers = large.settle(requests)
     large.log._db.set_trace_callback(None)
     deliveries = large.deliver(answers)
-    assert len(encoded) == 20
+    assert encoded.call_count == 20
     assert statements.count("COMMIT") == 1
     assert len(answers) == 1
     [delivery] = deliveries

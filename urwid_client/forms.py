@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from common import __version__
 from common.settings import Setting, UsageError, describe, load, read_options
-from common.text import clean_line
+from common.text import clean, clean_line
 from urwid_client.errors import Failed, OutputClosed
 from urwid_client.output import complain, say
 from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
@@ -55,11 +54,12 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
     """Each form imports what it needs, and nothing else: that is most of the time that it takes to start."""
     if form == "send":
         to = recipient(values["to"])
-        if words and not clean_line(" ".join(words)):
+        text = clean(" ".join(words))
+        if words and not text.strip():
             raise UsageError("there is nothing in this text to send")
         from urwid_client import headless
 
-        return headless.send(settings, to, " ".join(words) if words else None)
+        return headless.send(settings, to, text if words else None)
     if words and words[0] in _USAGES:
         raise UsageError(f"{words[0]} stands in front of the options")
     if words:
@@ -85,8 +85,10 @@ def _remember(problem: Exception, settings: ClientSettings | None) -> str:
     """Writes the details of what should never have happened to a file; the line that says so."""
     import traceback
 
-    where = find_data_dir(settings) / "crash.txt" if settings else Path("crash.txt")
     said = f"something went wrong that should not ({type(problem).__name__}: {problem})"
+    if settings is None:
+        return f"{said}; please report it"
+    where = find_data_dir(settings) / "crash.txt"
     try:
         where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         where.write_text("".join(traceback.format_exception(problem)))

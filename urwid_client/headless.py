@@ -71,7 +71,6 @@ def tail(settings: ClientSettings, wanted: Wanted) -> int:
     """Prints messages until there were as many as wanted. Raises `Failed` and `OutputClosed`."""
     if sys.stdout is None:
         raise Failed("the standard output is closed, so nothing can be printed")
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     return _until_interrupted(_Tail(settings, wanted).run(), interrupted=0 if wanted.most is None else 1)
 
 
@@ -142,11 +141,10 @@ class _Headless:
 
 class _Send(_Headless):
     def __init__(self, settings: ClientSettings, to: str) -> None:
-        super().__init__(settings, to if m.is_room(to) else None, PATIENCE)
+        super().__init__(settings, to if m.is_room(to) else settings.room, PATIENCE)
         self._to = to
         self._lines: dict[int, str] = {}
         """How to speak of a message that is on its way ("line 7 was"), by its ref."""
-        self._failure = ""
         self._delay = ""
         """Why the server cannot take anything at the moment."""
         self._moved = asyncio.Event()
@@ -162,28 +160,25 @@ class _Send(_Headless):
         await self._until(lambda: not self.protocol.outbox)
 
     async def _until(self, reached: Callable[[], bool]) -> None:
-        """Waits for the server to take messages. Raises `Failed` when it refuses one, or takes none for too long."""
-        while not self._failure and not reached():
+        """Waits for the server to take messages. Raises `Failed` when it takes none for too long."""
+        while not reached():
             self._moved.clear()
             try:
                 async with asyncio.timeout(PATIENCE):
                     await self._moved.wait()
             except TimeoutError:
                 raise Failed(f"the server took nothing for {PATIENCE:.0f} s{self._delay}; gave up") from None
-        if self._failure:
-            raise Failed(self._failure)
 
     def on_event(self, event: Event | TokenNotKept) -> None:
+        """Raises `Failed` also when a message is refused: nothing behind it is accepted either, as each names the one before."""
         super().on_event(event)
         match event:
             case Acknowledged(ref, _):
                 self._lines.pop(ref, None)
                 self._moved.set()
-            case SendFailed(ref, _, _, code, text) if not self._failure:
-                # Nothing behind it was accepted either: each message names the one before it (`prev`).
+            case SendFailed(ref, _, _, code, text):
                 hint = f"; a room is written '{as_room(self._to)}'" if code == Code.NO_SUCH_USER else ""
-                self._failure = f"{self._lines[ref]} not sent: {text}{hint}"
-                self._moved.set()
+                raise Failed(f"{self._lines[ref]} not sent: {text}{hint}")
             case SendDelayed(_, _, text):
                 self._delay = f" ({text})"
 

@@ -13,7 +13,7 @@ from urwid_client.errors import Failed, OutputClosed
 def say(text: str) -> None:
     """A text and the end of its line, at once. Raises `OutputClosed` and `Failed`, and no `OSError`."""
     try:
-        print(text, flush=True)
+        print(_encodable(text), flush=True)
     except OSError as problem:
         discard_output()
         if isinstance(problem, BrokenPipeError):
@@ -27,6 +27,12 @@ def complain(text: str) -> None:
         return  # `print` would take the standard output instead
     with contextlib.suppress(OSError):
         print(f"chat-client: {clean_line(text)}", file=sys.stderr, flush=True)
+
+
+def _encodable(text: str) -> str:
+    """What the output's encoding has no sign for is told by its number, as Python does on the standard error."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def discard_output() -> None:

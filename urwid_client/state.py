@@ -72,6 +72,8 @@ class Chat:
         self.name_refused: NameRefused | None = None
         """Why there is no welcome: another name is needed."""
         self.quitting = False
+        self._identity: str | None = None
+        """Who one was by the last welcome."""
         self._joining: dict[str, int] = {}
         """Rooms that the user waits for: the request's ref by the folded name."""
         self._delay = ""
@@ -232,6 +234,9 @@ class Chat:
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
         self.name_refused = None
+        if self._identity not in (None, welcomed.identity):
+            self._begin_directs_anew()
+        self._identity = welcomed.identity
         if welcomed.afresh:
             for buffer in self.buffers:
                 if buffer.first_id is not None:
@@ -242,6 +247,13 @@ class Chat:
             if (refused := self._room(room)) is not None:
                 refused.joined = False
             self.note(f"{clean_line(room)} could not be joined: {_meaning(code)}", now, important=True)
+
+    def _begin_directs_anew(self) -> None:
+        """As somebody else one has other conversations: what was said before can still be read, and not be gone on with."""
+        for buffer in self.buffers:
+            if buffer.kind is Kind.DIRECT:
+                buffer.conv = buffer.peer = None
+                buffer.older_exist = False
 
     def _on_name_refused(self, refused: NameRefused, now: int) -> None:
         self.name_refused = refused._replace(name=clean_line(refused.name), text=clean_line(refused.text))

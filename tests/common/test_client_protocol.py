@@ -578,6 +578,18 @@ def test_a_room_joined_while_the_welcome_is_on_its_way_is_joined_behind_it(clien
     assert list(client.protocol.rooms) == ["#dev"]
 
 
+def test_a_room_parted_while_the_welcome_is_on_its_way_is_left_behind_it(client: Client) -> None:
+    client.protocol.join("#dev")
+    client.exchange()
+    client.cut()
+    client.connect()
+    assert client.protocol.part("#dev") == 0
+    events = client.exchange()
+    assert kinds(events) == [Welcomed, RoomJoined, RoomJoined, CaughtUp, RoomParted]
+    assert not client.protocol.rooms
+    assert not client.server.names_in("#dev")
+
+
 def test_the_lobby_needs_no_remembering(client: Client) -> None:
     client.protocol.join("#Lobby")
     client.exchange()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -51,7 +52,7 @@ def test_it_stays_small_where_people_only_come_and_go(tmp_path: Path) -> None:
 
 def come_and_go(server: Server, token: str | None = None) -> str:
     with Wire(server.host, server.port) as wire:
-        options = {} if token is None else {"token": token}
+        options: dict[str, Any] = {} if token is None else {"token": token}
         return str(wire.hello("ada", rooms=["#dev"], **options).options["token"])
 
 

@@ -7,14 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.__main__ import logged
-from bench.history import fill
+from bench.log import fill, logged
 from tests.support.groups import TESTS
 from tests.support.timeouts import seconds
 
 
 def bench(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench", "--directory", directory, "--rounds", "1", "--seconds", "0.3", *options]
+    command = [sys.executable, "-m", "bench", "--directory", str(directory), "--rounds", "1", "--seconds", "0.3", *options]
     return subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False, timeout=seconds(30))
 
 

@@ -48,6 +48,26 @@ def shell(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     return Shell(server, tmp_path_factory.mktemp("client"))
 
 
+def test_a_refusal_is_told_at_once_also_while_there_may_be_more_to_send(shell: Shell) -> None:
+    with subprocess.Popen(
+        shell.command("send", "--name", "eager", "--to", "nobody"), stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write("hello\n")
+        process.stdin.flush()
+        assert process.wait(seconds(5)) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == (
+            "chat-client: line 1 and what follows it were not sent: nobody is called nobody; a room is written '#nobody'\n"
+        )
+
+
+def test_an_argument_need_not_be_utf_8(shell: Shell) -> None:
+    done = shell.send("latin", "#lobby", "caf\udce9")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shell.texts("reader", "--room", "#lobby", "--history", "1", "--count", "1") == ["caf"]
+
+
 def test_what_was_sent_survives_the_server(tmp_path: Path) -> None:
     with running_server(tmp_path / "server") as first:
         assert Shell(first, tmp_path / "client").send("x", "#lobby", lines="a\nb\n").returncode == 0

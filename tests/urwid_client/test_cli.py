@@ -44,6 +44,13 @@ def test_a_help_that_nobody_reads_to_its_end() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_help_in_an_encoding_that_lacks_some_of_its_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = redirected("", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: chat-client [OPTION \\u2026]" in done.stdout
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_a_help_that_cannot_be_written() -> None:
     done = redirected("> /dev/full", "--help")

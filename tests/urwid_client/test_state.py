@@ -483,6 +483,23 @@ def test_another_log_is_shown_afresh_and_what_is_pending_is_kept() -> None:
     assert texts(ada.chat.lobby) == ["a new world", "mine"]
 
 
+def test_as_somebody_new_one_begins_direct_conversations_anew() -> None:
+    ada = talk()
+    bob = talk("bob", ada.server)
+    bob.chat.say_to("ada", "do you know me?", NOON)
+    bob.exchange()
+    ada.exchange()
+    ada.disconnect()
+    ada.server.expired.add("token of idada")
+    ada.server.taken.add("ada")
+    ada.chat.protocol.choose_name("lovelace")
+    ada.connect()
+    ada.chat.say_to("bob", "not any more", NOON)
+    ada.exchange()
+    assert ada.server.entries[-1].conv == direct("idlovelace", "idbob")
+    assert texts(buffer_of(ada.chat, "bob")) == ["do you know me?", "not any more"]
+
+
 # --- people -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,17 +1,35 @@
-"""Fills a log before a run: with what is measured stands much that was said before."""
+"""The log of a server that is measured: how it is filled before a run, and what stands in it."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from broker.log import Draft
 from broker.storage.sqlite import SqliteLog
+from common.log_file import FILE_NAME
 from common.messages import make_ref
 
 _AT_ONCE = 20_000
 _ROOMS = 100
 _PEOPLE = 200
+
+
+class Logged(NamedTuple):
+    """What stands in a log."""
+
+    messages: int
+    commits: int
+    """Each of them waited for the disk."""
+
+
+def logged(data_dir: Path) -> Logged:
+    """Also while a server uses it."""
+    with closing(sqlite3.connect(f"{(data_dir / FILE_NAME).as_uri()}?mode=ro", uri=True)) as database:
+        return Logged(**dict(database.execute("SELECT key, value FROM meta WHERE key IN ('messages', 'commits')").fetchall()))
 
 
 def fill(data_dir: Path, count: int) -> None:
