@@ -23,6 +23,9 @@ from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES
 from common.names import fold
 
+_TOKEN_CHARS = 1_000
+"""No token is longer."""
+
 
 class Phase(enum.Enum):
     """Where a connection stands."""
@@ -393,6 +396,8 @@ class ClientProtocol:
         identity, log, token, last = (options.get(key) for key in ("from", "log", "token", "last"))
         if identity is None or log is None or token is None or last is None:
             return [Broken("the server's welcome lacks from, log, token or last")]
+        if fold(welcome.name) != fold(self.name) or len(token) > _TOKEN_CHARS:
+            return [Broken("the server welcomes somebody else, or with more than can be kept")]
         stranger = self.identity is not None and identity != self.identity
         afresh = not self._resuming
         if not self._resuming:

@@ -12,7 +12,9 @@ From a worker, one of two kinds of batch:
         ["join", sid, ref, room]                    ["part", sid, ref, room]
         ["send", sid, ref, to, text, conv, prev]    ["find", sid, ref, name, before, limit]
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
-        ["present", sid, nil, conv]                 ["gone", sid]
+        ["present", sid, nil, conv]                 ["gone", sid, untold]
+
+`untold`: nobody was ever told the token of this identity, so that nobody can come back as it.
 
 From the broker, one kind: [position, answered, items]. `position` is the id up to which this worker has been told everything
 with this batch; all requests with numbers up to `answered` are dealt with. A worker repeats to a new broker what was not

@@ -31,6 +31,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     settings = _SETTINGS[form]
     known: ClientSettings | None = None
     try:
+        if not form and (misplaced := next((word for word in arguments if word in ("send", "tail")), "")):
+            raise UsageError(f"{misplaced} stands in front of the options: {_command(misplaced)} …")
         given, words = read_options(settings, arguments[1:] if form else arguments)
         if given.get("help") or given.get("version"):
             say(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
@@ -39,7 +41,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         known = client_settings(values)
         return _run(form, known, values, words, environ)
     except UsageError as problem:
-        complain(f"{problem} (see chat-client --help)")
+        complain(f"{problem} (see {_command(form)} --help)")
         return 2
     except Failed as problem:
         complain(str(problem))
@@ -60,8 +62,6 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
         from urwid_client import headless
 
         return headless.send(settings, to, text if words else None)
-    if words and words[0] in _USAGES:
-        raise UsageError(f"{words[0]} stands in front of the options")
     if words:
         raise UsageError(f"there is nothing to be done with {clean_line(words[0])!r}")
     if form == "tail":
@@ -75,6 +75,10 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
     from urwid_client import app
 
     return app.run(settings)
+
+
+def _command(form: str) -> str:
+    return f"chat-client {form}".rstrip()
 
 
 def _help(form: str, settings: Sequence[Setting]) -> str:

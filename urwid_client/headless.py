@@ -43,6 +43,8 @@ from urwid_client.tokens import Tokens
 
 PATIENCE = 30.0
 """Seconds that `send` waits for a lost server to come back, and for one that takes nothing."""
+_WAITING = 5_000
+"""So many messages may come while `tail` waits for the earlier ones."""
 _PIPELINED = 64
 """So many messages may be on their way before the first of them is committed."""
 _LINE_BYTES = 1024 * 1024
@@ -271,6 +273,8 @@ class _Tail(_Headless):
             case Delivered(message) if self._is_wanted(message):
                 self._live.append(message)
                 self._print_live()
+                if len(self._live) > _WAITING:
+                    raise Failed("the server does not answer with earlier messages; try again without --history")
 
     def on_status(self, status: Status) -> None:
         if status.stage is Stage.WAITING and not self._lost:
@@ -278,7 +282,7 @@ class _Tail(_Headless):
             complain(f"not connected: {status.problem}; trying again until the server is back")
         elif status.stage is Stage.ONLINE and self._lost:
             self._lost = False
-            complain("connected again; nothing was missed")
+            complain("connected again")
 
     def _on_welcomed(self, afresh: bool) -> None:
         after, self._wanted = self._wanted.after, self._wanted._replace(after=None)

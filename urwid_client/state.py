@@ -147,12 +147,16 @@ class Chat:
 
     def say(self, text: str, now: int) -> None:
         """Sends to the active buffer. Raises `WrongInput`."""
-        self._send(self.active, text, now)
+        self._send(self.active, text, now, self.active.conv)
 
     def say_to(self, name: str, text: str, now: int) -> None:
-        """Sends to a person, in the buffer of that conversation, which is opened. Raises `WrongInput`."""
+        """Sends to whoever goes by this name now, and opens that conversation. Raises `WrongInput`.
+
+        A conversation that is known may have been with another person of that name: where the message went, its
+        acknowledgement tells.
+        """
         buffer = self.direct(name)
-        self._send(buffer, text, now)
+        self._send(buffer, text, now, conv=None)
         self.open(buffer)
 
     def direct(self, name: str) -> Buffer:
@@ -164,14 +168,19 @@ class Chat:
         return found or self._add(Buffer(Kind.DIRECT, name))
 
     def join(self, room: str) -> None:
-        """Into a room, which is opened as soon as one is in it; later, if there is no connection. Raises `WrongInput`."""
+        """Into a room, which is opened as soon as one is in it. Raises `WrongInput`.
+
+        While the connection is lost it is joined later, and not opened then: the user is at something else by that time.
+        """
         room = as_room(room)
         _check(check_room, room)
         here = self._room(room)
         if here is not None and here.joined:
             self.open(here)
             return
-        self._joining[fold(room)] = self.protocol.join(room)
+        ref = self.protocol.join(room)
+        if ref or self._identity is None:
+            self._joining[fold(room)] = ref
 
     def close(self, buffer: Buffer) -> None:
         """Leaves a room, or puts a direct conversation away. Raises `WrongInput`."""
@@ -324,6 +333,8 @@ class Chat:
         conv = message.options.get("conv")
         if buffer.conv is None and conv is not None:
             buffer = self._bind(buffer, conv)
+        elif buffer.conv != conv and conv is not None:
+            buffer = self._go_on_with_whom_has_the_name(buffer, conv)
         buffer.add(self._said(message))
 
     def _on_send_failed(self, failed: SendFailed, now: int) -> None:
@@ -467,6 +478,15 @@ class Chat:
             self.open(same)
         return same
 
+    def _go_on_with_whom_has_the_name(self, before: Buffer, conv: str) -> Buffer:
+        """The name of the other person has changed hands: what was sent to it went to somebody else than before."""
+        before.former = True
+        buffer = self._of_conv(conv) or self._add(Buffer(Kind.DIRECT, before.title, conv))
+        buffer.former = False
+        if self.active is before:
+            self.open(buffer)
+        return buffer
+
     # --- messages -----------------------------------------------------------------------------------------------------
 
     @property
@@ -474,17 +494,17 @@ class Chat:
         """The greatest id that was seen: where notes are put."""
         return self.protocol.cursor or 0
 
-    def _send(self, buffer: Buffer, text: str, now: int) -> None:
+    def _send(self, buffer: Buffer, text: str, now: int, conv: str | None) -> None:
         if buffer.kind is Kind.SERVER:
             raise WrongInput("nobody would read this here; go to a conversation first (Alt+2, or /join #room, or /msg name)")
         if not buffer.joined:
             raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
-        text = clean(text)
+        text = clean(text).rstrip("\n")
         most = self.protocol.limits.get("text_bytes", Limits().text_bytes)
         size = len(text.encode())
         if size > most:
             raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
-        ref = self.protocol.send(buffer.title, text, buffer.conv)
+        ref = self.protocol.send(buffer.title, text, conv)
         buffer.add_pending(ref, self.name, text, now)
         buffer.viewport.to_end()
         self._pending_in[ref] = buffer

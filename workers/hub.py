@@ -171,7 +171,7 @@ class Hub:
         self._kept_waiting.pop(sid, None)
         self._turn.closed(sid)
         if session.identity:
-            self._ask(None, "gone", sid)
+            self._ask(None, "gone", sid, session.newcomer and session.phase is Phase.ASKED)
             if session.name:
                 self._notices.append(f"{session.name} left ({session.peer})")
 
@@ -431,6 +431,7 @@ class Hub:
             session.phase = Phase.GREETING
             raise
         session.identity = identity
+        session.newcomer = token is None
         after = options.get("after")
         session.resuming = None if after is None else (hello.ref, after)
         self._ask(

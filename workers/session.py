@@ -38,6 +38,7 @@ class Session:
         "inbox",
         "leaving",
         "name",
+        "newcomer",
         "opened",
         "peer",
         "pending",
@@ -60,6 +61,8 @@ class Session:
         """What was read and is not looked at yet: frames, and perhaps why nothing behind them can be read."""
         self.identity = ""
         self.name = ""
+        self.newcomer = False
+        """It showed no token: until it is welcomed, nobody has the one that proves its identity."""
         self.rooms: dict[str, tuple[str, int]] = {}
         """By conv: the room's name, and the id from which on its messages are live for this session."""
         self.departed: list[tuple[str, int, int]] = []

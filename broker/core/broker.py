@@ -245,6 +245,8 @@ class Broker:
                 pass  # it is gone
             elif tag == "gone":
                 self._end(worker, session)
+                if fields[0]:
+                    self._names.free(session.key)
             else:
                 ref = fields[0]
                 try:
@@ -511,6 +513,7 @@ class Broker:
         sessions = [*self._people[session.identity].sessions]
         if other != session.identity and other in self._people:
             sessions += self._people[other].sessions
+            self._remember(sessions[-1])
         conv = direct(session.identity, other)
         self._post(session, Draft(self._now_ms, conv, name, session.name, session.identity, ref, text), (), sessions)
 

@@ -52,6 +52,11 @@ class Names:
         owner.kept_until_ms = now_ms + self._grace_ms
         return owner.kept_until_ms
 
+    def free(self, key: str) -> None:
+        """The name is kept no longer: nobody can come back to it."""
+        if not self._owners[key].sessions:
+            del self._owners[key]
+
     def keep(self, key: str, name: str, identity: str, until_ms: int) -> None:
         """The name is kept for somebody who is not here: what a new broker finds in the log."""
         self._owners[key] = Owner(identity, name, kept_until_ms=until_ms)

@@ -590,6 +590,16 @@ def test_a_room_parted_while_the_welcome_is_on_its_way_is_left_behind_it(client:
     assert not client.server.names_in("#dev")
 
 
+@pytest.mark.parametrize(("name", "token"), [("somebody", "token"), ("ada", "x" * 1_001)])
+def test_a_welcome_for_another_or_with_a_monstrous_token_is_none(server: ModelServer, name: str, token: str) -> None:
+    protocol = ClientProtocol("ada", instance=7)
+    protocol.connected()
+    protocol.data_to_send()
+    options = {"from": "g1", "last": 0, "log": "log-1", "token": token}
+    (event,) = protocol.receive(m.encode(m.Welcome(1, name, options)))
+    assert isinstance(event, Broken)
+
+
 def test_the_lobby_needs_no_remembering(client: Client) -> None:
     client.protocol.join("#Lobby")
     client.exchange()

@@ -44,7 +44,8 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, environ: dict[str,
 def test_wrong_usage_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str) -> None:
     status, output, error = told(capsys, *arguments)
     assert (status, output) == (2, "")
-    assert re.fullmatch(r"chat-client: [^\n\x1b]*\(see chat-client --help\)\n", error)
+    form = f"{arguments[0]} " if arguments[0] in ("send", "tail") else ""
+    assert re.fullmatch(rf"chat-client: [^\n\x1b]*\(see chat-client {form}--help\)\n", error)
     assert words in error
 
 

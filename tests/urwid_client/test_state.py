@@ -327,6 +327,22 @@ def test_a_room_that_could_not_be_joined_again_says_so() -> None:
     assert dev.joined
 
 
+def test_a_room_asked_for_while_the_connection_is_lost_is_joined_and_does_not_push_in() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.join("#dev")
+    ada.connect()
+    assert buffer_of(ada.chat, "#dev").joined
+    assert ada.chat.active is ada.chat.lobby
+
+
+def test_line_ends_behind_a_message_are_not_sent() -> None:
+    ada = talk()
+    ada.chat.say("one\ntwo\n\n", NOON)
+    ada.exchange()
+    assert ada.server.entries[-1].text == "one\ntwo"
+
+
 def test_a_refused_join_is_told_and_opens_nothing_later() -> None:
     ada = talk()
     ada.chat.join("#dev")
@@ -481,6 +497,21 @@ def test_another_log_is_shown_afresh_and_what_is_pending_is_kept() -> None:
     ada.chat.load_older()
     ada.exchange()
     assert texts(ada.chat.lobby) == ["a new world", "mine"]
+
+
+def test_a_name_that_changed_hands_is_written_to_as_it_stands_now() -> None:
+    ada = talk()
+    talk("bob", ada.server)
+    ada.chat.say_to("bob", "to the first", NOON)
+    ada.exchange()
+    first = buffer_of(ada.chat, "bob")
+    first.conv = direct("idada", "idformerbob")  # whom the name belonged to before
+    ada.chat.say_to("bob", "to the second", NOON)
+    ada.exchange()
+    assert ada.server.entries[-1].conv == direct("idada", "idbob") == ada.chat.active.conv
+    assert (first.former, ada.chat.active.former) == (True, False)
+    assert texts(ada.chat.active) == ["to the second"]
+    assert texts(first) == ["to the first"]
 
 
 def test_as_somebody_new_one_begins_direct_conversations_anew() -> None:

@@ -388,7 +388,7 @@ def test_one_who_does_not_read_is_not_read_from(ada: Desk) -> None:
 
 def test_nobody_is_read_from_while_the_broker_is_far_behind(ada: Desk) -> None:
     bob = ada.welcome(2, BOB, "bob")
-    ada.hub._asked._bytes = 2**30
+    ada.hub._asked.full = True
     assert not ada.hub.wants_input(bob)
 
 
@@ -656,7 +656,7 @@ def test_goodbye(ada: Desk) -> None:
     ada.hub.take_notices()
     ada.hub.closed(1)
     ada.turn()
-    assert ada.look() == [["gone", 1]]
+    assert ada.look() == [["gone", 1, False]]
     assert ada.hub.take_notices() == ["ada left (peer 1)"]
 
 
@@ -718,7 +718,7 @@ def test_a_connection_may_end_at_any_time(desk: Desk, phase: str) -> None:
     desk.hub.closed(1)
     desk.tell(desk.post("#lobby"))
     desk.turn()
-    assert desk.look() == ([] if phase == "greeting" else [["gone", 1]])
+    assert desk.look() == ([] if phase == "greeting" else [["gone", 1, phase == "asked"]])
     assert not desk.hub._lagging
     assert not desk.hub._live
     assert desk.hub.figures()["connections"] == 0

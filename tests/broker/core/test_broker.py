@@ -246,28 +246,41 @@ def test_a_cursor_is_of_this_log_and_not_beyond_its_end(ada_and_bob: Office, aft
 @pytest.mark.parametrize("known", [True, False])
 def test_who_only_connects_fills_no_disk(office: Office, known: bool) -> None:
     office.hello(1, 1, ADA, "ada", known=known)
-    office.ask(1, ["gone", 1])
+    office.ask(1, ["gone", 1, False])
     assert (office.log.commits, office.log.people) == (0, {})
     assert office.broker.figures()["users"] == 0
     office.hello(1, 1, ADA, "ada", known=known)
     office.ask(1, ["join", 1, 2, "#dev"])
     assert office.log.people == {ADA: Person(ADA, "ada", "ada", None)}
-    office.ask(1, ["gone", 1])
+    office.ask(1, ["gone", 1, False])
     assert office.log.people == {ADA: Person(ADA, "ada", "ada", office.now_ms + GRACE_MS)}
+
+
+def test_a_name_is_free_at_once_where_nobody_was_told_how_to_come_back_to_it(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada")
+    office.ask(1, ["gone", 1, True])
+    assert office.hello(2, 1, BOB, "ada")[0] == "welcome"
+
+
+def test_who_is_written_to_is_stored_by_name(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada")
+    office.hello(2, 1, BOB, "bob")
+    office.ask(1, send(1, 1, "bob"))
+    assert office.log.people[BOB] == Person(BOB, "bob", "bob", None)
 
 
 def test_one_of_two_devices_that_goes_is_no_news(office: Office) -> None:
     office.hello(1, 1, ADA, "ada", "#dev")
     office.hello(1, 2, ADA, "ada", known=True)
     commits = office.log.commits
-    office.ask(1, ["gone", 1])
+    office.ask(1, ["gone", 1, False])
     assert office.log.commits == commits
 
 
 def test_one_who_is_here_under_another_name_still_is_stored_as_here(office: Office) -> None:
     office.hello(1, 1, ADA, "ada", "#dev")
     office.hello(1, 2, ADA, "eve", known=True)
-    office.ask(1, ["gone", 1])
+    office.ask(1, ["gone", 1, False])
     assert office.log.people == {ADA: Person(ADA, "eve", "eve", None)}
 
 
@@ -315,7 +328,7 @@ def test_a_large_room_is_told_of_by_number_and_by_name_once_it_is_small_again(of
     office.settle()
     office.hello(2, 1, ADA, "ada")
     assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", [], [], MEMBERS_SHOWN + 1]
-    office.ask(1, ["gone", 7])
+    office.ask(1, ["gone", 7, False])
     (_, conv, presence) = office.heard(2, presence=True)[-1]
     assert (conv, presence.options["count"]) == ("#lobby", MEMBERS_SHOWN)
     assert presence.options["members"] == sorted(["ada", *(f"n{sid}" for sid in people if sid != 7)])
@@ -380,7 +393,7 @@ def test_a_message_to_oneself_comes_once(ada_and_bob: Office) -> None:
 
 def test_one_who_has_left_can_be_written_to_and_answered_under_their_name(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.ask(2, ["gone", 1])
+    office.ask(2, ["gone", 1, False])
     (in_grace,) = office.ask(1, send(1, 1, "BOB"))
     office.now_ms += GRACE_MS + 1
     office.broker.tick(office.now_ms)
@@ -580,7 +593,7 @@ def test_the_names_of_a_dead_worker_are_kept_for_a_grace(ada_and_bob: Office) ->
     ]
     assert office.hello(2, 2, CYD, "ada")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
     assert office.hello(2, 2, ADA, "ada", known=True)[0] == "welcome"
-    office.ask(2, ["gone", 2])
+    office.ask(2, ["gone", 2, False])
     office.now_ms += GRACE_MS
     assert office.hello(2, 2, CYD, "ada")[0] == "welcome"
 
@@ -598,8 +611,8 @@ def test_the_death_of_a_former_generation_is_no_news(office: Office) -> None:
 
 def test_what_an_unknown_worker_or_session_asks_for_is_nothing(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.broker.receive(9, ["requests", 0, [["gone", 1]]], office.now_ms)
-    assert office.ask(1, send(99, 1, "#dev"), ["gone", 99], ["join", 99, 2, "#a"], ["present", 99, None, "#dev"]) == []
+    office.broker.receive(9, ["requests", 0, [["gone", 1, False]]], office.now_ms)
+    assert office.ask(1, send(99, 1, "#dev"), ["gone", 99, False], ["join", 99, 2, "#a"], ["present", 99, None, "#dev"]) == []
     assert office.batches[1][1] == office.next_number[1] - 1, "it is answered all the same"
 
 
@@ -710,7 +723,7 @@ def test_every_worker_is_told_the_position_now_and_then(ada_and_bob: Office) -> 
 
 def test_a_clock_that_is_set_changes_no_grace(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.ask(2, ["gone", 1])
+    office.ask(2, ["gone", 1, False])
     office.now_ms += 10 * GRACE_MS
     office.broker.clock_jumped(10 * GRACE_MS)
     assert office.hello(1, 2, CYD, "bob")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
@@ -748,7 +761,7 @@ def requests(number: int) -> st.SearchStrategy[Item]:
         st.tuples(st.just("find"), sids, refs, TARGETS, after, limit),
         st.tuples(st.just("members"), sids, refs, ROOM_NAMES, TARGETS, limit),
         st.tuples(st.just("rooms"), sids, refs, TARGETS, limit),
-        st.tuples(st.just("gone"), sids),
+        st.tuples(st.just("gone"), sids, st.booleans()),
     ]
     return st.one_of(shapes).map(list)
 
