@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import signal
 import statistics
 import subprocess
@@ -162,6 +163,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 
 def main(words: Sequence[str]) -> int:
     options = arguments(words)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for the server and the load
     print(f"{os.cpu_count()} cores, {options.workers} workers, logs on {file_system(options.directory)}")
     print(
         f"{options.rounds} runs of {options.seconds:g} s, texts of {options.payload} characters, {options.history:,} in the log"

@@ -72,7 +72,7 @@ class Client:
         return self.socket.fileno()
 
     def await_rooms(self, count: int) -> None:
-        """Until it is in so many rooms."""
+        """Until it is in so many rooms. From then on it never blocks."""
         decoder = FrameDecoder(FRAME_BYTES)
         while count > 0:
             data = self.socket.recv(_READ_BYTES)
@@ -83,11 +83,12 @@ class Client:
                 if isinstance(reply, m.Error):
                     raise SystemExit(f"the server refuses {self.name}: {reply.text}")
                 count -= isinstance(reply, m.Joined)
+        self.socket.setblocking(False)
 
     def read(self) -> bytes:
         """What has come; nothing if there is nothing. Ends the run if the server closed."""
         try:
-            data = self.socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+            data = self.socket.recv(_READ_BYTES)
         except BlockingIOError:
             return b""
         except ConnectionError:
@@ -110,7 +111,7 @@ class Client:
         """Writes what the socket takes."""
         if self._unsent:
             try:
-                self._unsent = self._unsent[self.socket.send(self._unsent, socket.MSG_DONTWAIT) :]
+                self._unsent = self._unsent[self.socket.send(self._unsent) :]
             except BlockingIOError:
                 pass
 
