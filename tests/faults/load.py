@@ -193,8 +193,17 @@ class Load:
     """All talkers. Each is in some of the rooms and in the lobby; they write to rooms, and to each other."""
 
     def __init__(
-        self, port: int, rng: random.Random, *, clients: int = 50, rooms: int = 10, rooms_each: int = 2, rate: float = 500.0
+        self,
+        port: int,
+        rng: random.Random,
+        *,
+        clients: int = 50,
+        rooms: int = 10,
+        rooms_each: int = 2,
+        rate: float = 500.0,
+        lobby: bool = True,
     ) -> None:
+        """`lobby`: some of the messages go there, and so to whoever is connected."""
         self.address = ("127.0.0.1", port)
         """Where the server is; to be changed when it is somewhere else after a restart."""
         self.rng = rng
@@ -204,6 +213,7 @@ class Load:
         """Messages, by what they were sent to: "lobby", "room", "person"."""
         self.rooms = [f"#room{number}" for number in range(rooms)]
         self._rooms_each = rooms_each
+        self._lobby = lobby
         self._selector = selectors.DefaultSelector()
         self._watched: dict[Talker, tuple[socket.socket, int]] = {}
         self._next_word = time.monotonic()
@@ -357,7 +367,7 @@ class Load:
     def say(self, talker: Talker) -> None:
         """It says something, to anybody at all."""
         match self.rng.randrange(20):
-            case 0:
+            case 0 if self._lobby:
                 self._say(talker, m.LOBBY)
             case 1 | 2 | 3:
                 self._say(talker, self.rng.choice(self.talkers).protocol.name)

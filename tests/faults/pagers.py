@@ -1,6 +1,6 @@
-"""Clients that page through the lobby's history, in a process of their own: the port, how many there are, and each one's pause.
+"""Clients that page through a room's history, in a process of their own: the port, how many there are, and each one's pause.
 
-Each second they say how many pages they got.
+Each second they say how many pages they got. They are not in the room: what is said there costs only what reading it costs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ import time
 from common import messages as m
 from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES
+
+ROOM = "#room0"
+_WITH_MESSAGES = 1_000
+"""A page that is longer has some (bytes); others do not count."""
 
 
 class Pager:
@@ -37,13 +41,13 @@ class Pager:
                 assert isinstance(welcome, m.Welcome)
                 self.newest = welcome.options["last"]
             if tag in (b"welcome", b"page"):
-                self.pages += tag == b"page"
+                self.pages += tag == b"page" and len(body) > _WITH_MESSAGES
                 self.ask_at = time.monotonic() + pause * random.uniform(0.5, 1.5)
 
     def ask(self) -> None:
         self.ask_at = None
         before = random.randrange(1, self.newest + 2)
-        self.socket.sendall(m.encode(m.History(2, m.LOBBY, {"before": before, "limit": 50})))
+        self.socket.sendall(m.encode(m.History(2, ROOM, {"before": before, "limit": 50})))
 
 
 def main(port: int, count: int, pause: float) -> None:

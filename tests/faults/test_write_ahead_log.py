@@ -25,8 +25,8 @@ from tests.support.verdict import entries_of, verify
 from tests.support.wire import Wire
 
 PAGERS = rounds(100, 1000)
-PAUSE_SECONDS = 0.2 if not LONG else 2.0
-"""Between a client's pages: some 500 pages a second in all."""
+PAUSE_SECONDS = 0.2 if not LONG else 4.0
+"""Between a client's pages: 500 pages a second in all, or 250 of a crowd that reads them."""
 RATE = rounds(400, 1000)
 """Messages a second."""
 ALONE_SECONDS = 60 if LONG else 0.5
@@ -67,7 +67,7 @@ def paging(scratch: Path) -> None:
     environ = {"CHAT_BROKER_TEST_COMMITS": str(times)}
     builds = ["notes_commit_times"] if LONG else ["notes_commit_times", "waits_for_readers_early"]
     with mock.patch.dict(os.environ, environ), broken(*builds), running_server(data) as server:
-        with Load(server.port, chance, clients=20, rooms=4, rate=RATE) as load:
+        with Load(server.port, chance, clients=20, rooms=4, rate=RATE, lobby=False) as load:
             load.start()
             load.run(ALONE_SECONDS)
             alone = times_of(times)
