@@ -36,7 +36,7 @@ def descriptors(pid: int) -> set[int]:
 def file_system(path: Path) -> str:
     """The kind of file system that the path is on, and its device, as the kernel names them."""
     path = path.resolve()
-    found = ("", "unknown")
+    found = ("", "an unknown file system")  # in a chroot, say
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount, _, rest = line.partition(" - ")
         point = mount.split()[4]

@@ -20,7 +20,7 @@ def bench(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def test_each_kind_of_load_is_measured_and_checked(tmp_path: Path) -> None:
     done = bench(tmp_path, "--workloads", "closed10,open10")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stdout + done.stderr
-    assert re.search(r"cores, 1 workers, logs on \w+ \(.+\)\n", done.stdout)
+    assert re.search(r"cores, 1 workers, logs on .+\n", done.stdout)
     assert re.search(r"\nclosed10 .*\n +messages/s [\d.,]+, deliveries/s .*, cpu µs/delivery [\d.]+, ", done.stdout)
     assert re.search(r"\nopen10 .*\n.* p50 ms [\d.]+, p99 ms [\d.]+\n", done.stdout)
     assert not [*tmp_path.iterdir()]
