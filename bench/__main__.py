@@ -1,7 +1,7 @@
 """Measures a server: starts one on a fresh log for each run, has another process load it, and prints a table.
 
 Every run is checked: each message was heard once and in order by everybody in its conversation, and the log holds as many as
-were acknowledged. What does not hold is said below the table, and the exit status is 1.
+were heard. What does not hold is said below the table, and the exit status is 1.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
 from workers.history import PagesWanted, PageWanted
 from workers.presence import PresenceCollector
-from workers.requests import Requests
+from workers.requests import ANSWERED_WITH_LISTS, Requests
 from workers.session import Phase, Session
 
 ROWS_PER_TURN = 1_000
@@ -37,7 +37,6 @@ _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
-_ASKED_FOR_LISTS = ("join", "members", "rooms")
 _CONV_CHARS = 4 * ROOM_CHARS
 """No conversation's id is longer: it is a room's name in its folded form, or two identities."""
 
@@ -296,7 +295,7 @@ class Hub:
 
     def _cost(self, tag: str) -> int:
         """What a request counts for among the unanswered ones of its client."""
-        return self._long_cost if tag in _ASKED_FOR_LISTS else 1
+        return self._long_cost if tag in ANSWERED_WITH_LISTS else 1
 
     def _answered(self, sid: int, cost: int) -> None:
         session = self._sessions.get(sid)

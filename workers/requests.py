@@ -10,7 +10,7 @@ _MOST = 20_000
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_LISTS = 1_000
 """Lists of people or rooms that the broker owes: with the longest names each may have 25 KiB, and they come in one batch."""
-_ASK_FOR_LISTS = ("join", "members", "rooms")
+ANSWERED_WITH_LISTS = ("join", "members", "rooms")
 
 
 class Requests:
@@ -74,4 +74,4 @@ def _weight(request: Item) -> tuple[int, int]:
     if tag == "hello":
         _, _, _, _, name, _, log, rooms, _ = request
         return len(name) + len(log or "") + sum(map(len, rooms)), 1 + len(rooms)
-    return 0, int(tag in _ASK_FOR_LISTS)
+    return 0, int(tag in ANSWERED_WITH_LISTS)
