@@ -80,9 +80,12 @@ def test_everybody_is_connected_at_the_start_and_told_to_stop_at_the_end(tmp_pat
 def test_who_dies_is_replaced_and_connected_to_the_others(victim: str, told: dict[str, list[str]], tmp_path: Path) -> None:
     with supervised(tmp_path) as run:
         run.wait_for("ready on")
-        before = {child: len(orders(run, child)) for child in told}
         pids = ask(tmp_path)
-        before = {child: 0 if child.endswith("g1") else before[child] + 1 for child in told}  # the question was an order
+        before = dict.fromkeys(told, 0)
+        for child in told:
+            if child.endswith("g0"):
+                run.wait_for(f"{child}: status {{}} +0")  # the last of what it was told at the start
+                before[child] = len(orders(run, child))
         pid = pids["workers"][1] if victim == "worker 2" else pids[victim]
         os.kill(pid, signal.SIGKILL)
         run.wait_for(f"{victim} (pid {pid}) died (signal 9) after 0.")
