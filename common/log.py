@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from common import codec
 from common import messages as m
 from common.messages import Msg
 
@@ -33,6 +34,14 @@ class Entry(NamedTuple):
         if again:
             options["again"] = True
         return Msg(self.id, self.time_ms, self.to, self.sender, self.ref, self.text, options)
+
+    def frame(self, again: bool = False) -> bytes:
+        """The same as it goes over the wire."""
+        id, time_ms, conv, to, sender, identity, ref, text = self
+        options: m.Options = {"conv": conv, "from": identity}
+        if again:
+            options["again"] = True
+        return codec.encode(("msg", id, time_ms, to, sender, ref, text, options))
 
 
 class LogUnreadable(Exception):

@@ -20,7 +20,7 @@ from common.framing import FrameTooLarge
 from common.limits import MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, LogUnreadable, is_direct, parties
 from common.names import check_room, fold
-from common.routing import INTRODUCED_AT_ONCE, Batch
+from common.routing import INTRODUCED_AT_ONCE, Batch, Item
 from common.text import clean
 from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
@@ -59,6 +59,8 @@ class Hub:
         self._limits = limits
         self._helping_bytes = max(limits.backlog_bytes // 2, 1)
         self._long_cost = max(1, limits.requests_pending // _LONG_ANSWERS)
+        self._costs = dict.fromkeys(ANSWERED_WITH_LISTS, self._long_cost)
+        """What requests count for among the unanswered ones of their client; all others count as one."""
         self._server = server
         self._new_identity = new_identity
         self._key = b""
@@ -91,17 +93,17 @@ class Hub:
         self._next_idle_check = 0.0
         self._unreadable_until = 0.0
         """Nothing is read from the log before then: it could not be read just now."""
-        self._handlers: dict[type, Callable[[Session, Any], None]] = {
-            m.Send: self._on_send,
-            m.Hello: self._on_hello,
-            m.Join: self._on_join,
-            m.Part: self._on_part,
-            m.History: self._on_history,
-            m.Members: self._on_members,
-            m.Rooms: self._on_rooms,
-            m.Ping: self._on_ping,
-            m.Pong: self._on_pong,
-            m.Bye: self._on_bye,
+        self._handlers: dict[str, Callable[..., None]] = {
+            "hello": self._on_hello,
+            "join": self._on_join,
+            "part": self._on_part,
+            "send": self._on_send,
+            "history": self._on_history,
+            "members": self._on_members,
+            "rooms": self._on_rooms,
+            "ping": self._on_ping,
+            "pong": self._on_pong,
+            "bye": self._on_bye,
         }
         self._items: dict[str, Callable[..., None]] = {
             "room": self._room_message,
@@ -152,9 +154,8 @@ class Hub:
             return
         ref = None
         try:
-            request = m.parse_request(body)
-            ref = request.ref
-            self._handlers[type(request)](session, request)
+            tag, ref, *fields = m.read_request(body)
+            self._handlers[tag](session, ref, *fields)
         except Refused as refused:
             self._error(session, refused.ref if ref is None else ref, refused)
 
@@ -170,7 +171,7 @@ class Hub:
         self._kept_waiting.pop(sid, None)
         self._turn.closed(sid)
         if session.identity:
-            self._ask(None, "gone", sid, session.newcomer and session.phase is Phase.ASKED)
+            self._asked.add(["gone", sid, session.newcomer and session.phase is Phase.ASKED])
             if session.name:
                 self._notices.append(f"{session.name} left ({session.peer})")
 
@@ -262,8 +263,8 @@ class Hub:
         for tag, *fields in items:
             self._items[tag](*fields)
         self._position = position
-        for request in self._asked.answered(answered):
-            self._answered(request[1], self._cost(request[0]))
+        for tag, sid, *_ in self._asked.answered(answered):
+            self._answered(sid, self._costs.get(tag, 1))
 
     def take_requests(self) -> Iterator[Batch]:
         """Batches for the broker: what is new, or after an introduction all that is not answered."""
@@ -288,14 +289,9 @@ class Hub:
             end = start + INTRODUCED_AT_ONCE
             yield ["intro", sessions[start:end], end < len(sessions)]
 
-    def _ask(self, session: Session | None, *request: Any) -> None:
-        if session is not None:
-            session.pending += self._cost(request[0])
-        self._asked.add([*request])
-
-    def _cost(self, tag: str) -> int:
-        """What a request counts for among the unanswered ones of its client."""
-        return self._long_cost if tag in ANSWERED_WITH_LISTS else 1
+    def _ask(self, session: Session, request: Item) -> None:
+        session.pending += self._costs.get(request[0], 1)
+        self._asked.add(request)
 
     def _answered(self, sid: int, cost: int) -> None:
         session = self._sessions.get(sid)
@@ -387,7 +383,7 @@ class Hub:
         for conv in session.rooms:
             self._live[conv].add(session.sid)
         for conv in sorted(session.uncertain):
-            self._ask(session, "present", session.sid, None, conv)
+            self._ask(session, ["present", session.sid, None, conv])
         session.uncertain.clear()
         frames = []
         if session.resuming is not None:
@@ -410,12 +406,13 @@ class Hub:
 
     # --- what clients ask for ------------------------------------------------------------------------------------------
 
-    def _on_hello(self, session: Session, hello: m.Hello) -> None:
+    def _on_hello(self, session: Session, ref: int, version: int, name: str, options: m.Options) -> None:
         session.require_greeting()
-        if hello.version != m.VERSION:
-            raise Refused(Code.BAD_VERSION, f"this server speaks version {m.VERSION} of the protocol, not {hello.version}")
+        if version != m.VERSION:
+            raise Refused(Code.BAD_VERSION, f"this server speaks version {m.VERSION} of the protocol, not {version}")
         session.said_hello = True
         session.phase = Phase.ASKED
+        hello = m.Hello(ref, version, name, options)
         if self._key:
             self._pass_on(session, hello)
         else:
@@ -433,22 +430,20 @@ class Hub:
         session.newcomer = token is None
         after = options.get("after")
         session.resuming = None if after is None else (hello.ref, after)
-        self._ask(
-            session, "hello", session.sid, hello.ref, identity, hello.name, after, options.get("log"),
-            options.get("rooms", []), token is not None,
-        )  # fmt: skip
+        rooms, log = options.get("rooms", []), options.get("log")
+        request = ["hello", session.sid, hello.ref, identity, hello.name, after, log, rooms, token is not None]
+        self._ask(session, request)
 
-    def _on_join(self, session: Session, join: m.Join) -> None:
+    def _on_join(self, session: Session, ref: int, room: str, options: m.Options) -> None:
         session.require_welcome()
-        self._ask(session, "join", session.sid, join.ref, check_room(join.room))
+        self._ask(session, ["join", session.sid, ref, check_room(room)])
 
-    def _on_part(self, session: Session, part: m.Part) -> None:
+    def _on_part(self, session: Session, ref: int, room: str, options: m.Options) -> None:
         session.require_welcome()
-        self._ask(session, "part", session.sid, part.ref, check_room(part.room))
+        self._ask(session, ["part", session.sid, ref, check_room(room)])
 
-    def _on_send(self, session: Session, send: m.Send) -> None:
+    def _on_send(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
         session.require_welcome()
-        ref, to, text, options = send
         text = clean(text)
         if not text or text.isspace():
             raise Refused(Code.EMPTY_TEXT)
@@ -457,16 +452,15 @@ class Hub:
             raise Refused(Code.TOO_LONG, f"a message has at most {limit} bytes, this one has {len(text.encode())}")
         conv, prev = options.get("conv"), options.get("prev")
         _check_address(to, conv)
-        self._ask(session, "send", session.sid, ref, to, text, conv, prev)
+        self._ask(session, ["send", session.sid, ref, to, text, conv, prev])
 
-    def _on_history(self, session: Session, history: m.History) -> None:
+    def _on_history(self, session: Session, ref: int, to: str, options: m.Options) -> None:
         session.require_welcome()
-        ref, to, options = history
         before, limit = options.get("before"), min(options.get("limit", PAGE_MESSAGES), PAGE_MESSAGES)
         conv = options.get("conv")
         _check_address(to, conv)
         if conv is None and not m.is_room(to):
-            self._ask(session, "find", session.sid, ref, to, before, limit)
+            self._ask(session, ["find", session.sid, ref, to, before, limit])
             return
         if conv is None:
             conv = fold(check_room(to))
@@ -474,25 +468,23 @@ class Hub:
             raise Refused(Code.NO_SUCH_CONVERSATION)
         self._want_page(session, ref, to, conv, before, limit)
 
-    def _on_members(self, session: Session, members: m.Members) -> None:
+    def _on_members(self, session: Session, ref: int, room: str, options: m.Options) -> None:
         session.require_welcome()
-        options = members.options
         limit = min(options.get("limit", MEMBERS_SHOWN), MEMBERS_SHOWN)
-        self._ask(session, "members", session.sid, members.ref, check_room(members.room), _after(options), limit)
+        self._ask(session, ["members", session.sid, ref, check_room(room), _after(options), limit])
 
-    def _on_rooms(self, session: Session, rooms: m.Rooms) -> None:
+    def _on_rooms(self, session: Session, ref: int, options: m.Options) -> None:
         session.require_welcome()
-        options = rooms.options
         limit = min(options.get("limit", ROOMS_SHOWN), ROOMS_SHOWN)
-        self._ask(session, "rooms", session.sid, rooms.ref, _after(options), limit)
+        self._ask(session, ["rooms", session.sid, ref, _after(options), limit])
 
-    def _on_ping(self, session: Session, ping: m.Ping) -> None:
-        self._tell(session, m.Pong(ping.ref))
+    def _on_ping(self, session: Session, ref: int) -> None:
+        self._tell(session, m.Pong(ref))
 
-    def _on_pong(self, session: Session, pong: m.Pong) -> None:
+    def _on_pong(self, session: Session, ref: int) -> None:
         """That it came is all that matters."""
 
-    def _on_bye(self, session: Session, bye: m.Bye) -> None:
+    def _on_bye(self, session: Session, ref: int) -> None:
         session.leaving = (Reason.BYE, "goodbye")
         self._leave_if_done(session)
 

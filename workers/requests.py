@@ -6,11 +6,14 @@ from collections import deque
 
 from common.routing import Batch, Item
 
-_MOST = 20_000
-_MOST_BYTES = 8 * 1024 * 1024
-_MOST_LISTS = 1_000
-"""Lists of people or rooms that the broker owes: with the longest names each may have 25 KiB, and they come in one batch."""
 ANSWERED_WITH_LISTS = ("join", "members", "rooms")
+"""Requests whose answers have a list of people or rooms each."""
+_MOST = 8 * 1024 * 1024
+"""What may wait has at most this weight, which is that of its texts (characters) and a little for each request."""
+_WEIGHT = 400
+"""Of any request: so no more than 20,000 wait."""
+_WEIGHT_OF_LIST = 8_000
+"""Of each list that the broker owes: with the longest names it may have 25 KiB, and a thousand of them come in one batch."""
 
 
 class Requests:
@@ -21,8 +24,7 @@ class Requests:
         self._unanswered: deque[Item] = deque()
         self._first = 0
         """The number of the oldest unanswered request."""
-        self._bytes = 0
-        self._lists = 0
+        self._weight = 0
         self.full = False
         """So much is waiting for the broker that clients should not be read from."""
 
@@ -31,13 +33,8 @@ class Requests:
 
     def add(self, request: Item) -> None:
         self._new.append(request)
-        length, lists = _weight(request)
-        self._bytes += length
-        self._lists += lists
-        self._measure()
-
-    def _measure(self) -> None:
-        self.full = len(self) >= _MOST or self._bytes >= _MOST_BYTES or self._lists >= _MOST_LISTS
+        self._weight += _weight(request)
+        self.full = self._weight >= _MOST
 
     def take_new(self) -> Batch | None:
         """A batch of what has been added since the last call."""
@@ -58,20 +55,16 @@ class Requests:
         count = max(0, min(until + 1 - self._first, len(self._unanswered)))
         done = [self._unanswered.popleft() for _ in range(count)]
         self._first += count
-        for length, lists in map(_weight, done):
-            self._bytes -= length
-            self._lists -= lists
-        self._measure()
+        self._weight -= sum(map(_weight, done))
+        self.full = self._weight >= _MOST
         return done
 
 
-def _weight(request: Item) -> tuple[int, int]:
-    """About how long a request is beyond its few short fields, and how many lists its answer has."""
+def _weight(request: Item) -> int:
     tag = request[0]
     if tag == "send":
-        _, _, _, _, text, *_ = request
-        return len(text), 0
+        return _WEIGHT + len(request[4])
     if tag == "hello":
         _, _, _, _, name, _, log, rooms, _ = request
-        return len(name) + len(log or "") + sum(map(len, rooms)), 1 + len(rooms)
-    return 0, int(tag in ANSWERED_WITH_LISTS)
+        return _WEIGHT + len(name) + len(log or "") + sum(map(len, rooms)) + _WEIGHT_OF_LIST * (1 + len(rooms))
+    return _WEIGHT + (_WEIGHT_OF_LIST if tag in ANSWERED_WITH_LISTS else 0)

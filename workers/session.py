@@ -94,7 +94,7 @@ class Session:
 
     def require_welcome(self) -> None:
         """Raises `Refused` unless the client may use the server."""
-        if not self.welcomed:
+        if self.phase is not Phase.LIVE and self.phase is not Phase.LAGGING:
             raise Refused(Code.NOT_LOGGED_IN)
 
     def require_greeting(self) -> None:

@@ -9,7 +9,7 @@ wait for the disk, and whoever joins between two messages of one turn gets exact
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from broker.core.names import Names
@@ -22,7 +22,7 @@ from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
 from common.limits import ROOM_CHARS, Limits
-from common.log import Entry, direct, is_direct, parties
+from common.log import direct, is_direct, parties
 from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
 
@@ -210,15 +210,14 @@ class Broker:
 
     def settle(self) -> dict[int, Batch]:
         """Commits the turn's messages and gives out the answers, by worker."""
-        drafts = [step.draft for step in self._steps if type(step) is Post]
-        entries = self._append(drafts)
-        position = self._position
-        if isinstance(entries, StorageError):
-            for step in self._steps:
-                self._carry_out_without_log(step, entries, position)
-        else:
-            position = self._carry_out(entries, position)
-        self._position = position
+        problem = self._commit([step for step in self._steps if type(step) is Post])
+        for step in self._steps:
+            if type(step) is Post:
+                self._deliver(step, problem)
+            elif type(step) is Tell:
+                self._tell(step)
+            elif type(step) is Repeat:
+                self._repeat(step, problem)
         self._steps.clear()
         if self.ready:
             self._tell_presence()
@@ -259,65 +258,55 @@ class Broker:
         worker.answered = first + len(requests) - 1
         self._out.setdefault(number, [])
 
-    def _append(self, drafts: list[Draft]) -> list[Entry] | StorageError:
-        """The turn's messages, now committed, in their order; or why they are not."""
-        if not drafts and not self._updates:
-            return []
-        try:
-            entries = self._log.append(drafts, [*self._updates.values()])
-        except StorageError as problem:
-            self._repeats.failed()
-            self.trouble = problem
-            return problem
-        self.trouble = None
-        self._updates.clear()
+    def _commit(self, posts: list[Post]) -> StorageError | None:
+        """Puts the turn's messages into the log, or tells why they are not there."""
+        if posts or self._updates:
+            try:
+                entries = self._log.append([post.draft for post in posts], [*self._updates.values()])
+            except StorageError as problem:
+                self._repeats.failed()
+                self.trouble = problem
+                return problem
+            for post, entry in zip(posts, entries, strict=True):
+                post.entry = entry
+            self._updates.clear()
+            self.trouble = None
         self._repeats.committed()
-        return entries
+        return None
 
-    def _carry_out(self, entries: list[Entry], position: int) -> int:
-        """Turns the steps into answers; the position after them."""
-        by_key = {(entry.identity, entry.ref): entry for entry in entries} if Repeat in map(type, self._steps) else {}
-        committed = iter(entries)
-        for step in self._steps:
-            if type(step) is Post:
-                entry = next(committed)
-                self._deliver(step, entry)
-                position = entry.id
-            elif type(step) is Tell:
-                self._tell(step, position)
-            elif type(step) is Repeat:
-                first = step.first
-                entry = by_key[first.identity, first.ref] if isinstance(first, Draft) else first
-                self._out[step.sender.worker].append(_reply(step.sender, entry.as_msg(again=True)))
-        return position
-
-    def _carry_out_without_log(self, step: Step, problem: StorageError, position: int) -> None:
-        """What does not need the log goes on; who wanted to write hears why it was not taken."""
-        match step:
-            case Tell():
-                self._tell(step, position)
-            case Post(draft, sender) | Repeat(Draft() as draft, sender):
-                self._out[sender.worker].append(_reply(sender, _error(draft.ref, problem)))
-            case Repeat(Entry() as first, sender):
-                self._out[sender.worker].append(_reply(sender, first.as_msg(again=True)))
-
-    def _tell(self, step: Tell, position: int) -> None:
-        if step.position_at is not None:
-            step.item[step.position_at] = position
-        self._out[step.worker].append(step.item)
-
-    def _deliver(self, post: Post, entry: Entry) -> None:
-        """Gives a committed message to those who are to see it."""
-        frame = m.encode(entry.as_msg())
-        for number in post.workers:
-            self._out[number].append(["room", entry.id, entry.conv, frame])
-        if not post.sessions:
+    def _deliver(self, post: Post, problem: StorageError | None) -> None:
+        """Gives a message to those who are to see it, or says why it is not in the log."""
+        entry = post.entry
+        if entry is None:
+            self._refuse(post.sender, post.draft.ref, problem)
             return
-        by_worker: defaultdict[int, list[int]] = defaultdict(list)
-        for session in post.sessions:
-            by_worker[session.worker].append(session.sid)
-        for number, sids in by_worker.items():
-            self._out[number].append(["direct", entry.id, sids, frame])
+        self._position = id = entry.id
+        frame = entry.frame()
+        for number in post.workers:
+            self._out[number].append(["room", id, entry.conv, frame])
+        if post.sessions:
+            by_worker: defaultdict[int, list[int]] = defaultdict(list)
+            for session in post.sessions:
+                by_worker[session.worker].append(session.sid)
+            for number, sids in by_worker.items():
+                self._out[number].append(["direct", id, sids, frame])
+
+    def _repeat(self, repeat: Repeat, problem: StorageError | None) -> None:
+        """Gives the sender the first message of two that are the same."""
+        entry = repeat.first.entry if isinstance(repeat.first, Post) else repeat.first
+        if entry is None:
+            self._refuse(repeat.sender, repeat.ref, problem)
+        else:
+            self._out[repeat.sender.worker].append(["reply", repeat.sender.sid, entry.frame(again=True)])
+
+    def _refuse(self, sender: Session, ref: int, problem: StorageError | None) -> None:
+        assert problem is not None
+        self._out[sender.worker].append(_reply(sender, _error(ref, problem)))
+
+    def _tell(self, tell: Tell) -> None:
+        if tell.position_at is not None:
+            tell.item[tell.position_at] = self._position
+        self._out[tell.worker].append(tell.item)
 
     def _tell_presence(self) -> None:
         for room, came, left, anew in self._rooms.take_changes():
@@ -483,10 +472,11 @@ class Broker:
     def _send(self, session: Session, ref: int, to: str, text: str, conv: str | None, prev: int | None) -> None:
         first = self._repeats.first(session.identity, ref)
         if first is not None:
-            same_place = first.conv == conv if conv is not None else fold(first.to) == fold(to)
-            if not same_place or first.text != text:
+            said = first.draft if isinstance(first, Post) else first
+            same_place = said.conv == conv if conv is not None else fold(said.to) == fold(to)
+            if not same_place or said.text != text:
                 raise Refused(Code.ID_REUSED)
-            self._steps.append(Repeat(first, session))
+            self._steps.append(Repeat(first, ref, session))
             return
         if prev is not None:
             instance, _ = m.split_ref(ref)
@@ -501,12 +491,8 @@ class Broker:
         if conv not in session.rooms:
             raise Refused(Code.NOT_IN_ROOM, f"you are not in {to}, join it first")
         room = self._rooms[conv]
-        self._post(
-            session,
-            Draft(self._now_ms, conv, room.name, session.name, session.identity, ref, text),
-            [*room.workers],
-            (),
-        )
+        draft = Draft(self._now_ms, conv, room.name, session.name, session.identity, ref, text)
+        self._post(Post(draft, session, room.told, ()))
 
     def _post_directly(self, session: Session, ref: int, to: str, text: str, conv: str | None) -> None:
         other, name = self._find_person(to) if conv is None else self._other_party(session, conv, to)
@@ -515,12 +501,13 @@ class Broker:
             sessions += self._people[other].sessions
             self._remember(sessions[-1])
         conv = direct(session.identity, other)
-        self._post(session, Draft(self._now_ms, conv, name, session.name, session.identity, ref, text), (), sessions)
+        draft = Draft(self._now_ms, conv, name, session.name, session.identity, ref, text)
+        self._post(Post(draft, session, (), sessions))
 
-    def _post(self, session: Session, draft: Draft, workers: Sequence[int], sessions: Sequence[Session]) -> None:
-        self._remember(session)
-        self._repeats.drafted(draft)
-        self._steps.append(Post(draft, session, workers, sessions))
+    def _post(self, post: Post) -> None:
+        self._remember(post.sender)
+        self._repeats.decided(post)
+        self._steps.append(post)
 
     def _find_person(self, name: str) -> tuple[str, str]:
         """Who a name stands for now, and how it is written: whoever has it, else who had it last. Raises `Refused`."""

@@ -16,7 +16,7 @@ _Key = TypeVar("_Key", str, int)
 class Room:
     """The sessions in one room, seen as people (by name) and as workers (which are to be told)."""
 
-    __slots__ = ("_came", "_left", "_was_large", "conv", "name", "people", "workers")
+    __slots__ = ("_came", "_left", "_was_large", "conv", "name", "people", "told", "workers")
 
     def __init__(self, conv: str, name: str) -> None:
         self.conv = conv
@@ -25,6 +25,8 @@ class Room:
         """How many sessions each name has in here."""
         self.workers: Counter[int] = Counter()
         """How many sessions each worker has in here."""
+        self.told: tuple[int, ...] = ()
+        """The workers that have any: whom a message of this room goes to."""
         self._came: set[str] = set()
         self._left: set[str] = set()
         self._was_large = False
@@ -38,6 +40,8 @@ class Room:
     def add(self, worker: int, name: str) -> None:
         self.people[name] += 1
         self.workers[worker] += 1
+        if self.workers[worker] == 1:
+            self.told = (*self.workers,)
         if self.people[name] == 1:
             self._came.add(name)
             self._left.discard(name)
@@ -46,6 +50,8 @@ class Room:
     def remove(self, worker: int, name: str) -> None:
         _decrement(self.people, name)
         _decrement(self.workers, worker)
+        if worker not in self.workers:
+            self.told = (*self.workers,)
         if name not in self.people:
             self._left.add(name)
             self._came.discard(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from broker.core.sessions import Session
@@ -19,21 +19,27 @@ class Tell(NamedTuple):
     position_at: int | None = None
 
 
-class Post(NamedTuple):
+class Post:
     """A message of this turn, for those who are to see it."""
 
-    draft: Draft
-    sender: Session
-    workers: Sequence[int]
-    """For a room: the workers with people in it."""
-    sessions: Sequence[Session]
-    """For a direct conversation: the connections of both."""
+    __slots__ = ("draft", "entry", "sender", "sessions", "workers")
+
+    def __init__(self, draft: Draft, sender: Session, workers: Iterable[int], sessions: Iterable[Session]) -> None:
+        self.draft = draft
+        self.sender = sender
+        self.workers = workers
+        """For a room: the workers with people in it."""
+        self.sessions = sessions
+        """For a direct conversation: the connections of both."""
+        self.entry: Entry | None = None
+        """The message in the log, once it is there."""
 
 
 class Repeat(NamedTuple):
     """A message that is in the log already, or is about to be by an earlier step of this turn."""
 
-    first: Entry | Draft
+    first: Entry | Post
+    ref: int
     sender: Session
 
 

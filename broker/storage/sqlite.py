@@ -153,7 +153,7 @@ class SqliteLog:
         entries, rows, crc = [], [], self._crc
         for id, draft in enumerate(drafts, self._used_id + 1):
             time_ms, conv, to, sender, identity, ref, text = draft
-            entry = draft.with_id(id)
+            entry = Entry(id, time_ms, conv, to, sender, identity, ref, text)
             text_crc = text_checksum(text)
             crc = link(self.uuid, entry, text_crc, crc)
             person = of_person(identity, sender)  # before the conversation, which would store them without a name
