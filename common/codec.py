@@ -8,8 +8,9 @@ from typing import Any
 import msgpack
 
 from common.errors import Code, Refused
-from common.framing import frame
+from common.framing import HEADER
 
+_header = HEADER.pack
 _pack = msgpack.Packer().pack
 """One packer for all: making one costs more than packing a message."""
 
@@ -65,7 +66,8 @@ def _in_one_line(problem: BaseException) -> str:
 
 def encode(value: Sequence[Any]) -> bytes:
     """One frame, length included, that holds `value`."""
-    return frame(_pack(value))
+    body: bytes = _pack(value)
+    return _header(len(body)) + body
 
 
 def size(value: Any) -> int:

@@ -112,7 +112,8 @@ def link(log: str, entry: Entry, text_crc: int, before: int) -> int:
     The text enters by its own checksum alone, so that it can be blanked later without breaking the chain. `log` is the
     log's uuid: rows of another log do not fit in.
     """
-    return zlib.crc32(_pack((log, *entry[:-1], text_crc)), before)
+    id, time_ms, conv, to, sender, identity, ref, _ = entry
+    return zlib.crc32(_pack((log, id, time_ms, conv, to, sender, identity, ref, text_crc)), before)
 
 
 # --- the files on the disk ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ wait for the disk, and whoever joins between two messages of one turn gets exact
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from broker.core.names import Names
@@ -17,12 +17,12 @@ from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
 from broker.core.sessions import Person, Session, Worker
 from broker.core.steps import Post, Repeat, Step, Tell
-from broker.log import Draft, Log, PersonUpdate, StorageError, StorageFull
+from broker.log import DraftFields, Log, PersonUpdate, StorageError, StorageFull, make_draft
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
 from common.limits import ROOM_CHARS, Limits
-from common.log import direct, is_direct, parties
+from common.log import Entry, direct, is_direct, parties
 from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
 
@@ -61,6 +61,7 @@ class Broker:
             "members": self._list_members,
             "rooms": self._list_rooms,
             "present": self._list_present,
+            "gone": self._gone,
         }
         self._keep_names()
 
@@ -240,21 +241,14 @@ class Broker:
             session = worker.sessions.get(sid)
             if tag == "hello":
                 self._hello(number, worker, sid, *fields)
-            elif session is None:
-                pass  # it is gone
-            elif tag == "gone":
-                self._end(worker, session)
-                if fields[0]:
-                    self._names.free(session.key)
-            else:
-                ref = fields[0]
+            elif session is not None:  # else it is gone
                 try:
                     self._handlers[tag](session, *fields)
                 except Refused as refused:
-                    self._reply(session, m.Error(ref, refused.code, refused.text))
+                    self._reply(session, m.Error(fields[0], refused.code, refused.text))
                 except StorageError as problem:
                     self.trouble = problem
-                    self._reply(session, _error(ref, problem))
+                    self._reply(session, _error(fields[0], problem))
         worker.answered = first + len(requests) - 1
         self._out.setdefault(number, [])
 
@@ -405,6 +399,11 @@ class Broker:
         else:
             self._store(session, kept_until_ms)
 
+    def _gone(self, session: Session, untold: bool) -> None:
+        self._end(self._workers[session.worker], session)
+        if untold:
+            self._names.free(session.key)
+
     def _store(self, session: Session, kept_until_ms: int | None) -> None:
         self._updates[session.identity] = PersonUpdate(session.identity, session.name, session.key, kept_until_ms)
 
@@ -418,8 +417,7 @@ class Broker:
     # --- rooms ---------------------------------------------------------------------------------------------------------
 
     def _enter(self, session: Session, conv: str, name: str) -> None:
-        session.rooms[conv] = None
-        self._rooms.add(conv, name, session.worker, session.name)
+        session.rooms[conv] = self._rooms.add(conv, name, session.worker, session.name)
 
     def _leave(self, session: Session, conv: str) -> None:
         del session.rooms[conv]
@@ -472,41 +470,38 @@ class Broker:
     def _send(self, session: Session, ref: int, to: str, text: str, conv: str | None, prev: int | None) -> None:
         first = self._repeats.first(session.identity, ref)
         if first is not None:
-            said = first.draft if isinstance(first, Post) else first
-            same_place = said.conv == conv if conv is not None else fold(said.to) == fold(to)
-            if not same_place or said.text != text:
-                raise Refused(Code.ID_REUSED)
-            self._steps.append(Repeat(first, ref, session))
+            self._send_again(session, first, ref, to, text, conv)
             return
-        if prev is not None:
-            instance, _ = m.split_ref(ref)
-            if not self._repeats.knows(session.identity, m.make_ref(instance, prev)):
-                raise Refused(Code.OUT_OF_ORDER)
-        if m.is_room(to) if conv is None else not is_direct(conv):
-            self._post_to_room(session, ref, to, text, fold(to) if conv is None else conv)
-        else:
-            self._post_directly(session, ref, to, text, conv)
-
-    def _post_to_room(self, session: Session, ref: int, to: str, text: str, conv: str) -> None:
-        if conv not in session.rooms:
+        if prev is not None and not self._repeats.knows(session.identity, m.make_ref(ref >> m.COUNTER_BITS, prev)):
+            raise Refused(Code.OUT_OF_ORDER)
+        room = session.rooms.get(conv or fold(to))
+        if room is not None:
+            self._post(session, (self._now_ms, room.conv, room.name, session.name, session.identity, ref, text), room.told)
+        elif m.is_room(to) if conv is None else not is_direct(conv):
             raise Refused(Code.NOT_IN_ROOM, f"you are not in {to}, join it first")
-        room = self._rooms[conv]
-        draft = Draft(self._now_ms, conv, room.name, session.name, session.identity, ref, text)
-        self._post(Post(draft, session, room.told, ()))
+        else:
+            self._send_directly(session, ref, to, text, conv)
 
-    def _post_directly(self, session: Session, ref: int, to: str, text: str, conv: str | None) -> None:
+    def _send_again(self, session: Session, first: Entry | Post, ref: int, to: str, text: str, conv: str | None) -> None:
+        said = first.draft if isinstance(first, Post) else first
+        same_place = said.conv == conv if conv is not None else fold(said.to) == fold(to)
+        if not same_place or said.text != text:
+            raise Refused(Code.ID_REUSED)
+        self._steps.append(Repeat(first, ref, session))
+
+    def _send_directly(self, session: Session, ref: int, to: str, text: str, conv: str | None) -> None:
         other, name = self._find_person(to) if conv is None else self._other_party(session, conv, to)
         sessions = [*self._people[session.identity].sessions]
         if other != session.identity and other in self._people:
             sessions += self._people[other].sessions
             self._remember(sessions[-1])
         conv = direct(session.identity, other)
-        draft = Draft(self._now_ms, conv, name, session.name, session.identity, ref, text)
-        self._post(Post(draft, session, (), sessions))
+        self._post(session, (self._now_ms, conv, name, session.name, session.identity, ref, text), (), sessions)
 
-    def _post(self, post: Post) -> None:
-        self._remember(post.sender)
-        self._repeats.decided(post)
+    def _post(self, sender: Session, fields: DraftFields, workers: Iterable[int], sessions: Iterable[Session] = ()) -> None:
+        self._remember(sender)
+        post = Post(make_draft(fields), sender, workers, sessions)
+        self._repeats.decided(post, sender.identity, post.draft.ref)
         self._steps.append(post)
 
     def _find_person(self, name: str) -> tuple[str, str]:

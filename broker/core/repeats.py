@@ -22,29 +22,26 @@ class Repeats:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._newest: OrderedDict[tuple[str, int], int] = OrderedDict()
-        """Each instance's newest counter, among what is in the log and what is decided but not yet committed."""
+        """The greatest ref of each instance, among what is in the log and what is decided but not yet committed."""
         self._posts: dict[tuple[str, int], Post] = {}
         """What is decided but not yet committed."""
 
     def first(self, identity: str, ref: int) -> Entry | Post | None:
         """The message that has this key, in the log or about to be. Raises `StorageError`."""
-        instance, counter = m.split_ref(ref)
-        if counter > self._newest_counter(identity, instance):
+        if ref > self._newest_ref(identity, ref >> m.COUNTER_BITS):
             return None
         return self._posts.get((identity, ref)) or self._log.find(identity, ref)
 
     def knows(self, identity: str, ref: int) -> bool:
         """Whether there is a message with this key. Raises `StorageError`."""
-        instance, counter = m.split_ref(ref)
-        return self._newest_counter(identity, instance) == counter or self.first(identity, ref) is not None
+        return self._newest_ref(identity, ref >> m.COUNTER_BITS) == ref or self.first(identity, ref) is not None
 
-    def decided(self, post: Post) -> None:
-        """A message that `first` did not know, and which is to be committed with this turn."""
-        identity, ref = post.draft.identity, post.draft.ref
+    def decided(self, post: Post, identity: str, ref: int) -> None:
+        """A message with this key, which `first` did not know, is to be committed with this turn."""
         self._posts[identity, ref] = post
-        instance, counter = m.split_ref(ref)
-        if counter > self._newest_counter(identity, instance):
-            self._newest[identity, instance] = counter
+        instance = identity, ref >> m.COUNTER_BITS
+        if ref > self._newest[instance]:
+            self._newest[instance] = ref
 
     def committed(self) -> None:
         """The turn is over: what was decided is in the log now."""
@@ -55,13 +52,13 @@ class Repeats:
     def failed(self) -> None:
         """The turn is over, and what was decided is not in the log."""
         for identity, ref in self._posts:
-            self._newest.pop((identity, m.split_ref(ref)[0]), None)
+            self._newest.pop((identity, ref >> m.COUNTER_BITS), None)
         self.committed()
 
-    def _newest_counter(self, identity: str, instance: int) -> int:
+    def _newest_ref(self, identity: str, instance: int) -> int:
         """-1 if there is none. Raises `StorageError`."""
         newest = self._newest.get((identity, instance))
         if newest is None:
-            found = self._log.newest_counter(identity, instance)
-            newest = self._newest[identity, instance] = -1 if found is None else found
+            counter = self._log.newest_counter(identity, instance)
+            newest = self._newest[identity, instance] = -1 if counter is None else m.make_ref(instance, counter)
         return newest

@@ -109,13 +109,14 @@ class Rooms:
     def get(self, conv: str) -> Room | None:
         return self._rooms.get(conv)
 
-    def add(self, conv: str, name: str, worker: int, person: str) -> None:
+    def add(self, conv: str, name: str, worker: int, person: str) -> Room:
         """One more session of `person` in the room, which is made if need be (and then is called `name`)."""
         room = self._rooms.get(conv)
         if room is None:
             room = self._rooms[conv] = Room(conv, name)
         room.add(worker, person)
         self._changed[conv] = room
+        return room
 
     def remove(self, conv: str, worker: int, person: str) -> None:
         room = self._rooms[conv]

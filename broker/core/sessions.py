@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from broker.core.rooms import Room
+
 
 class Session:
     """One connection of a client, at a worker."""
@@ -17,7 +19,8 @@ class Session:
         self.identity = identity
         self.name = name
         self.key = key
-        self.rooms: dict[str, None] = {}
+        self.rooms: dict[str, Room] = {}
+        """By conv."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from broker.log import Draft, Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
 from broker.storage import chain, files, opening, seal
-from common.log import Entry, is_direct, parties
+from common.log import Entry, is_direct, make_entry, parties
 from common.log_file import (
     DATABASE_ERRORS,
     FILE_NAME,
@@ -153,7 +153,7 @@ class SqliteLog:
         entries, rows, crc = [], [], self._crc
         for id, draft in enumerate(drafts, self._used_id + 1):
             time_ms, conv, to, sender, identity, ref, text = draft
-            entry = Entry(id, time_ms, conv, to, sender, identity, ref, text)
+            entry = make_entry((id, time_ms, conv, to, sender, identity, ref, text))
             text_crc = text_checksum(text)
             crc = link(self.uuid, entry, text_crc, crc)
             person = of_person(identity, sender)  # before the conversation, which would store them without a name

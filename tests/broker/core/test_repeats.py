@@ -58,7 +58,7 @@ class Sending(RuleBasedStateMachine):
         if known is None:
             self.texts += 1
             self.drafted[key] = str(self.texts)
-            self.repeats.decided(post(draft(*key, str(self.texts))))
+            self.repeats.decided(post(draft(*key, str(self.texts))), *key)
 
     @rule(key=keys)
     def follow(self, key: tuple[str, int]) -> None:
@@ -122,7 +122,7 @@ def test_the_log_is_not_asked_about_what_rises() -> None:
         message = draft("a", m.make_ref(7, counter), "hello")
         assert counter == 1 or known.knows("a", m.make_ref(7, counter - 1))
         assert known.first("a", message.ref) is None
-        known.decided(post(message))
+        known.decided(post(message), message.identity, message.ref)
         log.append([message], [])
         known.committed()
     assert log.asked == 1
