@@ -8,6 +8,7 @@ so a Ctrl+C in the terminal, which goes to all processes, is the supervisor's to
 from __future__ import annotations
 
 import dataclasses
+import gc
 import importlib
 import json
 import logging
@@ -57,6 +58,10 @@ class Boot(NamedTuple):
         return cls(**fields | {"limits": Limits(**fields["limits"])})
 
 
+_OBJECTS_BEFORE_COLLECTING = 50_000
+"""One turn makes thousands of objects, and lets go of nearly all of them at its end: to look for cycles among them while it lasts
+costs 6 % of the processor's time and finds nothing."""
+
 Main: TypeAlias = Callable[[Boot, Control], None]
 
 
@@ -76,6 +81,7 @@ def run() -> None:
     `ControlClosed` and `CannotStart` pass.
     """
     module, boot = sys.argv[1], Boot.from_json(sys.argv[2])
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
     _die_with(boot.parent)
     logs.set_up(boot.name, boot.log_format, boot.log_level)
     control = Control(socket.socket(fileno=boot.control_fd))

@@ -7,6 +7,7 @@ read it by themselves. Every append is one transaction, and waits for the disk.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -50,6 +51,9 @@ _PUT_MESSAGE = """
     INSERT INTO messages (id, time_ms, conversation, person, ref, recipient, sender, text, text_crc, crc)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_AT_ONCE = 32
+"""So many rows in one statement take little more than half the time that they take in one each."""
+_PUT_MESSAGES = _PUT_MESSAGE + ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" * (_AT_ONCE - 1)
 _COUNT = """
     UPDATE meta SET value = value + CASE key WHEN 'messages' THEN ? ELSE 1 END WHERE key IN ('messages', 'commits')
 """
@@ -160,7 +164,10 @@ class SqliteLog:
             rows.append((id, time_ms, of_conversation(conv), person, signed(ref), to, sender, text, text_crc, crc))
             entries.append(entry)
         self._used_id += len(entries)
-        db.executemany(_PUT_MESSAGE, rows)
+        alone = len(rows) % _AT_ONCE
+        db.executemany(_PUT_MESSAGE, rows[:alone])
+        together = [rows[start : start + _AT_ONCE] for start in range(alone, len(rows), _AT_ONCE)]
+        db.executemany(_PUT_MESSAGES, ([*itertools.chain.from_iterable(some)] for some in together))
         return entries, crc
 
     @contextlib.contextmanager
