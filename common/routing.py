@@ -10,9 +10,11 @@ From a worker, one of two kinds of batch:
 
         ["hello", sid, ref, identity, name, after, log, rooms, known]
         ["join", sid, ref, room]                    ["part", sid, ref, room]
-        ["send", sid, ref, to, text, conv, prev]    ["find", sid, ref, name, before, limit]
+        ["send", sid, refs, to, texts, conv, prevs] ["find", sid, ref, name, before, limit]
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
         ["present", sid, nil, conv]                 ["gone", sid, untold]
+
+A "send" has one message, or several that follow each other.
 
 `untold`: nobody was ever told the token of this identity, so that nobody can come back as it.
 
@@ -27,7 +29,7 @@ answered, and so each request can be carried out twice without harm.
         ["refused", sid, ref, code, text]           no welcome
         ["joined", sid, ref, position, joined]      joined: [room, conv, count, members]
         ["parted", sid, ref, position, room, conv]
-        ["room", id, conv, frame]                   a message for all who are in the room
+        ["room", conv, ids, frames]                 messages for all who are in the room
         ["direct", id, sids, frame]                 a message for these
         ["reply", sid, frame]                       anything else that is for one session, as it goes over the wire
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read

@@ -17,6 +17,7 @@ import pytest
 
 from broker.core.broker import Broker
 from broker.storage.sqlite import SqliteLog
+from common import codec
 from common import messages as m
 from common.limits import Limits
 from common.routing import Batch
@@ -137,8 +138,8 @@ def test_a_message_is_encoded_once_and_each_turn_costs_one_commit_one_batch_and_
     large.talk(20)
     requests = large.requests()
     assert len(requests) == 1
-    encoded = Mock(wraps=m.encode)
-    monkeypatch.setattr(m, "encode", encoded)
+    encoded = Mock(wraps=codec.encode)
+    monkeypatch.setattr(codec, "encode", encoded)
     statements: list[str] = []
     assert large.log._db is not None
     large.log._db.set_trace_callback(statements.append)
@@ -147,7 +148,8 @@ def test_a_message_is_encoded_once_and_each_turn_costs_one_commit_one_batch_and_
     deliveries = large.deliver(answers)
     assert encoded.call_count == 20
     assert statements.count("COMMIT") == 1
-    assert len(answers) == 1
+    [[_, _, [[tag, conv, ids, frames]]]] = answers.values()
+    assert (tag, conv, len(ids), len(frames)) == ("room", "#room", 20, 20), "one batch, in which they are together"
     [delivery] = deliveries
     assert (len([*delivery.sids]), len(delivery.frames)) == (300, 20)
 

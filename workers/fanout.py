@@ -7,7 +7,7 @@ messages get the same fifty-message buffer, put together once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 NO_ID = 0
@@ -71,10 +71,10 @@ class Turn:
         self._since: dict[tuple[int, str], int] = {}
         """For who came into a room during the turn: the place from which on the room's frames are theirs."""
 
-    def to_room(self, conv: str, id: int, frame: bytes) -> None:
-        """A frame for all live sessions in the room."""
-        self._place += 1
-        self._rooms[conv].append((self._place, id, frame))
+    def to_room(self, conv: str, ids: Sequence[int], frames: Sequence[bytes]) -> None:
+        """Frames for all live sessions in the room, with the id of each."""
+        self._rooms[conv] += zip(range(self._place + 1, self._place + 1 + len(ids)), ids, frames, strict=True)
+        self._place += len(ids)
 
     def to_session(self, sid: int, id: int, frame: bytes) -> None:
         """A frame for one session."""

@@ -59,8 +59,6 @@ class Hub:
         self._limits = limits
         self._helping_bytes = max(limits.backlog_bytes // 2, 1)
         self._long_cost = max(1, limits.requests_pending // _LONG_ANSWERS)
-        self._costs = dict.fromkeys(ANSWERED_WITH_LISTS, self._long_cost)
-        """What requests count for among the unanswered ones of their client; all others count as one."""
         self._server = server
         self._new_identity = new_identity
         self._key = b""
@@ -106,7 +104,7 @@ class Hub:
             "bye": self._on_bye,
         }
         self._items: dict[str, Callable[..., None]] = {
-            "room": self._room_message,
+            "room": self._room_messages,
             "direct": self._direct_message,
             "reply": self._reply,
             "joined": self._joined,
@@ -263,8 +261,8 @@ class Hub:
         for tag, *fields in items:
             self._items[tag](*fields)
         self._position = position
-        for tag, sid, *_ in self._asked.answered(answered):
-            self._answered(sid, self._costs.get(tag, 1))
+        for request in self._asked.answered(answered):
+            self._answered(request[1], self._cost(request))
 
     def take_requests(self) -> Iterator[Batch]:
         """Batches for the broker: what is new, or after an introduction all that is not answered."""
@@ -290,8 +288,15 @@ class Hub:
             yield ["intro", sessions[start:end], end < len(sessions)]
 
     def _ask(self, session: Session, request: Item) -> None:
-        session.pending += self._costs.get(request[0], 1)
+        session.pending += self._cost(request)
         self._asked.add(request)
+
+    def _cost(self, request: Item) -> int:
+        """What a request counts for among the unanswered ones of its client."""
+        tag = request[0]
+        if tag == "send":
+            return len(request[2])
+        return self._long_cost if tag in ANSWERED_WITH_LISTS else 1
 
     def _answered(self, sid: int, cost: int) -> None:
         session = self._sessions.get(sid)
@@ -452,7 +457,8 @@ class Hub:
             raise Refused(Code.TOO_LONG, f"a message has at most {limit} bytes, this one has {len(text.encode())}")
         conv, prev = options.get("conv"), options.get("prev")
         _check_address(to, conv)
-        self._ask(session, ["send", session.sid, ref, to, text, conv, prev])
+        session.pending += 1
+        self._asked.add_message(session.sid, ref, to, text, conv, prev)
 
     def _on_history(self, session: Session, ref: int, to: str, options: m.Options) -> None:
         session.require_welcome()
@@ -490,9 +496,9 @@ class Hub:
 
     # --- what the broker says ------------------------------------------------------------------------------------------
 
-    def _room_message(self, id: int, conv: str, frame: bytes) -> None:
+    def _room_messages(self, conv: str, ids: list[int], frames: list[bytes]) -> None:
         if conv in self._live:
-            self._turn.to_room(conv, id, frame)
+            self._turn.to_room(conv, ids, frames)
 
     def _direct_message(self, id: int, sids: list[int], frame: bytes) -> None:
         for sid in sids:
@@ -578,7 +584,7 @@ class Hub:
 
     def _tell_room(self, conv: str, frame: bytes) -> None:
         """Says who is there to all who are in the room. One who does not read is told when it does again."""
-        self._turn.to_room(conv, NO_ID, frame)
+        self._turn.to_room(conv, [NO_ID], [frame])
         for session in [self._sessions[sid] for sid in self._lagging]:
             if conv not in session.rooms:
                 continue

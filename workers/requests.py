@@ -29,11 +29,24 @@ class Requests:
         """So much is waiting for the broker that clients should not be read from."""
 
     def __len__(self) -> int:
+        """Requests, of which each may have several messages."""
         return len(self._unanswered) + len(self._new)
 
     def add(self, request: Item) -> None:
         self._new.append(request)
         self._weight += _weight(request)
+        self.full = self._weight >= _MOST
+
+    def add_message(self, sid: int, ref: int, to: str, text: str, conv: str | None, prev: int | None) -> None:
+        """The same for a message: those of one client for one conversation that follow each other are one request."""
+        last = self._new[-1] if self._new else None
+        if last is None or last[0] != "send" or last[1] != sid or last[3] != to or last[5] != conv:
+            self.add(["send", sid, [ref], to, [text], conv, [prev]])
+            return
+        last[2].append(ref)
+        last[4].append(text)
+        last[6].append(prev)
+        self._weight += _WEIGHT + len(text)
         self.full = self._weight >= _MOST
 
     def take_new(self) -> Batch | None:
@@ -63,7 +76,8 @@ class Requests:
 def _weight(request: Item) -> int:
     tag = request[0]
     if tag == "send":
-        return _WEIGHT + len(request[4])
+        _, _, _, _, texts, _, _ = request
+        return _WEIGHT * len(texts) + sum(map(len, texts))
     if tag == "hello":
         _, _, _, _, name, _, log, rooms, _ = request
         return _WEIGHT + len(name) + len(log or "") + sum(map(len, rooms)) + _WEIGHT_OF_LIST * (1 + len(rooms))

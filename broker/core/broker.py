@@ -244,11 +244,8 @@ class Broker:
             elif session is not None:  # else it is gone
                 try:
                     self._handlers[tag](session, *fields)
-                except Refused as refused:
-                    self._reply(session, m.Error(fields[0], refused.code, refused.text))
-                except StorageError as problem:
-                    self.trouble = problem
-                    self._reply(session, _error(fields[0], problem))
+                except (Refused, StorageError) as problem:
+                    self._fail(session, fields[0], problem)
         worker.answered = first + len(requests) - 1
         self._out.setdefault(number, [])
 
@@ -277,13 +274,22 @@ class Broker:
         self._position = id = entry.id
         frame = entry.frame()
         for number in post.workers:
-            self._out[number].append(["room", id, entry.conv, frame])
+            self._to_room(self._out[number], entry.conv, id, frame)
         if post.sessions:
             by_worker: defaultdict[int, list[int]] = defaultdict(list)
             for session in post.sessions:
                 by_worker[session.worker].append(session.sid)
             for number, sids in by_worker.items():
                 self._out[number].append(["direct", id, sids, frame])
+
+    def _to_room(self, items: list[Item], conv: str, id: int, frame: bytes) -> None:
+        """Messages of one room that follow each other go together."""
+        if items and items[-1][0] == "room" and items[-1][1] == conv:
+            _, _, ids, frames = items[-1]
+            ids.append(id)
+            frames.append(frame)
+        else:
+            items.append(["room", conv, [id], [frame]])
 
     def _repeat(self, repeat: Repeat, problem: StorageError | None) -> None:
         """Gives the sender the first message of two that are the same."""
@@ -322,6 +328,13 @@ class Broker:
                 worker.to_ask = False
                 batches[number] = [worker.position, -1, [["introduce"]]]  # what was answered of late, it was not told
         return batches
+
+    def _fail(self, session: Session, ref: int, problem: Refused | StorageError) -> None:
+        if isinstance(problem, StorageError):
+            self.trouble = problem
+            self._reply(session, _error(ref, problem))
+        else:
+            self._reply(session, m.Error(ref, problem.code, problem.text))
 
     def _reply(self, session: Session, reply: m.Reply) -> None:
         self._steps.append(Tell(session.worker, _reply(session, reply)))
@@ -467,15 +480,31 @@ class Broker:
 
     # --- messages ------------------------------------------------------------------------------------------------------
 
-    def _send(self, session: Session, ref: int, to: str, text: str, conv: str | None, prev: int | None) -> None:
+    def _send(
+        self,
+        session: Session,
+        refs: list[int],
+        to: str,
+        texts: list[str],
+        conv: str | None,
+        prevs: list[int | None],
+    ) -> None:
+        room = session.rooms.get(conv or fold(to))
+        for ref, text, prev in zip(refs, texts, prevs, strict=True):
+            try:
+                self._send_one(session, room, ref, to, text, conv, prev)
+            except (Refused, StorageError) as problem:
+                self._fail(session, ref, problem)
+
+    def _send_one(
+        self, session: Session, room: Room | None, ref: int, to: str, text: str, conv: str | None, prev: int | None
+    ) -> None:
         first = self._repeats.first(session.identity, ref)
         if first is not None:
             self._send_again(session, first, ref, to, text, conv)
-            return
-        if prev is not None and not self._repeats.knows(session.identity, m.make_ref(ref >> m.COUNTER_BITS, prev)):
+        elif prev is not None and not self._repeats.knows(session.identity, m.make_ref(ref >> m.COUNTER_BITS, prev)):
             raise Refused(Code.OUT_OF_ORDER)
-        room = session.rooms.get(conv or fold(to))
-        if room is not None:
+        elif room is not None:
             self._post(session, (self._now_ms, room.conv, room.name, session.name, session.identity, ref, text), room.told)
         elif m.is_room(to) if conv is None else not is_direct(conv):
             raise Refused(Code.NOT_IN_ROOM, f"you are not in {to}, join it first")

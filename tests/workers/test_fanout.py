@@ -50,13 +50,13 @@ class Turns(RuleBasedStateMachine):
     def message(self, conv: str) -> None:
         self.id += 1
         frame = self.frame()
-        self.turn.to_room(conv, self.id, frame)
+        self.turn.to_room(conv, [self.id], [frame])
         self.naive.to_room(conv, self.id, frame)
 
     @rule(conv=st.sampled_from(CONVS))
     def presence(self, conv: str) -> None:
         frame = self.frame()
-        self.turn.to_room(conv, NO_ID, frame)
+        self.turn.to_room(conv, [NO_ID], [frame])
         self.naive.to_room(conv, NO_ID, frame)
 
     @rule(sids=st.sets(st.sampled_from(SIDS), min_size=1, max_size=2))
@@ -116,9 +116,9 @@ TestTurns = Turns.TestCase
 
 def test_those_who_get_the_same_share_one_buffer() -> None:
     turn = Turn()
-    turn.to_room("#a", 1, b"one")
-    turn.to_room("#b", 2, b"two")
-    turn.to_room("#a", 3, b"three")
+    turn.to_room("#a", [1], [b"one"])
+    turn.to_room("#b", [2], [b"two"])
+    turn.to_room("#a", [3], [b"three"])
     live = {"#a": [1, 2, 3, 4], "#b": [3, 4, 5]}
     found = {tuple(delivery.sids): delivery.data for delivery in turn.deliveries(live, 0)}
     assert found == {(1, 2): b"onethree", (3, 4): b"onetwothree", (5,): b"two"}

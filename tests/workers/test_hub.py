@@ -135,7 +135,7 @@ class Desk:
 
 
 def room_item(entry: Entry) -> Item:
-    return ["room", entry.id, entry.conv, m.encode(entry.as_msg())]
+    return ["room", entry.conv, [entry.id], [m.encode(entry.as_msg())]]
 
 
 def texts(replies: list[m.Reply]) -> list[str]:
@@ -252,9 +252,9 @@ SEND_REF = m.make_ref(3, 4)
 REQUESTS: list[tuple[m.Request, Item]] = [
     (m.Join(5, "#Dev", {}), ["join", 1, 5, "#Dev"]),
     (m.Part(5, "#Dev", {}), ["part", 1, 5, "#Dev"]),
-    (m.Send(SEND_REF, "#dev", "a\r\nb\x1b\x07", {}), ["send", 1, SEND_REF, "#dev", "a\nb", None, None]),
-    (m.Send(SEND_REF, "", "x" * 100, {"conv": "c", "prev": 3}), ["send", 1, SEND_REF, "", "x" * 100, "c", 3]),
-    (m.Send(SEND_REF, "é" * ROOM_CHARS, "€" * 33, {}), ["send", 1, SEND_REF, "é" * ROOM_CHARS, "€" * 33, None, None]),
+    (m.Send(SEND_REF, "#dev", "a\r\nb\x1b\x07", {}), ["send", 1, [SEND_REF], "#dev", ["a\nb"], None, [None]]),
+    (m.Send(SEND_REF, "", "x" * 100, {"conv": "c", "prev": 3}), ["send", 1, [SEND_REF], "", ["x" * 100], "c", [3]]),
+    (m.Send(SEND_REF, "é" * ROOM_CHARS, "€" * 33, {}), ["send", 1, [SEND_REF], "é" * ROOM_CHARS, ["€" * 33], None, [None]]),
     (m.History(5, "bob", {"before": 9, "limit": 7}), ["find", 1, 5, "bob", 9, 7]),
     (m.History(5, "bob", {"limit": 2**62}), ["find", 1, 5, "bob", None, PAGE_MESSAGES]),
     (m.Members(5, "#dev", {}), ["members", 1, 5, "#dev", "", MEMBERS_SHOWN]),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from common.routing import Item
+from workers import requests
 from workers.requests import Requests
 
 
@@ -22,11 +23,22 @@ class Asking(RuleBasedStateMachine):
         self.broker_has = 0
         """How many of those made this broker has been sent."""
 
-    @rule(text=st.text(max_size=5), tag=st.sampled_from(["send", "join"]))
-    def ask(self, text: str, tag: str) -> None:
-        item: Item = [tag, 1, len(self.made), "#a", text]
+    @rule(sid=st.integers(1, 2))
+    def ask(self, sid: int) -> None:
+        item: Item = ["part", sid, len(self.made), "#a"]
         self.made.append(item)
         self.requests.add(item)
+
+    @rule(text=st.text(max_size=5), sid=st.integers(1, 2), to=st.sampled_from("ab"), conv=st.sampled_from([None, "c"]))
+    def send_message(self, text: str, sid: int, to: str, conv: str | None) -> None:
+        """With what is not sent yet it goes together, if it follows a message of the same client for the same place."""
+        ref = len(self.made)
+        self.requests.add_message(sid, ref, to, text, conv, ref - 1)
+        last = self.made[-1] if len(self.made) > self.broker_has else None
+        if last is not None and [last[0], last[1], last[3], *last[5:6]] == ["send", sid, to, conv]:
+            self.made[-1] = ["send", sid, [*last[2], ref], to, [*last[4], text], conv, [*last[6], ref - 1]]
+        else:
+            self.made.append(["send", sid, [ref], to, [text], conv, [ref - 1]])
 
     @rule()
     def send(self) -> None:
@@ -52,8 +64,10 @@ class Asking(RuleBasedStateMachine):
     @invariant()
     def it_is_known_how_many_wait(self) -> None:
         assert len(self.requests) == len(self.made) - self.told_answered
-        texts = sum(len(item[4]) for item in self.made[self.told_answered :] if item[0] == "send")
-        assert texts <= self.requests._weight <= texts + 10_000 * len(self.requests)
+        waiting = self.made[self.told_answered :]
+        texts = [text for item in waiting if item[0] == "send" for text in item[4]]
+        others = sum(item[0] != "send" for item in waiting)
+        assert self.requests._weight == sum(map(len, texts)) + requests._WEIGHT * (len(texts) + others)
 
 
 TestAsking = Asking.TestCase
@@ -99,7 +113,7 @@ LONG = 8 * 1024 * 1024 - 30_000
 @pytest.mark.parametrize(
     "long",
     [
-        ["send", 1, 1, "#a", "x" * LONG, None, None],
+        ["send", 1, [1], "#a", ["x" * LONG], None, [None]],
         ["hello", 1, 1, "g", "x" * LONG, None, None, [], False],
         ["hello", 1, 1, "g", "", 0, "x" * LONG, [], False],
         ["hello", 1, 1, "g", "ada", None, None, ["x" * LONG, "#b"], True],
@@ -110,7 +124,7 @@ def test_what_may_be_long_counts_by_its_length(long: Item) -> None:
     asked = Requests()
     asked.add(long)
     full_before = asked.full
-    asked.add(["send", 1, 2, "#a", "x" * 30_000, None, None])
+    asked.add(["send", 1, [2], "#a", ["x" * 30_000], None, [None]])
     assert (full_before, asked.full) == (False, True)
     asked.take_new()
     assert len([*asked.answered(1)]) == 2

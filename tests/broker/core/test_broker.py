@@ -62,7 +62,7 @@ class Office:
     def settle(self) -> None:
         batches = self.broker.settle()
         self.batches = {
-            number: [position, answered, [legible(item) for item in items]]
+            number: [position, answered, [one for item in items for one in legible(item)]]
             for number, (position, answered, items) in batches.items()
         }
 
@@ -89,16 +89,20 @@ class Office:
         (answer,) = self.ask(number, request)
         assert answer[:2] == ["reply", request[1]]
         assert isinstance(answer[2], m.Error)
-        assert answer[2].ref == request[2]
+        assert answer[2].ref == (request[2][0] if request[0] == "send" else request[2])
         return answer[2].code
 
 
-def legible(item: Item) -> Item:
-    return [*item[:-1], reply_in(item[-1])] if item[0] in ("room", "direct", "reply", "present") else item
+def legible(item: Item) -> list[Item]:
+    """Frames taken apart, and messages of a room one by one: `["room", id, conv, message]`."""
+    if item[0] == "room":
+        _, conv, ids, frames = item
+        return [["room", id, conv, reply_in(frame)] for id, frame in zip(ids, frames, strict=True)]
+    return [[*item[:-1], reply_in(item[-1])] if item[0] in ("direct", "reply", "present") else item]
 
 
 def send(sid: int, counter: int, to: str, text: str = "hi", conv: str | None = None, prev: int | None = None) -> Item:
-    return ["send", sid, ref(counter), to, text, conv, prev]
+    return ["send", sid, [ref(counter)], to, [text], conv, [prev]]
 
 
 @pytest.fixture
