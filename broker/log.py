@@ -43,8 +43,7 @@ class Draft(NamedTuple):
         return make_entry((id, *self))
 
 
-DraftFields: TypeAlias = tuple[int, str, str, str, str, int, str]
-make_draft: Callable[[DraftFields], Draft] = partial(tuple.__new__, Draft)
+make_draft: Callable[[tuple[int, str, str, str, str, int, str]], Draft] = partial(tuple.__new__, Draft)
 """Makes a draft in a third of the time that the class itself needs."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from common import codec
 from common import messages as m
@@ -46,8 +46,7 @@ class Entry(NamedTuple):
         return codec.encode(("msg", id, time_ms, to, sender, ref, text, options))
 
 
-EntryFields: TypeAlias = tuple[int, int, str, str, str, str, int, str]
-make_entry: Callable[[EntryFields], Entry] = partial(tuple.__new__, Entry)
+make_entry: Callable[[tuple[int, int, str, str, str, str, int, str]], Entry] = partial(tuple.__new__, Entry)
 """Makes an entry in a third of the time that the class itself needs."""
 
 

@@ -30,7 +30,7 @@ answered, and so each request can be carried out twice without harm.
         ["joined", sid, ref, position, joined]      joined: [room, conv, count, members]
         ["parted", sid, ref, position, room, conv]
         ["room", conv, ids, frames]                 messages for all who are in the room
-        ["direct", id, sids, frame]                 a message for these
+        ["direct", sids, ids, frames]               messages for these
         ["reply", sid, frame]                       anything else that is for one session, as it goes over the wire
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
         ["presence", conv, room, joined, left, count]

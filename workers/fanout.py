@@ -73,13 +73,16 @@ class Turn:
 
     def to_room(self, conv: str, ids: Sequence[int], frames: Sequence[bytes]) -> None:
         """Frames for all live sessions in the room, with the id of each."""
-        self._rooms[conv] += zip(range(self._place + 1, self._place + 1 + len(ids)), ids, frames, strict=True)
-        self._place += len(ids)
+        self._rooms[conv] += self._placed(ids, frames)
 
-    def to_session(self, sid: int, id: int, frame: bytes) -> None:
-        """A frame for one session."""
-        self._place += 1
-        self._own[sid].append((self._place, id, frame))
+    def to_session(self, sid: int, ids: Sequence[int], frames: Sequence[bytes]) -> None:
+        """Frames for one session."""
+        self._own[sid] += self._placed(ids, frames)
+
+    def _placed(self, ids: Sequence[int], frames: Sequence[bytes]) -> Iterable[_Placed]:
+        first = self._place + 1
+        self._place += len(ids)
+        return zip(range(first, first + len(ids)), ids, frames, strict=True)
 
     def entered(self, sid: int, conv: str) -> None:
         """The session is in the room from here on."""

@@ -105,7 +105,7 @@ class Hub:
         }
         self._items: dict[str, Callable[..., None]] = {
             "room": self._room_messages,
-            "direct": self._direct_message,
+            "direct": self._direct_messages,
             "reply": self._reply,
             "joined": self._joined,
             "parted": self._parted,
@@ -500,16 +500,16 @@ class Hub:
         if conv in self._live:
             self._turn.to_room(conv, ids, frames)
 
-    def _direct_message(self, id: int, sids: list[int], frame: bytes) -> None:
+    def _direct_messages(self, sids: list[int], ids: list[int], frames: list[bytes]) -> None:
         for sid in sids:
             session = self._sessions.get(sid)
             if session is not None and session.phase is Phase.LIVE:
-                self._turn.to_session(sid, id, frame)
+                self._turn.to_session(sid, ids, frames)
 
     def _reply(self, sid: int, frame: bytes) -> None:
         session = self._sessions.get(sid)
         if session is not None and session.phase is not Phase.LEAVING:
-            self._turn.to_session(sid, NO_ID, frame)
+            self._turn.to_session(sid, [NO_ID], [frame])
 
     def _welcome(self, sid: int, ref: int, name: str, position: int, joined: list[list[Any]], refused: dict[str, str]) -> None:
         session = self._sessions.get(sid)
@@ -591,7 +591,7 @@ class Hub:
             if session.blocked:
                 session.uncertain.add(conv)
             else:
-                self._turn.to_session(session.sid, NO_ID, frame)
+                self._turn.to_session(session.sid, [NO_ID], [frame])
 
     def _snapshot(self, log: str, key: bytes) -> None:
         """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
@@ -644,7 +644,7 @@ class Hub:
     def _tell(self, session: Session, reply: m.Reply) -> None:
         """Behind a goodbye nothing is said any more."""
         if session.phase is not Phase.LEAVING:
-            self._turn.to_session(session.sid, NO_ID, m.encode(reply))
+            self._turn.to_session(session.sid, [NO_ID], [m.encode(reply)])
 
     def _error(self, session: Session, ref: int | None, refused: Refused) -> None:
         self._tell(session, m.Error(ref, refused.code, refused.text))

@@ -9,15 +9,15 @@ wait for the disk, and whoever joins between two messages of one turn gets exact
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from broker.core.names import Names
 from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
 from broker.core.sessions import Person, Session, Worker
-from broker.core.steps import Post, Repeat, Step, Tell
-from broker.log import DraftFields, Log, PersonUpdate, StorageError, StorageFull, make_draft
+from broker.core.steps import Place, Post, Repeat, Step, Tell
+from broker.log import Log, PersonUpdate, StorageError, StorageFull, make_draft
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
@@ -273,23 +273,13 @@ class Broker:
             return
         self._position = id = entry.id
         frame = entry.frame()
-        for number in post.workers:
-            self._to_room(self._out[number], entry.conv, id, frame)
-        if post.sessions:
-            by_worker: defaultdict[int, list[int]] = defaultdict(list)
-            for session in post.sessions:
-                by_worker[session.worker].append(session.sid)
-            for number, sids in by_worker.items():
-                self._out[number].append(["direct", id, sids, frame])
-
-    def _to_room(self, items: list[Item], conv: str, id: int, frame: bytes) -> None:
-        """Messages of one room that follow each other go together."""
-        if items and items[-1][0] == "room" and items[-1][1] == conv:
-            _, _, ids, frames = items[-1]
-            ids.append(id)
-            frames.append(frame)
-        else:
-            items.append(["room", conv, [id], [frame]])
+        for number, tag, whom in post.recipients:
+            items = self._out[number]
+            if items and items[-1][0] == tag and items[-1][1] == whom:  # those for the same ones go together
+                items[-1][2].append(id)
+                items[-1][3].append(frame)
+            else:
+                items.append([tag, whom, [id], [frame]])
 
     def _repeat(self, repeat: Repeat, problem: StorageError | None) -> None:
         """Gives the sender the first message of two that are the same."""
@@ -489,27 +479,20 @@ class Broker:
         conv: str | None,
         prevs: list[int | None],
     ) -> None:
-        room = session.rooms.get(conv or fold(to))
+        place = None
         for ref, text, prev in zip(refs, texts, prevs, strict=True):
             try:
-                self._send_one(session, room, ref, to, text, conv, prev)
+                first = self._repeats.first(session.identity, ref)
+                if first is not None:
+                    self._send_again(session, first, ref, to, text, conv)
+                    continue
+                if prev is not None and not self._repeats.knows(session.identity, m.make_ref(ref >> m.COUNTER_BITS, prev)):
+                    raise Refused(Code.OUT_OF_ORDER)
+                if place is None:
+                    place = self._place(session, to, conv)
+                self._post(session, place, ref, text)
             except (Refused, StorageError) as problem:
                 self._fail(session, ref, problem)
-
-    def _send_one(
-        self, session: Session, room: Room | None, ref: int, to: str, text: str, conv: str | None, prev: int | None
-    ) -> None:
-        first = self._repeats.first(session.identity, ref)
-        if first is not None:
-            self._send_again(session, first, ref, to, text, conv)
-        elif prev is not None and not self._repeats.knows(session.identity, m.make_ref(ref >> m.COUNTER_BITS, prev)):
-            raise Refused(Code.OUT_OF_ORDER)
-        elif room is not None:
-            self._post(session, (self._now_ms, room.conv, room.name, session.name, session.identity, ref, text), room.told)
-        elif m.is_room(to) if conv is None else not is_direct(conv):
-            raise Refused(Code.NOT_IN_ROOM, f"you are not in {to}, join it first")
-        else:
-            self._send_directly(session, ref, to, text, conv)
 
     def _send_again(self, session: Session, first: Entry | Post, ref: int, to: str, text: str, conv: str | None) -> None:
         said = first.draft if isinstance(first, Post) else first
@@ -518,19 +501,29 @@ class Broker:
             raise Refused(Code.ID_REUSED)
         self._steps.append(Repeat(first, ref, session))
 
-    def _send_directly(self, session: Session, ref: int, to: str, text: str, conv: str | None) -> None:
+    def _place(self, session: Session, to: str, conv: str | None) -> Place:
+        """Raises `Refused` where there is none for this session, and `StorageError`."""
+        room = session.rooms.get(conv or fold(to))
+        if room is not None:
+            return Place(room.conv, room.name, room.recipients)
+        if m.is_room(to) if conv is None else not is_direct(conv):
+            raise Refused(Code.NOT_IN_ROOM, f"you are not in {to}, join it first")
         other, name = self._find_person(to) if conv is None else self._other_party(session, conv, to)
         sessions = [*self._people[session.identity].sessions]
         if other != session.identity and other in self._people:
             sessions += self._people[other].sessions
             self._remember(sessions[-1])
-        conv = direct(session.identity, other)
-        self._post(session, (self._now_ms, conv, name, session.name, session.identity, ref, text), (), sessions)
+        by_worker: defaultdict[int, list[int]] = defaultdict(list)
+        for one in sessions:
+            by_worker[one.worker].append(one.sid)
+        return Place(direct(session.identity, other), name, [(number, "direct", sids) for number, sids in by_worker.items()])
 
-    def _post(self, sender: Session, fields: DraftFields, workers: Iterable[int], sessions: Iterable[Session] = ()) -> None:
+    def _post(self, sender: Session, place: Place, ref: int, text: str) -> None:
         self._remember(sender)
-        post = Post(make_draft(fields), sender, workers, sessions)
-        self._repeats.decided(post, sender.identity, post.draft.ref)
+        conv, name, recipients = place
+        draft = make_draft((self._now_ms, conv, name, sender.name, sender.identity, ref, text))
+        post = Post(draft, sender, recipients)
+        self._repeats.decided(post, sender.identity, ref)
         self._steps.append(post)
 
     def _find_person(self, name: str) -> tuple[str, str]:

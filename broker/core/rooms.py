@@ -16,7 +16,7 @@ _Key = TypeVar("_Key", str, int)
 class Room:
     """The sessions in one room, seen as people (by name) and as workers (which are to be told)."""
 
-    __slots__ = ("_came", "_left", "_was_large", "conv", "name", "people", "told", "workers")
+    __slots__ = ("_came", "_left", "_was_large", "conv", "name", "people", "recipients", "workers")
 
     def __init__(self, conv: str, name: str) -> None:
         self.conv = conv
@@ -25,8 +25,8 @@ class Room:
         """How many sessions each name has in here."""
         self.workers: Counter[int] = Counter()
         """How many sessions each worker has in here."""
-        self.told: tuple[int, ...] = ()
-        """The workers that have any: whom a message of this room goes to."""
+        self.recipients: tuple[tuple[int, str, str], ...] = ()
+        """The workers that have any, with how a message of this room goes to each (see `steps.Recipients`)."""
         self._came: set[str] = set()
         self._left: set[str] = set()
         self._was_large = False
@@ -41,7 +41,7 @@ class Room:
         self.people[name] += 1
         self.workers[worker] += 1
         if self.workers[worker] == 1:
-            self.told = (*self.workers,)
+            self._set_recipients()
         if self.people[name] == 1:
             self._came.add(name)
             self._left.discard(name)
@@ -51,10 +51,13 @@ class Room:
         _decrement(self.people, name)
         _decrement(self.workers, worker)
         if worker not in self.workers:
-            self.told = (*self.workers,)
+            self._set_recipients()
         if name not in self.people:
             self._left.add(name)
             self._came.discard(name)
+
+    def _set_recipients(self) -> None:
+        self.recipients = tuple((number, "room", self.conv) for number in self.workers)
 
     def take_change(self) -> Change | None:
         """Who came or left since the last call, by where they are now; None if nobody did.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from broker.core.sessions import Session
@@ -19,18 +19,27 @@ class Tell(NamedTuple):
     position_at: int | None = None
 
 
+Recipients: TypeAlias = tuple[int, str, str | list[int]]
+"""A worker, and to whom of its clients a message goes: all in a "room", by its conv, or "direct", by their sids."""
+
+
+class Place(NamedTuple):
+    """Where somebody's messages go to, and what that is called now."""
+
+    conv: str
+    name: str
+    recipients: Sequence[Recipients]
+
+
 class Post:
     """A message of this turn, for those who are to see it."""
 
-    __slots__ = ("draft", "entry", "sender", "sessions", "workers")
+    __slots__ = ("draft", "entry", "recipients", "sender")
 
-    def __init__(self, draft: Draft, sender: Session, workers: Iterable[int], sessions: Iterable[Session]) -> None:
+    def __init__(self, draft: Draft, sender: Session, recipients: Sequence[Recipients]) -> None:
         self.draft = draft
         self.sender = sender
-        self.workers = workers
-        """For a room: the workers with people in it."""
-        self.sessions = sessions
-        """For a direct conversation: the connections of both."""
+        self.recipients = recipients
         self.entry: Entry | None = None
         """The message in the log, once it is there."""
 

@@ -46,12 +46,16 @@ class Turns(RuleBasedStateMachine):
         self.frames += 1
         return f"{self.frames};".encode()
 
-    @rule(conv=st.sampled_from(CONVS))
-    def message(self, conv: str) -> None:
-        self.id += 1
-        frame = self.frame()
-        self.turn.to_room(conv, [self.id], [frame])
-        self.naive.to_room(conv, self.id, frame)
+    def messages(self, count: int) -> tuple[list[int], list[bytes]]:
+        self.id += count
+        return [*range(self.id - count + 1, self.id + 1)], [self.frame() for _ in range(count)]
+
+    @rule(conv=st.sampled_from(CONVS), count=st.integers(1, 3))
+    def room_messages(self, conv: str, count: int) -> None:
+        ids, frames = self.messages(count)
+        self.turn.to_room(conv, ids, frames)
+        for id, frame in zip(ids, frames, strict=True):
+            self.naive.to_room(conv, id, frame)
 
     @rule(conv=st.sampled_from(CONVS))
     def presence(self, conv: str) -> None:
@@ -59,18 +63,17 @@ class Turns(RuleBasedStateMachine):
         self.turn.to_room(conv, [NO_ID], [frame])
         self.naive.to_room(conv, NO_ID, frame)
 
-    @rule(sids=st.sets(st.sampled_from(SIDS), min_size=1, max_size=2))
-    def direct_message(self, sids: set[int]) -> None:
-        self.id += 1
-        frame = self.frame()
+    @rule(sids=st.sets(st.sampled_from(SIDS), min_size=1, max_size=2), count=st.integers(1, 3))
+    def direct_messages(self, sids: set[int], count: int) -> None:
+        ids, frames = self.messages(count)
         for sid in sids:
-            self.turn.to_session(sid, self.id, frame)
-            self.naive.lists[sid].append((self.id, frame))
+            self.turn.to_session(sid, ids, frames)
+            self.naive.lists[sid] += zip(ids, frames, strict=True)
 
     @rule(sid=st.sampled_from(SIDS))
     def answer(self, sid: int) -> None:
         frame = self.frame()
-        self.turn.to_session(sid, NO_ID, frame)
+        self.turn.to_session(sid, [NO_ID], [frame])
         self.naive.lists[sid].append((NO_ID, frame))
 
     @rule(sid=st.sampled_from(SIDS), conv=st.sampled_from(CONVS))

@@ -128,7 +128,7 @@ class Desk:
     def tell(self, *entries: Entry, sids: Sequence[int] = (), position: int | None = None) -> None:
         """The broker tells of these messages: of those of rooms, and of direct ones for these sessions."""
         items = [
-            ["direct", entry.id, [*sids], m.encode(entry.as_msg())] if "~" in entry.conv else room_item(entry)
+            ["direct", [*sids], [entry.id], [m.encode(entry.as_msg())]] if "~" in entry.conv else room_item(entry)
             for entry in entries
         ]
         self.broker(*items, position=position or entries[-1].id)
@@ -463,7 +463,7 @@ def test_other_answers_are_passed_on_as_they_are(ada: Desk) -> None:
 def test_messages_for_those_who_are_gone_are_for_nobody(ada: Desk) -> None:
     ada.hub.closed(1)
     ada.broker(
-        ["direct", 1, [1, 99], m.encode(ada.post(direct(ADA, BOB)).as_msg())],
+        ["direct", [1, 99], [1], [m.encode(ada.post(direct(ADA, BOB)).as_msg())]],
         room_item(ada.post("#lobby")),
         ["reply", 1, m.encode(m.Error(1, Code.BUSY, "busy"))],
         ["joined", 1, 5, 0, LOBBY_ALONE[0]],
@@ -965,7 +965,7 @@ class Reading(RuleBasedStateMachine):
     @rule(person=st.sampled_from([*PEOPLE]))
     def direct_message(self, person: int) -> None:
         entry = self.desk.post(direct(PEOPLE[person], "g" + "c" * 16))
-        self.items.append(["direct", entry.id, [self.sids[person]], m.encode(entry.as_msg())])
+        self.items.append(["direct", [self.sids[person]], [entry.id], [m.encode(entry.as_msg())]])
         self.own[person].append(entry.id)
 
     @rule(person=st.sampled_from([*PEOPLE]), conv=st.sampled_from(CONVS[1:]))

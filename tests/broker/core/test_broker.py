@@ -94,11 +94,11 @@ class Office:
 
 
 def legible(item: Item) -> list[Item]:
-    """Frames taken apart, and messages of a room one by one: `["room", id, conv, message]`."""
-    if item[0] == "room":
-        _, conv, ids, frames = item
-        return [["room", id, conv, reply_in(frame)] for id, frame in zip(ids, frames, strict=True)]
-    return [[*item[:-1], reply_in(item[-1])] if item[0] in ("direct", "reply", "present") else item]
+    """Frames taken apart, and messages one by one: `["room", id, conv, message]`, `["direct", id, sids, message]`."""
+    if item[0] in ("room", "direct"):
+        tag, whom, ids, frames = item
+        return [[tag, id, whom, reply_in(frame)] for id, frame in zip(ids, frames, strict=True)]
+    return [[*item[:-1], reply_in(item[-1])] if item[0] in ("reply", "present") else item]
 
 
 def send(sid: int, counter: int, to: str, text: str = "hi", conv: str | None = None, prev: int | None = None) -> Item:

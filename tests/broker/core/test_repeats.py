@@ -25,7 +25,7 @@ def draft(identity: str, ref: int, text: str) -> Draft:
 
 
 def post(message: Draft) -> Post:
-    return Post(message, Session(1, 1, message.identity, message.sender, message.sender), (), ())
+    return Post(message, Session(1, 1, message.identity, message.sender, message.sender), ())
 
 
 def text_of(first: Entry | Post | None) -> str | None:
