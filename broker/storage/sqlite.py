@@ -48,9 +48,10 @@ _PUT_PERSON = """
     SET name = excluded.name, name_key = excluded.name_key, kept_until_ms = excluded.kept_until_ms, crc = excluded.crc
 """
 _PUT_MESSAGE = """
-    INSERT INTO messages (id, time_ms, conversation, person, ref, recipient, sender, text, text_crc, crc)
+    INSERT OR ROLLBACK INTO messages (id, time_ms, conversation, person, ref, recipient, sender, text, text_crc, crc)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+"""Without `OR ROLLBACK` SQLite would keep what it takes to undo one statement alone, in a file among the temporary ones."""
 _AT_ONCE = 32
 """So many rows in one statement take little more than half the time that they take in one each."""
 _PUT_MESSAGES = _PUT_MESSAGE + ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" * (_AT_ONCE - 1)
