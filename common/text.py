@@ -29,4 +29,6 @@ def clean(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """The same on one line: every run of white space becomes one space, none at the ends."""
+    if text.isascii() and text.isprintable() and "  " not in text:  # quick to tell, and nearly always so
+        return text.strip(" ")
     return _SPACES.sub(" ", clean(text)).strip()

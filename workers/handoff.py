@@ -75,6 +75,10 @@ class AcceptorEnd:
         self._socket.close()
 
 
+_CUT_SHORT = int(socket.MSG_CTRUNC)
+"""As a plain number: operations on enumerations are slow."""
+
+
 class WorkerEnd:
     """The end that takes. The owner polls `fileno()` for reading, and calls `confirm` after it changed something."""
 
@@ -101,12 +105,13 @@ class WorkerEnd:
             if not packet:
                 break  # the end is seen again by the next call
             self._taken += 1
-            if flags & socket.MSG_CTRUNC or len(fds) != 1:
+            if flags & _CUT_SHORT or len(fds) != 1:
                 for fd in fds:
                     os.close(fd)
                 continue  # the kernel had no descriptor left for it: this connection is lost, and closed by that
             host, port = msgpack.unpackb(packet)
-            taken.append(Passed(socket.socket(fileno=fds[0]), host, port))
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            taken.append(Passed(socket.socket(family, socket.SOCK_STREAM, 0, fds[0]), host, port))
         return taken
 
     def confirm(self, open_connections: int) -> None:
