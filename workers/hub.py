@@ -44,6 +44,8 @@ _CONV_CHARS = 4 * ROOM_CHARS
 class Reader(Protocol):
     """The log, as far as a worker reads it. May raise `LogUnreadable`."""
 
+    def expect(self, uuid: str, until: int) -> None: ...
+
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]: ...
 
     def following(
@@ -598,6 +600,10 @@ class Hub:
     def _snapshot(self, log: str, key: bytes) -> None:
         """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
         self._log, self._key = log, key
+        try:
+            self._reader.expect(log, self._position_next)
+        except LogUnreadable as problem:
+            self._notices.append(str(problem))  # nobody may need it for long
         if self._position_next > self._position:
             self._close_turn()
             for sid in [session.sid for session in self._sessions.values() if session.phase is Phase.LIVE]:

@@ -1,7 +1,8 @@
 """Reading the log for a worker's clients: pages of a conversation, and what follows a cursor.
 
 Each call is one short transaction on a connection that cannot write. Readers that overlap without a pause keep SQLite
-from beginning its write-ahead log anew, so nothing stays open between calls; tidying up is the broker's business.
+from beginning its write-ahead log anew, so no transaction stays open between calls; tidying up is the broker's business.
+The file does stay open: a worker may have no descriptor left when somebody lags.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from common.text import clean_line
 _PATIENCE_S = 1.0
 """How long to wait while the broker, after a crash, puts the file in order."""
 
+_WHICH_LOG = "SELECT (SELECT value FROM meta WHERE key = 'uuid'), (SELECT coalesce(max(id), 0) FROM messages)"
 _PAGE = f"""
     {SELECT_ENTRIES} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND id < ? AND id <= ?
     ORDER BY id DESC LIMIT ?
@@ -44,19 +46,31 @@ _ENTRIES = f"{SELECT_ENTRIES} WHERE id IN (SELECT value FROM json_each(?)) ORDER
 
 
 class LogReader:
-    """The log in a data directory. The file need not be there before the first call."""
+    """The log in a data directory. Nothing is read before `expect` has told which log that is."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir.absolute() / FILE_NAME
+        self._uuid = ""
         self._db: sqlite3.Connection | None = None
         self._files: list[tuple[int, int]] = []
+
+    def expect(self, uuid: str, until: int) -> None:
+        """What is read from now on is the log with this uuid, which has messages up to the id `until`.
+
+        Opens it. Raises `LogUnreadable` if that fails; every later call tries again.
+        """
+        if uuid != self._uuid:
+            self.close()
+            self._uuid = uuid
+        with self._transaction(until):
+            pass
 
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]:
         """The newest `limit` messages with ids below `before` (None: of all) and up to `until`, oldest first.
 
         And whether there are older ones. Raises `LogUnreadable`.
         """
-        with self._transaction() as db:
+        with self._transaction(until) as db:
             rows = db.execute(_PAGE, (conv, ID_MAX if before is None else before, until, limit + 1)).fetchall()
         return [entry_of(row) for row in reversed(rows[:limit])], len(rows) > limit
 
@@ -69,7 +83,7 @@ class LogReader:
         Once the texts have `chars` characters in all, no more is read. Raises `LogUnreadable`.
         """
         wanted = {"rooms": json.dumps(dict(rooms)), "identity": identity, "after": after, "until": until}
-        with self._transaction() as db:
+        with self._transaction(until) as db:
             ids = _merged(db, db.execute(_HEADS, wanted).fetchall(), until, limit)
             with contextlib.closing(db.execute(_ENTRIES, (json.dumps(ids),))) as rows:
                 return [*_until_enough(map(entry_of, rows), chars)]
@@ -81,26 +95,45 @@ class LogReader:
             self._db = None
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, until: int) -> Iterator[sqlite3.Connection]:
         try:
-            db = self._ready()
+            db = self._ready(until)
             db.execute("BEGIN")
             yield db
             db.execute("COMMIT")
         except (OSError, *DATABASE_ERRORS) as problem:
             self.close()
-            raise LogUnreadable(f"the log {self._path} cannot be read: {clean_line(str(problem))}") from problem
+            raise LogUnreadable(f"the log {self._path} cannot be read: {self._cause(problem)}") from problem
 
-    def _ready(self) -> sqlite3.Connection:
+    def _ready(self, until: int) -> sqlite3.Connection:
         """The connection, to the files that have the log's name now. Raises `OSError` or `sqlite3.Error`."""
         if self._db is not None and which_files(self._path) != self._files:
             self.close()
         if self._db is None:
-            uri = f"{self._path.as_uri()}?mode=ro"
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_PATIENCE_S)
-            self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the files beside it are there from now on
-            self._files = which_files(self._path)
+            self._db = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_PATIENCE_S)
+            self._db.execute("PRAGMA temp_store = MEMORY")  # a file would need a descriptor
+            self._check(self._db, until)
+            self._files = which_files(self._path)  # those beside it are there once something was read
         return self._db
+
+    def _check(self, db: sqlite3.Connection, until: int) -> None:
+        """Raises `OSError` if the file is not the log that is expected, or an older state of it. It may be a copy."""
+        uuid, last = db.execute(_WHICH_LOG).fetchone()
+        if uuid != self._uuid:
+            raise OSError("another log is in its place, put back the server's own or restart the server")
+        if last < until:
+            raise OSError(f"its last message is {last} and not {until}, put back a newer copy or restart the server")
+
+    def _cause(self, problem: Exception) -> str:
+        """What went wrong. SQLite does not say why it cannot open a file: it may be gone, or no descriptor be left."""
+        if getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+            try:
+                with contextlib.ExitStack() as stack:
+                    for suffix in ("", "-wal", "-shm"):
+                        stack.enter_context(open(f"{self._path}{suffix}", "rb"))
+            except OSError as cause:
+                return cause.strerror or str(cause)
+        return clean_line(str(problem))
 
 
 def _until_enough(entries: Iterable[Entry], chars: int) -> Iterator[Entry]:

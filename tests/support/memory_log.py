@@ -90,6 +90,9 @@ class MemoryLog:
 
     # --- for workers ---------------------------------------------------------------------------------------------------
 
+    def expect(self, uuid: str, until: int) -> None:
+        assert uuid == self.uuid
+
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]:
         older = [e for e in self.entries if e.conv == conv and e.id <= until and (before is None or e.id < before)]
         return older[-limit:], len(older) > limit

@@ -36,6 +36,10 @@ class ReadableLog(MemoryLog):
 
     broken = False
 
+    def expect(self, *which: Any) -> None:
+        self._check()
+        super().expect(*which)
+
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]:
         self._check()
         return super().page(conv, before, limit, until)
@@ -850,6 +854,22 @@ def test_what_was_committed_meanwhile_comes_from_the_log(ada: Desk) -> None:
     assert texts(ada.heard(1)) == ["before", "one", "two", "psst", "three"]
     ada.tell(ada.post("#lobby", "live"))
     assert texts(ada.heard(1)) == ["live"]
+
+
+def test_a_snapshot_tells_the_reader_which_log_it_is(ada: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected: list[Any] = []
+    monkeypatch.setattr(ada.log, "expect", lambda *which: expected.append(which))
+    ada.broker(["snapshot", "another", ada.log.key], position=7)
+    assert expected == [("another", 7)]
+
+
+def test_a_log_that_cannot_be_opened_at_once_is_noted(ada: Desk) -> None:
+    ada.hub.take_notices()
+    ada.log.broken = True
+    ada.broker(["snapshot", ada.log.uuid, ada.log.key])
+    assert ada.hub.take_notices() == ["the log cannot be read: no such file"]
+    ada.tell(ada.post("#lobby", "live all the same"))
+    assert texts(ada.heard(1)) == ["live all the same"]
 
 
 def test_a_snapshot_without_news_changes_nothing(ada: Desk) -> None:
