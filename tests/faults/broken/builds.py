@@ -40,6 +40,16 @@ def replays_with_holes(log_reader: Any) -> None:
     log_reader.LogReader.following = lambda self, *wanted: following(self, *wanted)[1:]
 
 
+@build("workers.log_reader")
+def opens_the_log_late(log_reader: Any) -> None:
+    """A worker opens the log only for the first who needs it."""
+
+    def expect(self: Any, uuid: str, until: int) -> None:
+        self._uuid = uuid
+
+    log_reader.LogReader.expect = expect
+
+
 @build("broker.core.broker")
 def grants_names_early(broker: Any) -> None:
     """A new broker grants names before every worker has introduced itself."""
