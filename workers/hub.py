@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from common import messages as m
 from common.errors import MEANINGS, Code, Reason, Refused
@@ -32,13 +32,23 @@ from workers.session import Phase, Session
 ROWS_PER_TURN = 1_000
 """Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
 ROWS_PER_HELPING = 40
-"""What it costs to look for what one of them needs, as a number of rows, however few there are."""
+"""What a helping costs in any case, as a number of rows, however few there are."""
 _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
 _CONV_CHARS = 4 * ROOM_CHARS
 """No conversation's id is longer: it is a room's name in its folded form, or two identities."""
+
+
+class Following(NamedTuple):
+    """Some of what follows a cursor."""
+
+    entries: list[Entry]
+    until: int
+    """Up to this id nothing else follows."""
+    cost: int
+    """What it took to find and read them, as a number of rows."""
 
 
 class Reader(Protocol):
@@ -48,9 +58,7 @@ class Reader(Protocol):
 
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]: ...
 
-    def following(
-        self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int
-    ) -> list[Entry]: ...
+    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int) -> Following: ...
 
 
 class Hub:
@@ -339,32 +347,31 @@ class Hub:
             if rows <= 0:
                 break
             try:
-                entries = self._following(session)
+                following = self._following(session)
             except LogUnreadable as problem:
                 self._notices.append(str(problem))
                 self._unreadable_until = now + _UNREADABLE_PAUSE
                 break
-            rows -= len(entries) + ROWS_PER_HELPING
-            yield self._catch_up_with(session, entries)
+            rows -= following.cost + ROWS_PER_HELPING
+            yield self._catch_up_with(session, following)
 
-    def _catch_up_with(self, session: Session, entries: list[Entry]) -> Delivery:
+    def _catch_up_with(self, session: Session, following: Following) -> Delivery:
         """One helping of what follows the session's cursor: as much as its backlog may hold, so that it is never cut."""
         base = session.cursor
         room = self._helping_bytes
-        complete = len(entries) < PAGE_MESSAGES and sum(len(entry.text) for entry in entries) < room
+        reached = following.until
         frames: list[tuple[int, bytes]] = []
-        for entry in entries:
+        for entry in following.entries:
             if session.was_there(entry.conv, entry.id):
                 frame = m.encode(entry.as_msg())
                 room -= len(frame)
                 if room < 0 and frames:
-                    complete = False
+                    reached = frames[-1][0]
                     break
                 frames.append((entry.id, frame))
-            session.cursor = entry.id
+        session.cursor = reached
         del self._lagging[session.sid]
-        if complete:
-            session.cursor = self._position
+        if reached >= self._position:
             frames += self._enter_live(session)
         else:
             self._lagging[session.sid] = None  # behind all others
@@ -376,7 +383,7 @@ class Hub:
             return True
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
-    def _following(self, session: Session) -> list[Entry]:
+    def _following(self, session: Session) -> Following:
         session.forget_departed(session.cursor)
         return self._reader.following(
             session.cursor, self._position, session.floors(), session.identity, PAGE_MESSAGES, self._helping_bytes

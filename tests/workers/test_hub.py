@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from broker.log import Draft
 from common import messages as m
@@ -23,7 +24,7 @@ from tests.support.memory_log import MemoryLog
 from workers import hub as hub_module
 from workers import tokens
 from workers.fanout import Delivery, remainder
-from workers.hub import Hub
+from workers.hub import Following, Hub
 from workers.session import Phase, Session
 
 ADA, BOB = "g" + "a" * 16, "g" + "b" * 16
@@ -44,7 +45,7 @@ class ReadableLog(MemoryLog):
         self._check()
         return super().page(conv, before, limit, until)
 
-    def following(self, *wanted: Any) -> list[Entry]:
+    def following(self, *wanted: Any) -> Following:
         self._check()
         return super().following(*wanted)
 
@@ -974,6 +975,10 @@ class Reading(RuleBasedStateMachine):
         joined = [[conv, conv, 1, []] for conv in sorted(self.rooms[person])]
         self.items.append(["welcome", sid, 1, "x", self.desk.log.last, joined, {}])
 
+    @initialize(looks_through=st.sampled_from([3, sys.maxsize]))
+    def begin(self, looks_through: int) -> None:
+        self.desk.log.looks_through = looks_through
+
     @rule(conv=st.sampled_from(CONVS), size=st.sampled_from([1, 50, 150]))
     def message(self, conv: str, size: int) -> None:
         entry = self.desk.post(conv, "x" * size)
@@ -1106,3 +1111,19 @@ def test_those_who_catch_up_take_turns(monkeypatch: pytest.MonkeyPatch, desk: De
     for served in (1, 2, 3, 1):
         assert [sid for sid in (1, 2, 3) if texts(desk.heard(sid))] == [served]
         desk.turn()
+
+
+def test_a_helping_counts_for_what_finding_it_costs(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
+    """One who has many conversations may get nothing in a turn, and holds up nobody all the same."""
+    costs = [0]
+    monkeypatch.setattr(desk.log, "following", lambda after, until, *_: Following([], min(after + 10, until), costs[-1]))
+    desk.broker(position=100)
+    sessions = [desk.welcome(sid, after=0) for sid in (1, 2, 3)]
+    for cost, served in ((hub_module.ROWS_PER_TURN, 1), (hub_module.ROWS_PER_TURN // 2, 2), (0, 3)):
+        costs.append(cost)
+        before = sum(session.cursor for session in sessions)
+        desk.turn()
+        assert sum(session.cursor for session in sessions) - before == served * 10
+    while desk.hub.can_go_on(desk.now):
+        desk.turn()
+    assert all(session.phase is Phase.LIVE for session in sessions)

@@ -9,6 +9,7 @@ import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from common.log import Entry, LogUnreadable, direct
 from common.log_file import FILE_NAME
 from tests.support.logs import append_in_batches, contents, copy, draft, killed_log, mixed_drafts, open_log, opened, usual_uuid
 from tests.support.memory_log import MemoryLog
+from workers import log_reader
 from workers.log_reader import LogReader
 
 MESSAGES = 400
@@ -93,23 +95,84 @@ def test_what_follows_is_what_a_list_gives(
     read: Read, after: int, until: int, rooms: dict[str, int], identity: str, limit: int, chars: int
 ) -> None:
     found = read.reader.following(after, until, rooms, identity, limit, chars)
-    assert found == read.model.following(after, until, rooms, identity, limit, chars)
+    assert found[:2] == read.model.following(after, until, rooms, identity, limit, chars)[:2]
 
 
-def test_following_step_by_step_misses_and_repeats_nothing(read: Read) -> None:
+@given(
+    after=IDS,
+    until=IDS,
+    rooms=st.dictionaries(st.sampled_from([*ROOMS, "#nowhere"]), IDS),
+    identity=st.sampled_from([*IDENTITIES, "nobody"]),
+    limit=st.integers(1, 200),
+    chars=st.integers(1, 4_000),
+    looks_through=st.integers(1, MESSAGES),
+)
+def test_for_whoever_has_many_conversations_part_of_the_log_is_looked_through(
+    read: Read, after: int, until: int, rooms: dict[str, int], identity: str, limit: int, chars: int, looks_through: int
+) -> None:
+    with mock.patch.multiple(log_reader, _HEADS_AT_ONCE=-1, _AMONG_AT_ONCE=looks_through):
+        found = read.reader.following(after, until, rooms, identity, limit, chars)
+    with mock.patch.object(read.model, "looks_through", looks_through):
+        assert found[:2] == read.model.following(after, until, rooms, identity, limit, chars)[:2]
+
+
+@pytest.mark.parametrize("heads_at_once", [1_000, 4, 3])
+@pytest.mark.parametrize("limit", [1, 7, 200])
+def test_following_step_by_step_misses_and_repeats_nothing(read: Read, heads_at_once: int, limit: int) -> None:
+    """`id3` has two direct conversations beside the rooms."""
     rooms = {"#room1": 0, "#room2": 50, "#room3": 390}
-    for limit in (1, 7, 200):
-        seen: list[Entry] = []
-        while step := read.reader.following(seen[-1].id if seen else 0, MESSAGES, rooms, "id3", limit):
-            seen += step
-        assert seen == read.model.following(0, MESSAGES, rooms, "id3", MESSAGES)
+    seen: list[Entry] = []
+    cursor = 0
+    with mock.patch.multiple(log_reader, _HEADS_AT_ONCE=heads_at_once, _AMONG_AT_ONCE=13):
+        while cursor < MESSAGES:
+            entries, cursor, _ = read.reader.following(cursor, MESSAGES, rooms, "id3", limit)
+            seen += entries
+        assert seen == read.model.following(0, MESSAGES, rooms, "id3", MESSAGES).entries
         assert {entry.conv for entry in seen} == {*rooms, direct("id2", "id3"), direct("id3", "id4")}
+
+
+def steps(reader: LogReader, after: int, until: int) -> int:
+    """What one call takes in the database's own instructions."""
+    count = 0
+
+    def note() -> None:
+        nonlocal count
+        count += 1
+
+    assert reader._db is not None
+    reader._db.set_progress_handler(note, 1)
+    reader.following(after, until, {"#lobby": 0}, "ada", 200, 1)
+    reader._db.set_progress_handler(None, 1)
+    return count
+
+
+def test_what_a_call_takes_is_bounded_however_many_conversations_one_has(tmp_path: Path) -> None:
+    """Twice as many, or as many messages as well, make no difference."""
+    taken = []
+    for conversations in (2_000, 4_000):
+        directory = tmp_path / f"{conversations}"
+        with opened(directory) as log, contextlib.closing(reader_of(directory)) as reader:
+            log.append([draft(n, direct("ada", f"somebody {n}"), f"somebody {n}") for n in range(conversations)], [])
+            log.append([draft(n, "#elsewhere", "eve") for n in range(conversations)], [])
+            with mock.patch.object(log_reader, "_AMONG_AT_ONCE", 1_000):
+                taken.append([steps(reader, after, log.last) for after in (0, conversations, log.last)])
+                cost = reader.following(conversations, log.last, {"#lobby": 0}, "ada", 200, 1).cost
+                assert cost == 1_000 // log_reader._AMONG_PER_ROW
+    for few, many in zip(*taken, strict=True):
+        assert many <= few * 1.1
+
+
+def test_looking_into_conversations_costs_something(tmp_path: Path, reader: LogReader) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(n, direct("ada", f"somebody {n}"), f"somebody {n}") for n in range(100)], [])
+        assert reader.following(100, 100, {"#lobby": 0}, "nobody", 200).cost == 0
+        assert reader.following(100, 100, {}, "ada", 200) == ([], 100, 100 // log_reader._HEADS_PER_ROW)
 
 
 def test_talking_to_oneself_is_one_conversation(tmp_path: Path, reader: LogReader) -> None:
     with opened(tmp_path) as log:
         entries = log.append([draft(1, direct("ada", "ada"))], [])
-        assert reader.following(0, 1, {}, "ada", 10) == entries
+        assert reader.following(0, 1, {}, "ada", 10).entries == entries
 
 
 def test_odd_rooms_and_texts_come_back_as_they_were(tmp_path: Path, reader: LogReader) -> None:
@@ -117,7 +180,7 @@ def test_odd_rooms_and_texts_come_back_as_they_were(tmp_path: Path, reader: LogR
     with opened(tmp_path) as log:
         entries = log.append([draft(1, conv, text="\0 tab\t line\n \U0001f600 ' \" \\")], [])
         assert reader.page(conv, None, 10, 1) == (entries, False)
-        assert reader.following(0, 1, {conv: 0}, "bob", 10) == entries
+        assert reader.following(0, 1, {conv: 0}, "bob", 10).entries == entries
 
 
 def test_only_new_messages_are_read_while_the_log_grows(tmp_path: Path) -> None:
@@ -128,8 +191,8 @@ def test_only_new_messages_are_read_while_the_log_grows(tmp_path: Path) -> None:
         read.append(chance.randrange(1, 30))
         if chance.random() < 0.3:
             read.log.checkpoint(wait=chance.random() < 0.5)
-        for entry in read.reader.following(cursor, read.log.last, dict.fromkeys(ROOMS, 0), "id1", 25):
-            assert entry == read.model.following(cursor, entry.id, dict.fromkeys(ROOMS, 0), "id1", 1)[0]
+        for entry in read.reader.following(cursor, read.log.last, dict.fromkeys(ROOMS, 0), "id1", 25).entries:
+            assert [entry] == read.model.following(cursor, entry.id, dict.fromkeys(ROOMS, 0), "id1", 1).entries
             cursor = entry.id
     assert cursor > 100
     read.close()
@@ -178,10 +241,10 @@ def test_a_reader_outlives_the_writer(tmp_path: Path) -> None:
     directory = killed_log(tmp_path / "data", 40, 20).parent
     reader = reader_of(directory)
     rooms = dict.fromkeys(ROOMS, 0)
-    assert [entry.id for entry in reader.following(57, 60, rooms, "nobody", 10)] == [58, 59]
+    assert [entry.id for entry in reader.following(57, 60, rooms, "nobody", 10).entries] == [58, 59]
     with opened(directory) as log:
         append_in_batches(log, mixed_drafts(5, 61))
-        assert [entry.id for entry in reader.following(57, 65, rooms, "nobody", 10)] == [58, 59, 61, 62, 63, 64]
+        assert [entry.id for entry in reader.following(57, 65, rooms, "nobody", 10).entries] == [58, 59, 61, 62, 63, 64]
         reader.close()
 
 
