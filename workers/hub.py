@@ -423,7 +423,6 @@ class Hub:
         session.require_greeting()
         if hello.version != m.VERSION:
             raise Refused(Code.BAD_VERSION, f"this server speaks version {m.VERSION} of the protocol, not {hello.version}")
-        session.said_hello = True
         session.phase = Phase.ASKED
         if self._key:
             self._pass_on(session, hello)
@@ -436,7 +435,7 @@ class Hub:
         try:
             identity = self._new_identity() if token is None else tokens.identity_of(self._key, token, self._now_ms)
         except Refused:
-            session.phase = Phase.GREETING
+            self._greet_again(session)
             raise
         session.identity = identity
         session.newcomer = token is None
@@ -446,6 +445,11 @@ class Hub:
             session, "hello", session.sid, hello.ref, identity, hello.name, after, options.get("log"),
             options.get("rooms", []), token is not None,
         )  # fmt: skip
+
+    def _greet_again(self, session: Session) -> None:
+        """The hello is refused; another one is due."""
+        session.phase = Phase.GREETING
+        session.hello_due_since = max(self._now, session.heard)
 
     def _on_join(self, session: Session, join: m.Join) -> None:
         session.require_welcome()
@@ -551,7 +555,7 @@ class Hub:
     def _refused(self, sid: int, ref: int, code: str, text: str) -> None:
         session = self._sessions.get(sid)
         if session is not None and session.phase is Phase.ASKED:
-            session.phase = Phase.GREETING
+            self._greet_again(session)
             self._tell(session, m.Error(ref, code, text))
 
     def _joined(self, sid: int, ref: int, position: int, joined: list[Any]) -> None:
@@ -688,7 +692,7 @@ class Hub:
         if session.leaving is not None:
             return
         silent = now - session.heard
-        if not session.said_hello and now - session.opened >= self._limits.login_seconds:
+        if session.phase is Phase.GREETING and now - session.hello_due_since >= self._limits.login_seconds:
             self._error(session, None, Refused(Code.LOGIN_TIMEOUT))
         elif not self.wants_input(session):
             session.heard = now  # what it says is not read, or a ping would not reach it: its silence begins after that

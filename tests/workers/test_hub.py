@@ -754,14 +754,27 @@ def test_one_who_never_says_hello_is_sent_away_whatever_else_it_says(desk: Desk,
     assert isinstance(goodbye, m.Goodbye)
 
 
-def test_one_whose_name_was_taken_has_time_to_think(desk: Desk) -> None:
+@pytest.mark.parametrize("by_the_broker", [True, False])
+def test_after_a_refusal_there_is_as_much_time_for_another_hello(desk: Desk, by_the_broker: bool) -> None:
     desk.open(1)
-    desk.say(1, m.Hello(1, m.VERSION, "ada", {}))
-    desk.broker(["refused", 1, 1, Code.NAME_TAKEN, "taken"], answered=0)
-    desk.heard(1)
-    desk.now += 3 * LIMITS.login_seconds
+    desk.now += LIMITS.login_seconds - 1
+    if by_the_broker:
+        desk.say(1, m.Hello(1, m.VERSION, "ada", {}))
+        desk.now += 3 * LIMITS.login_seconds
+        desk.turn()
+        assert desk.heard(1) == [], "it waits for the broker, and not we for it"
+        desk.broker(["refused", 1, 1, Code.NAME_TAKEN, "taken"], answered=0)
+        assert codes(desk.heard(1)) == [(1, Code.NAME_TAKEN)]
+    else:
+        assert codes(desk.say(1, m.Hello(1, m.VERSION, "ada", {"token": "made up"}))) == [(1, Code.BAD_TOKEN)]
+    for _ in range(LIMITS.login_seconds - 1):
+        desk.now += 1
+        assert desk.say(1, m.Ping(1)) == [m.Pong(1)]
+    desk.now += 1
     desk.turn()
-    assert desk.heard(1) == []
+    error, goodbye = desk.heard(1)
+    assert codes([error]) == [(None, Code.LOGIN_TIMEOUT)]
+    assert isinstance(goodbye, m.Goodbye)
 
 
 def test_a_silent_client_is_asked_and_then_sent_away(ada: Desk) -> None:
