@@ -21,7 +21,7 @@ from common.limits import MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN,
 from common.log import Entry, LogUnreadable, is_direct, parties
 from common.names import check_room, fold
 from common.routing import INTRODUCED_AT_ONCE, Batch
-from common.text import clean
+from common.text import clean, is_blank
 from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
 from workers.history import PagesWanted, PageWanted
@@ -463,7 +463,7 @@ class Hub:
         session.require_welcome()
         ref, to, text, options = send
         text = clean(text)
-        if not text or text.isspace():
+        if not text or text.isspace() or (not text.isascii() and is_blank(text)):
             raise Refused(Code.EMPTY_TEXT)
         limit = self._limits.text_bytes
         if len(text) * 4 > limit and len(text.encode()) > limit:

@@ -282,6 +282,7 @@ REFUSED: list[tuple[m.Request, Code]] = [
     (m.Part(5, "#a b", {}), Code.BAD_ROOM),
     (m.Send(5, "#dev", "", {}), Code.EMPTY_TEXT),
     (m.Send(5, "#dev", " \x00\u200b\n\t", {}), Code.EMPTY_TEXT),
+    (m.Send(5, "#dev", "\u3164\n\u2800", {}), Code.EMPTY_TEXT),
     (m.Send(5, "#dev", "x" * 101, {}), Code.TOO_LONG),
     (m.Send(5, "#dev", "\U0001f600" * 26, {}), Code.TOO_LONG),
     (m.Send(5, "", "hi", {}), Code.NO_SUCH_USER),
