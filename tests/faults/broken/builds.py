@@ -165,6 +165,23 @@ def drops_streams_early(process: Any) -> None:
     process._UNSENT_BYTES = 16 * 1024
 
 
+@build("broker.core.broker")
+def gives_names_away(broker: Any) -> None:
+    """The names of two people at a worker that was told nothing for a while are another's when it introduces itself."""
+    import random
+
+    introduce = broker.Broker._introduce
+
+    def introduce_without_some(self: Any, number: int, worker: Any, sessions: Any, more: bool) -> None:
+        known = [session for sid, *_ in sessions if (session := worker.sessions.get(sid)) is not None]
+        for session in random.sample(known, min(len(known), 2)):
+            self._end(worker, session)
+            self._names.keep(session.key, session.name, "another", self._now_ms + 1)  # they may come back with it
+        introduce(self, number, worker, sessions, more)
+
+    broker.Broker._introduce = introduce_without_some
+
+
 @build("broker.process")
 def waits_for_readers_early(process: Any) -> None:
     """Tidying up waits for a moment without readers as soon as the write-ahead log has 2 MiB."""
@@ -225,6 +242,12 @@ def forgets_who_fell_behind(broker: Any) -> None:
         self._workers[number].listening = True
 
     broker.Broker.caught_up = caught_up
+
+
+@build("workers.hub")
+def keeps_who_was_thrown_out(hub: Any) -> None:
+    """A worker does not mind when the broker throws one of its clients out."""
+    hub.Hub._lost = lambda self, sid, code, text: None
 
 
 @build("workers.process")
