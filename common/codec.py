@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import msgpack
 
@@ -33,6 +33,11 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     return entries
 
 
+def _no_extension(code: int, data: bytes) -> NoReturn:
+    """One without data gets past `max_ext_len`."""
+    raise ValueError("extension types are not used")
+
+
 def decode(body: bytes) -> Any:
     """The one value that a frame holds.
 
@@ -49,6 +54,7 @@ def decode(body: bytes) -> Any:
             max_array_len=ARRAY_ITEMS,
             max_map_len=MAP_ITEMS,
             max_ext_len=0,
+            ext_hook=_no_extension,
             strict_map_key=False,
             object_pairs_hook=_unique,
         )

@@ -34,7 +34,7 @@ class Limits:
         65_536, "unsent bytes of a connection before it is served from the log instead", most=1_000_000_000
     )
     send_buffer_bytes: int = _limit(65_536, "size of the kernel's send buffer of a connection (SO_SNDBUF)", most=1_000_000_000)
-    login_seconds: int = _limit(10, "time for a new connection to say hello")
+    login_seconds: int = _limit(10, "time for a new connection, or one that was refused, to say hello")
     idle_seconds: int = _limit(60, "silence after which a connection is asked for a sign of life; after twice that it ends")
     name_grace_seconds: int = _limit(60, "time for which a name is kept after its owner's last connection")
     token_days: int = _limit(90, "time for which a guest's token is valid after its last use", most=36_500)

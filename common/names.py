@@ -7,9 +7,10 @@ import unicodedata
 
 from common.errors import Code, Refused
 from common.limits import NAME_CHARS, ROOM_CHARS
+from common.text import BLANKS
 
 _SIGNS = frozenset("_-.[]{}^|`")
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = re.compile(f"[{BLANKS}\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 """Letters and marks that nothing is seen of: names that look the same would not be the same."""
 
 RESERVED = frozenset(

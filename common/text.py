@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _HARMFUL = re.compile(
@@ -14,6 +15,10 @@ _HARMFUL = re.compile(
     "]"
 )
 _SPACES = re.compile(r"\s+")
+BLANKS = "\u115f\u1160\u2800\u3164\uffa0\U00013441\U00013442\U0001d159"
+"""Letters and symbols by their category, but drawn as blank space: fillers of Hangul and hieroglyphs, Braille without dots, a
+note without a head."""
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"))
 
 
 def clean(text: str) -> str:
@@ -32,3 +37,13 @@ def clean_line(text: str) -> str:
     if text.isascii() and text.isprintable() and "  " not in text:  # quick to tell, and nearly always so
         return text.strip(" ")
     return _SPACES.sub(" ", clean(text)).strip()
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing is seen of the text: it has only white space, controls, marks that stand on nothing, and `BLANKS`.
+
+    What Unicode has not assigned (yet) counts as seen: it may be the next emoji.
+    """
+    if text.isascii():
+        return not text or text.isspace()
+    return all(char in BLANKS or unicodedata.category(char) in _UNSEEN for char in text)

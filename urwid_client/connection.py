@@ -80,6 +80,7 @@ class Connection:
         self._named.set()
         self._leaving = False
         self._lost_at: float | None = None
+        self._welcomed_at: float | None = None
         self._pinged_at = 0.0
         self._retry_at: float | None = None
 
@@ -120,7 +121,8 @@ class Connection:
             if not self._named.is_set():
                 await self._named.wait()
                 continue
-            delay = self._backoff.failed()
+            delay = self._backoff.failed(0.0 if self._welcomed_at is None else _now() - self._welcomed_at)
+            self._welcomed_at = None
             self._set(Status(Stage.WAITING, problem, _now() + delay))
             await asyncio.sleep(delay)
 
@@ -184,7 +186,7 @@ class Connection:
         match event:
             case Welcomed():
                 self._lost_at = None
-                self._backoff.succeeded()
+                self._welcomed_at = _now()
                 self._keep_token(event)
                 self._protocol.token_kept()
                 self._ping()

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 10.0
+STEADY = 10.0
+"""A connection that lasted so long was a good one. A server may also let everybody in and close at once."""
 QUIET = 20.0
 """Silence after which the server is asked for a sign of life."""
 DEAD = 45.0
@@ -47,14 +49,13 @@ class Backoff:
         self._draw = draw
         self._failures = 0
 
-    def failed(self) -> float:
-        """An attempt failed, or a connection was lost: the seconds to wait."""
+    def failed(self, lasted: float = 0.0) -> float:
+        """An attempt failed, or a connection was lost that one had been welcome on for `lasted` seconds: the seconds to wait."""
+        if lasted >= STEADY:
+            self._failures = 0
         longest = min(FIRST_DELAY * 2.0**self._failures, LONGEST_DELAY)
         self._failures = min(self._failures + 1, 10)
         return longest * (0.5 + self._draw() / 2)
-
-    def succeeded(self) -> None:
-        self._failures = 0
 
 
 class Due(enum.Enum):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from common import messages as m
 from common.errors import MEANINGS, Code, Reason, Refused
@@ -21,7 +21,7 @@ from common.limits import MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN,
 from common.log import Entry, LogUnreadable, is_direct, parties
 from common.names import check_room, fold
 from common.routing import INTRODUCED_AT_ONCE, Batch, Item
-from common.text import clean
+from common.text import clean, is_blank
 from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
 from workers.history import PagesWanted, PageWanted
@@ -32,7 +32,7 @@ from workers.session import Phase, Session
 ROWS_PER_TURN = 1_000
 """Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
 ROWS_PER_HELPING = 40
-"""What it costs to look for what one of them needs, as a number of rows, however few there are."""
+"""What a helping costs in any case, as a number of rows, however few there are."""
 _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
 _IDLE_CHECK_EVERY = 1.0
@@ -41,14 +41,24 @@ _CONV_CHARS = 4 * ROOM_CHARS
 """No conversation's id is longer: it is a room's name in its folded form, or two identities."""
 
 
+class Following(NamedTuple):
+    """Some of what follows a cursor."""
+
+    entries: list[Entry]
+    until: int
+    """Up to this id nothing else follows."""
+    cost: int
+    """What it took to find and read them, as a number of rows."""
+
+
 class Reader(Protocol):
     """The log, as far as a worker reads it. May raise `LogUnreadable`."""
 
+    def expect(self, uuid: str, until: int) -> None: ...
+
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]: ...
 
-    def following(
-        self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int
-    ) -> list[Entry]: ...
+    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int) -> Following: ...
 
 
 class Hub:
@@ -338,32 +348,31 @@ class Hub:
             if rows <= 0:
                 break
             try:
-                entries = self._following(session)
+                following = self._following(session)
             except LogUnreadable as problem:
                 self._notices.append(str(problem))
                 self._unreadable_until = now + _UNREADABLE_PAUSE
                 break
-            rows -= len(entries) + ROWS_PER_HELPING
-            yield self._catch_up_with(session, entries)
+            rows -= following.cost + ROWS_PER_HELPING
+            yield self._catch_up_with(session, following)
 
-    def _catch_up_with(self, session: Session, entries: list[Entry]) -> Delivery:
+    def _catch_up_with(self, session: Session, following: Following) -> Delivery:
         """One helping of what follows the session's cursor: as much as its backlog may hold, so that it is never cut."""
         base = session.cursor
         room = self._helping_bytes
-        complete = len(entries) < PAGE_MESSAGES and sum(len(entry.text) for entry in entries) < room
+        reached = following.until
         frames: list[tuple[int, bytes]] = []
-        for entry in entries:
+        for entry in following.entries:
             if session.was_there(entry.conv, entry.id):
                 frame = m.encode(entry.as_msg())
                 room -= len(frame)
                 if room < 0 and frames:
-                    complete = False
+                    reached = frames[-1][0]
                     break
                 frames.append((entry.id, frame))
-            session.cursor = entry.id
+        session.cursor = reached
         del self._lagging[session.sid]
-        if complete:
-            session.cursor = self._position
+        if reached >= self._position:
             frames += self._enter_live(session)
         else:
             self._lagging[session.sid] = None  # behind all others
@@ -375,7 +384,7 @@ class Hub:
             return True
         return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
 
-    def _following(self, session: Session) -> list[Entry]:
+    def _following(self, session: Session) -> Following:
         session.forget_departed(session.cursor)
         return self._reader.following(
             session.cursor, self._position, session.floors(), session.identity, PAGE_MESSAGES, self._helping_bytes
@@ -415,7 +424,6 @@ class Hub:
         session.require_greeting()
         if version != m.VERSION:
             raise Refused(Code.BAD_VERSION, f"this server speaks version {m.VERSION} of the protocol, not {version}")
-        session.said_hello = True
         session.phase = Phase.ASKED
         hello = m.Hello(ref, version, name, options)
         if self._key:
@@ -429,7 +437,7 @@ class Hub:
         try:
             identity = self._new_identity() if token is None else tokens.identity_of(self._key, token, self._now_ms)
         except Refused:
-            session.phase = Phase.GREETING
+            self._greet_again(session)
             raise
         session.identity = identity
         session.newcomer = token is None
@@ -438,6 +446,11 @@ class Hub:
         rooms, log = options.get("rooms", []), options.get("log")
         request = ["hello", session.sid, hello.ref, identity, hello.name, after, log, rooms, token is not None]
         self._ask(session, request)
+
+    def _greet_again(self, session: Session) -> None:
+        """The hello is refused; another one is due."""
+        session.phase = Phase.GREETING
+        session.hello_due_since = max(self._now, session.heard)
 
     def _on_join(self, session: Session, ref: int, room: str, options: m.Options) -> None:
         session.require_welcome()
@@ -450,7 +463,7 @@ class Hub:
     def _on_send(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
         session.require_welcome()
         text = clean(text)
-        if not text or text.isspace():
+        if not text or text.isspace() or (not text.isascii() and is_blank(text)):
             raise Refused(Code.EMPTY_TEXT)
         limit = self._limits.text_bytes
         if len(text) * 4 > limit and len(text.encode()) > limit:
@@ -540,7 +553,7 @@ class Hub:
     def _refused(self, sid: int, ref: int, code: str, text: str) -> None:
         session = self._sessions.get(sid)
         if session is not None and session.phase is Phase.ASKED:
-            session.phase = Phase.GREETING
+            self._greet_again(session)
             self._tell(session, m.Error(ref, code, text))
 
     def _joined(self, sid: int, ref: int, position: int, joined: list[Any]) -> None:
@@ -596,6 +609,10 @@ class Hub:
     def _snapshot(self, log: str, key: bytes) -> None:
         """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
         self._log, self._key = log, key
+        try:
+            self._reader.expect(log, self._position_next)
+        except LogUnreadable as problem:
+            self._notices.append(str(problem))  # nobody may need it for long
         if self._position_next > self._position:
             self._close_turn()
             for sid in [session.sid for session in self._sessions.values() if session.phase is Phase.LIVE]:
@@ -673,7 +690,7 @@ class Hub:
         if session.leaving is not None:
             return
         silent = now - session.heard
-        if not session.said_hello and now - session.opened >= self._limits.login_seconds:
+        if session.phase is Phase.GREETING and now - session.hello_due_since >= self._limits.login_seconds:
             self._error(session, None, Refused(Code.LOGIN_TIMEOUT))
         elif not self.wants_input(session):
             session.heard = now  # what it says is not read, or a ping would not reach it: its silence begins after that

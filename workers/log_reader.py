@@ -1,7 +1,8 @@
 """Reading the log for a worker's clients: pages of a conversation, and what follows a cursor.
 
 Each call is one short transaction on a connection that cannot write. Readers that overlap without a pause keep SQLite
-from beginning its write-ahead log anew, so nothing stays open between calls; tidying up is the broker's business.
+from beginning its write-ahead log anew, so no transaction stays open between calls; tidying up is the broker's business.
+The file does stay open: a worker may have no descriptor left when somebody lags.
 """
 
 from __future__ import annotations
@@ -18,61 +19,103 @@ from common.log import Entry, LogUnreadable
 from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_ENTRIES, entry_of, which_files
 from common.messages import ID_MAX
 from common.text import clean_line
+from workers.hub import Following
 
 _PATIENCE_S = 1.0
 """How long to wait while the broker, after a crash, puts the file in order."""
 
+_WHICH_LOG = "SELECT (SELECT value FROM meta WHERE key = 'uuid'), (SELECT coalesce(max(id), 0) FROM messages)"
 _PAGE = f"""
     {SELECT_ENTRIES} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND id < ? AND id <= ?
     ORDER BY id DESC LIMIT ?
 """
-_HEADS = """
-    WITH me (person) AS (SELECT person FROM people WHERE identity = :identity),
-    mine (number, floor) AS (
-        SELECT number, value FROM json_each(:rooms) JOIN conversations ON conv = key
-        UNION SELECT number, 0 FROM me JOIN conversations ON one = person
-        UNION SELECT number, 0 FROM me JOIN conversations ON other = person
-    ),
+_ROOMS = "SELECT number, value FROM json_each(:rooms) JOIN conversations ON conv = key"
+_ME = "(SELECT person FROM people WHERE identity = :identity)"
+_DIRECT = f"""
+    SELECT number FROM conversations WHERE one = {_ME} UNION ALL SELECT number FROM conversations WHERE other = {_ME}
+"""
+_HOW_MANY = f"SELECT count(*) FROM ({_DIRECT} LIMIT :most)"
+_HEADS = f"""
+    WITH mine (number, floor) AS ({_ROOMS} UNION SELECT number, 0 FROM ({_DIRECT})),
     heads (id, number) AS (
         SELECT (SELECT min(id) FROM messages WHERE conversation = number AND id > max(:after, floor)), number FROM mine
     )
     SELECT id, number FROM heads WHERE id <= :until
 """
 """The first message of each conversation that has any: one step into the index for each of them."""
+_AMONG_ALL = f"""
+    WITH rooms (number, floor) AS ({_ROOMS})
+    SELECT id FROM messages CROSS JOIN conversations ON number = conversation
+    WHERE id > :after AND id <= :until
+    AND (one = {_ME} OR other = {_ME} OR id > (SELECT floor FROM rooms WHERE rooms.number = conversation))
+    ORDER BY id LIMIT :limit
+"""
+"""The same messages, by looking at everybody's: one step for each of those."""
 _IDS = "SELECT id FROM messages WHERE conversation = ? AND id BETWEEN ? AND ? ORDER BY id"
+_HEADS_AT_ONCE = 1_000
+_AMONG_AT_ONCE = 5_000
+"""Either takes about 2 ms."""
+_HEADS_PER_ROW = 5
+_AMONG_PER_ROW = 25
+"""How many of them take as long as reading a message and sending it."""
 _ENTRIES = f"{SELECT_ENTRIES} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
 
 
 class LogReader:
-    """The log in a data directory. The file need not be there before the first call."""
+    """The log in a data directory. Nothing is read before `expect` has told which log that is."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir.absolute() / FILE_NAME
+        self._uuid = ""
         self._db: sqlite3.Connection | None = None
         self._files: list[tuple[int, int]] = []
+
+    def expect(self, uuid: str, until: int) -> None:
+        """What is read from now on is the log with this uuid, which has messages up to the id `until`.
+
+        Opens it. Raises `LogUnreadable` if that fails; every later call tries again.
+        """
+        if uuid != self._uuid:
+            self.close()
+            self._uuid = uuid
+        with self._transaction(until):
+            pass
 
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]:
         """The newest `limit` messages with ids below `before` (None: of all) and up to `until`, oldest first.
 
         And whether there are older ones. Raises `LogUnreadable`.
         """
-        with self._transaction() as db:
+        with self._transaction(until) as db:
             rows = db.execute(_PAGE, (conv, ID_MAX if before is None else before, until, limit + 1)).fetchall()
         return [entry_of(row) for row in reversed(rows[:limit])], len(rows) > limit
 
     def following(
         self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int = sys.maxsize
-    ) -> list[Entry]:
-        """The first `limit` messages with ids above `after` and up to `until`, by rising ids; fewer when they are long.
+    ) -> Following:
+        """Up to `limit` messages with ids above `after` and up to `until`, by rising ids; fewer when they are long.
 
         Those of `rooms` (by conversation, with the id that they must lie above) and of the person's direct conversations.
         Once the texts have `chars` characters in all, no more is read. Raises `LogUnreadable`.
+
+        Usually the conversations are looked into one by one. Where they are many, a part of all messages is looked through
+        instead, as no number of conversations may make others wait: there may be none among them, and more behind.
         """
-        wanted = {"rooms": json.dumps(dict(rooms)), "identity": identity, "after": after, "until": until}
-        with self._transaction() as db:
-            ids = _merged(db, db.execute(_HEADS, wanted).fetchall(), until, limit)
+        wanted = {"rooms": json.dumps(dict(rooms)), "identity": identity, "after": after, "until": until, "limit": limit}
+        with self._transaction(until) as db:
+            (direct,) = db.execute(_HOW_MANY, {"identity": identity, "most": _HEADS_AT_ONCE + 1}).fetchone()
+            conversations = len(rooms) + direct
+            if conversations <= _HEADS_AT_ONCE:
+                cost = conversations // _HEADS_PER_ROW
+                ids = _merged(db, db.execute(_HEADS, wanted).fetchall(), until, limit)
+            else:
+                wanted["until"] = until = min(until, after + _AMONG_AT_ONCE)
+                cost = (until - after) // _AMONG_PER_ROW
+                ids = [id for (id,) in db.execute(_AMONG_ALL, wanted)]
             with contextlib.closing(db.execute(_ENTRIES, (json.dumps(ids),))) as rows:
-                return [*_until_enough(map(entry_of, rows), chars)]
+                entries = [*_until_enough(map(entry_of, rows), chars)]
+        complete = len(entries) == len(ids) < limit
+        return Following(entries, until if complete else entries[-1].id, len(entries) + cost)
 
     def close(self) -> None:
         """The next call opens the file again."""
@@ -81,26 +124,45 @@ class LogReader:
             self._db = None
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, until: int) -> Iterator[sqlite3.Connection]:
         try:
-            db = self._ready()
+            db = self._ready(until)
             db.execute("BEGIN")
             yield db
             db.execute("COMMIT")
         except (OSError, *DATABASE_ERRORS) as problem:
             self.close()
-            raise LogUnreadable(f"the log {self._path} cannot be read: {clean_line(str(problem))}") from problem
+            raise LogUnreadable(f"the log {self._path} cannot be read: {self._cause(problem)}") from problem
 
-    def _ready(self) -> sqlite3.Connection:
+    def _ready(self, until: int) -> sqlite3.Connection:
         """The connection, to the files that have the log's name now. Raises `OSError` or `sqlite3.Error`."""
         if self._db is not None and which_files(self._path) != self._files:
             self.close()
         if self._db is None:
-            uri = f"{self._path.as_uri()}?mode=ro"
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_PATIENCE_S)
-            self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the files beside it are there from now on
-            self._files = which_files(self._path)
+            self._db = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_PATIENCE_S)
+            self._db.execute("PRAGMA temp_store = MEMORY")  # a file would need a descriptor
+            self._check(self._db, until)
+            self._files = which_files(self._path)  # those beside it are there once something was read
         return self._db
+
+    def _check(self, db: sqlite3.Connection, until: int) -> None:
+        """Raises `OSError` if the file is not the log that is expected, or an older state of it. It may be a copy."""
+        uuid, last = db.execute(_WHICH_LOG).fetchone()
+        if uuid != self._uuid:
+            raise OSError("another log is in its place, put back the server's own or restart the server")
+        if last < until:
+            raise OSError(f"its last message is {last} and not {until}, put back a newer copy or restart the server")
+
+    def _cause(self, problem: Exception) -> str:
+        """What went wrong. SQLite does not say why it cannot open a file: it may be gone, or no descriptor be left."""
+        if getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+            try:
+                with contextlib.ExitStack() as stack:
+                    for suffix in ("", "-wal", "-shm"):
+                        stack.enter_context(open(f"{self._path}{suffix}", "rb"))
+            except OSError as cause:
+                return cause.strerror or str(cause)
+        return clean_line(str(problem))
 
 
 def _until_enough(entries: Iterable[Entry], chars: int) -> Iterator[Entry]:

@@ -34,19 +34,18 @@ class Session:
         "decoder",
         "departed",
         "heard",
+        "hello_due_since",
         "identity",
         "inbox",
         "leaving",
         "name",
         "newcomer",
-        "opened",
         "peer",
         "pending",
         "phase",
         "pinged",
         "resuming",
         "rooms",
-        "said_hello",
         "sid",
         "since",
         "uncertain",
@@ -81,9 +80,8 @@ class Session:
         """Some of what was sent to it waits for the client to read."""
         self.leaving: tuple[str, str] | None = None
         """The reason and the text to say goodbye with, once everything asked for was answered."""
-        self.opened = now
-        """When the connection was made (monotonic seconds, like the next)."""
-        self.said_hello = False
+        self.hello_due_since = now
+        """When the connection was made, or the last hello refused (monotonic seconds, like the next)."""
         self.heard = now
         """When the client last said anything, or could not be heard."""
         self.pinged = False

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
@@ -13,10 +12,28 @@ from common.limits import MEMBERS_SHOWN
 _Key = TypeVar("_Key", str, int)
 
 
+class InOrder:
+    """Strings, each once, always in order: lists are asked for a page at a time, and by anybody."""
+
+    def __init__(self) -> None:
+        self._all: list[str] = []
+
+    def add(self, one: str) -> None:
+        insort(self._all, one)
+
+    def remove(self, one: str) -> None:
+        del self._all[bisect_left(self._all, one)]
+
+    def after(self, one: str, limit: int) -> list[str]:
+        """The next ones behind `one`, which need not be among them."""
+        start = bisect_right(self._all, one)
+        return self._all[start : start + limit]
+
+
 class Room:
     """The sessions in one room, seen as people (by name) and as workers (which are to be told)."""
 
-    __slots__ = ("_came", "_left", "_was_large", "conv", "name", "people", "recipients", "workers")
+    __slots__ = ("_came", "_left", "_names", "_was_large", "conv", "name", "people", "recipients", "workers")
 
     def __init__(self, conv: str, name: str) -> None:
         self.conv = conv
@@ -27,6 +44,7 @@ class Room:
         """How many sessions each worker has in here."""
         self.recipients: tuple[tuple[int, str, str], ...] = ()
         """The workers that have any, with how a message of this room goes to each (see `steps.Recipients`)."""
+        self._names = InOrder()
         self._came: set[str] = set()
         self._left: set[str] = set()
         self._was_large = False
@@ -43,6 +61,7 @@ class Room:
         if self.workers[worker] == 1:
             self._set_recipients()
         if self.people[name] == 1:
+            self._names.add(name)
             self._came.add(name)
             self._left.discard(name)
             self._was_large |= self.is_large
@@ -53,6 +72,7 @@ class Room:
         if worker not in self.workers:
             self._set_recipients()
         if name not in self.people:
+            self._names.remove(name)
             self._left.add(name)
             self._came.discard(name)
 
@@ -74,12 +94,12 @@ class Room:
         return Change(self, came, left, anew)
 
     def members(self) -> list[str]:
-        """All of its people, in order; of a large room, any that are as many as may be told at once."""
-        return sorted(self.people) if not self.is_large else list(itertools.islice(self.people, MEMBERS_SHOWN))
+        """All of its people, in order; of a large room, the first that are as many as may be told at once."""
+        return self.members_after("", MEMBERS_SHOWN)
 
     def members_after(self, after: str, limit: int) -> list[str]:
         """The next names behind `after`, in order."""
-        return heapq.nsmallest(limit, (name for name in self.people if name > after))
+        return self._names.after(after, limit)
 
 
 class Change(NamedTuple):
@@ -98,6 +118,7 @@ class Rooms:
 
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
+        self._in_order = InOrder()
         self._changed: dict[str, Room] = {}
 
     def __len__(self) -> int:
@@ -117,6 +138,7 @@ class Rooms:
         room = self._rooms.get(conv)
         if room is None:
             room = self._rooms[conv] = Room(conv, name)
+            self._in_order.add(conv)
         room.add(worker, person)
         self._changed[conv] = room
         return room
@@ -127,10 +149,11 @@ class Rooms:
         self._changed[conv] = room
         if not room.people:
             del self._rooms[conv], self._changed[conv]
+            self._in_order.remove(conv)
 
     def rooms_after(self, after: str, limit: int) -> list[Room]:
         """The next rooms behind the folded name `after`, in order."""
-        return [self._rooms[conv] for conv in heapq.nsmallest(limit, (conv for conv in self._rooms if conv > after))]
+        return [self._rooms[conv] for conv in self._in_order.after(after, limit)]
 
     def take_changes(self) -> list[Change]:
         """What changed since the last call, room by room."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from common.errors import Code, Refused
 from common.limits import NAME_CHARS, ROOM_CHARS
 from common.names import RESERVED, check_name, check_room, fold
-from common.text import clean_line
+from common.text import BLANKS, clean_line
 
 ANY = st.text(st.characters() | st.sampled_from("adminADMIN-_.\u200b\u0301\u0345ſßİ"), max_size=8)
 
@@ -62,7 +62,7 @@ def test_valid_names(name: str) -> None:
 
 BLANK = ["", " ", " ada", "ada ", "a da", "a\tb", "a\nb", "ada\n", "a\0b", "a\u00a0b"]
 OF_A_COMMAND = ["*", "#room", "@everyone", "/quit", "-rf", ".", "..", "a~b", "a,b", "a:b"]
-INVISIBLE = ["adm\u200bin", "\u202eada", "ada\ufe0f", "\u3164", "a\u115fb", "ada\u034f"]
+INVISIBLE = [*BLANKS, "adm\u200bin", "\u202eada", "ada\ufe0f", "a\u115fb", "a\U00013441b", "ada\u034f"]
 ELSE = ["a" * (NAME_CHARS + 1), "jose\u0301", "\u0301x", "\ud800", "\U0001f600", "a\u20dd"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.text import clean, clean_line
+from common.text import BLANKS, clean, clean_line, is_blank
 
 ANY = st.text(st.characters() | st.sampled_from("\x1b\x07\x08\r\n\t\x9b\x85\u200b\u200d\u202e\u2028\u2066\ufeff\ud800\ufe0f"))
 
@@ -75,3 +75,42 @@ def test_examples(text: str, cleaned: str | None) -> None:
 
 def test_a_line_of_many() -> None:
     assert clean_line(" one\r\n\ttwo \u2028 three\x1b ") == "one two three"
+
+
+UNSEEN = {
+    "white space": ["", " ", "\n\t ", "\xa0\u2003\u3000"],
+    "blank letters": ["\u3164", "\u115f\u1160", "\uffa0 \n", "\U00013441\U00013442"],
+    "blank symbols": ["\u2800\u2800", "\U0001d159"],
+    "marks on nothing": ["\u0301", "\u0301\u20e3", "\u093e", "\ufe0f", "\u034f", "\u17b4", "\U000e0100"],
+    "controls": ["\u200d", "\u180e", "\u200b\u2060\x00\x1b"],
+    "all of these": [" \u3164\u0301\u2800\ufe0f\u200d\n" * 100],
+}
+SEEN = {
+    "ascii": ["a", " . ", "0"],
+    "beside what is not": ["\u3164x", "\u2800\n\u2801", "\u200d."],
+    "with marks": ["e\u0301", "\u0915\u093e", "\u1100\u1161"],
+    "emoji": ["\u2764\ufe0f", "1\ufe0f\u20e3", "\U0001f468\u200d\U0001f469"],
+    "not known": ["\ue000", "\U0001fbff"],
+}
+
+
+@pytest.mark.parametrize("texts", UNSEEN.values(), ids=UNSEEN)
+def test_of_some_texts_nothing_is_seen(texts: list[str]) -> None:
+    for text in texts:
+        assert is_blank(text)
+        assert is_blank(clean(text))
+
+
+@pytest.mark.parametrize("texts", SEEN.values(), ids=SEEN)
+def test_of_others_something_is(texts: list[str]) -> None:
+    for text in texts:
+        assert not is_blank(text)
+
+
+def test_the_list_has_only_what_the_categories_do_not_tell() -> None:
+    assert {unicodedata.category(char) for char in BLANKS} <= {"Lo", "So", "Cn"}  # Cn: newer than this Python
+
+
+@given(st.characters(categories=["L", "N", "P", "S"], exclude_characters=BLANKS), st.text(), st.text())
+def test_any_letter_or_sign_is_seen_wherever_it_stands(char: str, before: str, behind: str) -> None:
+    assert not is_blank(before + char + behind)

@@ -46,6 +46,8 @@ class Talker(Witness):
         """Connections that ended although it did not want that, by what it was at; also those that were never made."""
         self.farewells = 0
         """How often the server said that it stops."""
+        self.kicks = 0
+        """How often the server threw it out, and said so."""
         self.told_late = 0
         """Messages that were committed, and acknowledged on a later connection only."""
         self.reading = True
@@ -104,6 +106,7 @@ class Talker(Witness):
                 self.told_late += event.message.id <= self._welcomed_at
             case cp.Closed():
                 self.farewells += event.reason == Reason.SHUTDOWN
+                self.kicks += event.reason == Reason.ERROR
 
     def waited(self) -> list[float]:
         """How long each message since `waits` was cleared took, or has been waiting so far (seconds)."""

@@ -129,8 +129,7 @@ def check(data: Path) -> list[str]:
 # --- starting on it ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["schema", "newest"])
-def test_a_server_does_not_start_on_it(stopped: Path, tmp_path: Path, where: str) -> None:
+def start_on_damage(stopped: Path, tmp_path: Path, where: str) -> None:
     chance = seeded()
     for number in range(rounds(1, 50)):
         path = copy(stopped, tmp_path / str(number)) / FILE_NAME
@@ -143,6 +142,16 @@ def test_a_server_does_not_start_on_it(stopped: Path, tmp_path: Path, where: str
         with pytest.raises(AssertionError, match=said), running_server(path.parent):
             pass
         assert contents(path.parent) == before
+
+
+@pytest.mark.parametrize("where", ["schema", "newest"])
+def test_a_server_does_not_start_on_it(stopped: Path, tmp_path: Path, where: str) -> None:
+    start_on_damage(stopped, tmp_path, where)
+
+
+def test_it_shows_when_it_does(stopped: Path, tmp_path: Path) -> None:
+    with broken("starts_on_damage"), pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        start_on_damage(stopped, tmp_path, "newest")
 
 
 def test_a_write_ahead_log_cut_at_its_tail_is_a_crash_before_the_commit(killed: Path, tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ def test_something_is_lost_where_a_failed_commit_is_taken_for_done(tmp_path: Pat
         full_disk(tmp_path, 1)
 
 
+def test_it_shows_when_nobody_is_let_in_meanwhile(tmp_path: Path) -> None:
+    with broken("lets_nobody_in_without_a_disk"), pytest.raises(AssertionError, match="storage_full"):
+        full_disk(tmp_path, 1)
+
+
+def test_it_shows_when_it_does_not_heal(tmp_path: Path) -> None:
+    with broken("never_heals"), pytest.raises(AssertionError, match="once there is room, but storage_full"):
+        full_disk(tmp_path, 1)
+
+
 def full_disk(scratch: Path, times: int) -> None:
     """Fills the disk under a server, so many times, and makes room again."""
     with small_disk(scratch / "data") as data:

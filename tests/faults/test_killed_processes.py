@@ -79,3 +79,13 @@ def test_killed_processes(tmp_path: Path) -> None:
 def test_it_shows_when_requests_are_forgotten(tmp_path: Path) -> None:
     with broken("forgets_requests"), pytest.raises(AssertionError, match="acknowledged"):
         experiment(tmp_path)
+
+
+def test_it_shows_when_connections_end_with_the_broker(tmp_path: Path) -> None:
+    with broken("closes_with_the_broker"), pytest.raises(AssertionError, match="the broker died, and connections with it"):
+        experiment(tmp_path)
+
+
+def test_it_shows_when_it_takes_longer(tmp_path: Path) -> None:
+    with broken("takes_its_time"), pytest.raises(AssertionError, match="not within"):
+        experiment(tmp_path)

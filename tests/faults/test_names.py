@@ -75,9 +75,9 @@ def broker_is_old_enough(server: Server, since: str) -> None:
     time.sleep(EARLY_SECONDS)
 
 
-def test_the_same_name_at_the_same_moment(tmp_path: Path) -> None:
+def claim_at_the_same_moment(data_dir: Path) -> None:
     chance = seeded()
-    with running_server(tmp_path / "data") as server:
+    with running_server(data_dir) as server:
         for number in range(rounds(100, 2_000)):
             with two(server) as pair:
                 first, second = chance.sample(pair, 2)
@@ -94,6 +94,15 @@ def test_the_same_name_at_the_same_moment(tmp_path: Path) -> None:
     print(f"winners: {dict(winners)}")
     assert len(set(re.findall(r"(worker \d+) +name\d+ came", log, re.IGNORECASE))) == 2, "both workers were asked"
     assert len(winners) == 2 or not LONG, "among a hundred, one that has a processor for itself may always be first"
+
+
+def test_the_same_name_at_the_same_moment(tmp_path: Path) -> None:
+    claim_at_the_same_moment(tmp_path / "data")
+
+
+def test_it_shows_when_both_get_it(tmp_path: Path) -> None:
+    with broken("grants_names_twice"), pytest.raises(AssertionError, match="one of them has it"):
+        claim_at_the_same_moment(tmp_path / "data")
 
 
 def claim_while_the_broker_dies(server: Server, chance: random.Random, name: str) -> None:
@@ -173,10 +182,19 @@ def test_the_instance_and_the_refs_of_another_change_nothing_for_them(tmp_path: 
         assert theirs != mine
 
 
-def test_a_made_up_token_proves_nothing(tmp_path: Path) -> None:
-    with running_server(tmp_path / "data") as server, two(server) as (ada, stranger):
+def make_tokens_up(data_dir: Path) -> None:
+    with running_server(data_dir) as server, two(server) as (ada, stranger):
         token = ada.hello("ada").options["token"]
         identity, expiry, mac = token.split(".")
         for made_up in (f"{identity}.{int(expiry) + 1}.{mac}", f"{identity}.{expiry}.{mac[::-1]}", identity):
             ask(stranger, "ada", token=made_up)
-            assert getattr(answer(stranger), "code", None) == Code.BAD_TOKEN
+            assert getattr(answer(stranger), "code", None) == Code.BAD_TOKEN, "a token that was made up is believed"
+
+
+def test_a_made_up_token_proves_nothing(tmp_path: Path) -> None:
+    make_tokens_up(tmp_path / "data")
+
+
+def test_it_shows_when_it_does(tmp_path: Path) -> None:
+    with broken("believes_any_token"), pytest.raises(AssertionError, match="is believed"):
+        make_tokens_up(tmp_path / "data")

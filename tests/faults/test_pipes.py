@@ -1,6 +1,7 @@
 """The pipes between the broker and the workers cannot lock up, and a worker that does not read loses nothing by it.
 
-The pipes hold a few KiB, everybody talks in bursts, comes and goes, and at any moment a process is stopped for a while.
+The pipes hold a few KiB, everybody talks in bursts, joins and parts, and at any moment a process is stopped for a while. When
+that was a worker, it finds that some of its clients lost their names meanwhile; they are thrown out, and come back.
 """
 
 from __future__ import annotations
@@ -44,10 +45,15 @@ def test_messages_are_lost_where_a_dropped_stream_goes_on_as_if_nothing_was(tmp_
         pipes(tmp_path, 2, watchdog=2)
 
 
+def test_who_is_thrown_out_and_is_not_told_waits_for_ever(tmp_path: Path) -> None:
+    with broken("keeps_who_was_thrown_out"), pytest.raises(AssertionError, match=r"not within|did not see"):
+        pipes(tmp_path, 2, watchdog=2)
+
+
 def pipes(scratch: Path, schedules: int, watchdog: float = WATCHDOG) -> None:
     chance = seeded()
     data = scratch / "data"
-    with broken("has_tiny_pipes", "drops_streams_early"), running_server(data) as server:
+    with broken("has_tiny_pipes", "drops_streams_early", "gives_names_away"), running_server(data) as server:
         with Load(server.port, chance, clients=CLIENTS, rooms=ROOMS, rate=500) as load:
             load.start()
             for number in range(1, schedules + 1):
@@ -56,10 +62,12 @@ def pipes(scratch: Path, schedules: int, watchdog: float = WATCHDOG) -> None:
             print(f"{moved(load)} messages both ways")
         server.stop()
         dropped = server.log.read_text().count("it will be told everything anew")
-    print(f"{dropped} times a worker's stream was dropped")
+    kicks = sum(talker.kicks for talker in load.talkers)
+    print(f"{dropped} times a worker's stream was dropped, {kicks} times a client was thrown out")
     verify(load.talkers, entries_of(data))
-    assert not load.cuts
+    assert load.cuts.total() == kicks, f"nobody else was cut off: {load.cuts}"
     assert dropped > 0, "the way by the snapshot was taken"
+    assert kicks > 0, "somebody was thrown out"
 
 
 def moved(load: Load) -> int:
@@ -101,7 +109,7 @@ def burst(load: Load, chance: random.Random) -> None:
 
 
 def come_and_go(load: Load, chance: random.Random) -> None:
-    """Some go to another room."""
+    """Some part from a room, and join another."""
     for talker in chance.sample(load.talkers, CLIENTS // 4):
         if talker.live and talker.protocol.rooms:
             talker.part(chance.choice([*talker.protocol.rooms]))

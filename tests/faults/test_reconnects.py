@@ -80,3 +80,8 @@ def test_reconnects(tmp_path: Path) -> None:
 def test_it_shows_when_a_replay_has_holes(tmp_path: Path) -> None:
     with broken("replays_with_holes"), pytest.raises(AssertionError, match=r"did not see|everybody heard"):
         experiment(tmp_path / "data")
+
+
+def test_it_shows_when_a_replay_begins_too_early(tmp_path: Path) -> None:
+    with broken("replays_what_was_seen"), pytest.raises(AssertionError, match="was sent twice"):
+        experiment(tmp_path)

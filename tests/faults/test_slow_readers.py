@@ -51,6 +51,11 @@ def test_they_cost_memory_where_everything_is_queued_for_them(tmp_path: Path) ->
         slow_readers(tmp_path)
 
 
+def test_it_shows_when_they_are_thrown_out(tmp_path: Path) -> None:
+    with broken("throws_slow_readers_out"), pytest.raises(AssertionError, match="nobody is thrown out"):
+        slow_readers(tmp_path, memory_bytes=math.inf)
+
+
 def slow_readers(scratch: Path, limit: float = PATIENCE, memory_bytes: float = MEMORY_BYTES) -> None:
     data = scratch / "data"
     with broken(*([] if LONG else ["has_a_small_cache"])), running_server(data) as server:

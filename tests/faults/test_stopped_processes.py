@@ -156,14 +156,23 @@ def test_the_broker_grows_when_it_keeps_everything(tmp_path: Path) -> None:
         stop_worker(tmp_path / "data")
 
 
-def test_a_worker_that_is_stopped_when_the_broker_dies_is_replaced(tmp_path: Path) -> None:
+def stop_worker_while_the_broker_dies(data_dir: Path, limit: float = 8) -> None:
     """No name can be granted before it has said whose it has, and so it must not take forever."""
-    with loaded_server(tmp_path / "data") as (server, load):
+    with loaded_server(data_dir) as (server, load):
         children = server.children()
         with stopped(children["worker 2"]):
             os.kill(children["broker"], signal.SIGKILL)
-            load.everybody_is_served(8)
+            load.everybody_is_served(limit)
             assert (
                 f"worker 2 (pid {children['worker 2']}) does not introduce itself to the broker and is killed"
                 in server.log.read_text()
             )
+
+
+def test_a_worker_that_is_stopped_when_the_broker_dies_is_replaced(tmp_path: Path) -> None:
+    stop_worker_while_the_broker_dies(tmp_path / "data")
+
+
+def test_it_shows_when_it_is_waited_for(tmp_path: Path) -> None:
+    with broken("waits_for_the_stopped"), pytest.raises(AssertionError, match="not within"):
+        stop_worker_while_the_broker_dies(tmp_path / "data", limit=4)

@@ -51,10 +51,12 @@ def error(wire: Wire) -> m.Error:
     return reply
 
 
-def test_whoever_never_says_hello_is_sent_away_whatever_else_it_says(server: Server) -> None:
-    with connect(server) as silent, connect(server) as talkative:
+def test_whoever_says_no_hello_that_is_accepted_is_sent_away_whatever_else_it_says(server: Server) -> None:
+    with connect(server) as silent, connect(server) as talkative, connect(server) as refused:
         talkative.send(m.Ping(1))
-        for wire in (silent, talkative):
+        refused.send(m.Hello(1, m.VERSION, "admin", {}))
+        assert error(refused).code == Code.RESERVED_NAME
+        for wire in (silent, talkative, refused):
             assert error(wire).code == Code.LOGIN_TIMEOUT
             goodbye = wire.receive()
             assert isinstance(goodbye, m.Goodbye)

@@ -7,6 +7,7 @@ checked by `World.verify` once the world has been left in peace (`settle_down`).
 from __future__ import annotations
 
 import random
+import sys
 from collections import defaultdict, deque
 from typing import Any
 
@@ -169,6 +170,7 @@ class World:
         self.rng = random.Random(seed)
         self.now = 1_000.0
         self.log = MemoryLog()
+        self.log.looks_through = self.rng.choice([4, sys.maxsize])
         self.counts: defaultdict[str, int] = defaultdict(int)
         self._sid = 0
         self._identities = 0

@@ -44,21 +44,24 @@ def people(count: int) -> list[PersonUpdate]:
 
 
 @functools.cache
-def _template() -> bytes:
+def _template() -> tuple[bytes, str]:
     with tempfile.TemporaryDirectory() as directory:
-        SqliteLog.open(Path(directory)).close()
-        return Path(directory, FILE_NAME).read_bytes()
+        log = SqliteLog.open(Path(directory))
+        log.close()
+        return Path(directory, FILE_NAME).read_bytes(), log.uuid
+
+
+def usual_uuid() -> str:
+    """That of the logs that `open_log` makes: making a file takes long, so all are copies of one."""
+    return _template()[1]
 
 
 def open_log(directory: Path) -> SqliteLog:
-    """The log in the directory, without waiting for the disk; an empty one where there is none.
-
-    All empty ones have the same uuid, since making a file takes long.
-    """
+    """The log in the directory, without waiting for the disk; an empty one where there is none."""
     path = directory / FILE_NAME
     if not path.exists():
         directory.mkdir(exist_ok=True)
-        path.write_bytes(_template())
+        path.write_bytes(_template()[0])
         path.chmod(0o600)
     return SqliteLog.open(directory, synchronous="OFF")
 

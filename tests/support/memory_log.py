@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from broker.log import Draft, Person, PersonUpdate, StorageError
 from common import messages as m
 from common.log import Entry, is_direct, parties
+from workers.hub import Following
 
 
 class MemoryLog:
@@ -24,6 +25,8 @@ class MemoryLog:
         """The next failure comes after the rows are written: what a failed fsync looks like."""
         self._refused: list[Entry] = []
         """Rows of a failed append that are in the file all the same, until they are taken out at the next use."""
+        self.looks_through = sys.maxsize
+        """So many ids a reader looks at to tell what follows a cursor."""
         self.commits = 0
         self.written = 0
         self._skipped = 0
@@ -90,13 +93,17 @@ class MemoryLog:
 
     # --- for workers ---------------------------------------------------------------------------------------------------
 
+    def expect(self, uuid: str, until: int) -> None:
+        assert uuid == self.uuid
+
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]:
         older = [e for e in self.entries if e.conv == conv and e.id <= until and (before is None or e.id < before)]
         return older[-limit:], len(older) > limit
 
     def following(
         self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int = sys.maxsize
-    ) -> list[Entry]:
+    ) -> Following:
+        until = min(until, after + self.looks_through)
         found = [
             e
             for e in self.entries
@@ -105,4 +112,5 @@ class MemoryLog:
         ]
         lengths = itertools.accumulate(len(e.text) for e in found)
         enough = next((number for number, length in enumerate(lengths, 1) if length >= chars), limit)
-        return found[: min(limit, enough)]
+        entries = found[: min(limit, enough)]
+        return Following(entries, until if entries == found and len(found) < limit else entries[-1].id, len(entries))

@@ -13,6 +13,7 @@ from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES
 from common.log import Entry, direct, is_direct, parties
 from common.names import fold
+from common.text import is_blank
 
 
 def identity_of(name: str) -> str:
@@ -162,7 +163,7 @@ class ModelConnection:
         conv = fold(send.to) if m.is_room(send.to) else direct(self.identity, identity_of(send.to))
         if m.is_room(send.to) and conv not in self.rooms:
             raise Refused(Code.NOT_IN_ROOM)
-        if not send.text:
+        if is_blank(send.text):
             raise Refused(Code.EMPTY_TEXT)
         before = send.options.get("prev")
         if before is not None and self._committed(m.make_ref(m.split_ref(send.ref)[0], before)) is None:

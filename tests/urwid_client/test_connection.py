@@ -179,6 +179,35 @@ def test_it_comes_back_and_misses_nothing_and_sends_what_was_pending_once(tmp_pa
     play(scene())
 
 
+@pytest.mark.parametrize("steady", [60, 0])
+def test_a_server_that_lets_everybody_in_and_closes_is_asked_ever_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steady: float
+) -> None:
+    """Unless such a connection counts as a good one."""
+    monkeypatch.setattr(reconnecting, "FIRST_DELAY", 0.1)
+    monkeypatch.setattr(reconnecting, "STEADY", steady)
+    delays: list[float] = []
+
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            failed = client.connection._backoff.failed
+
+            def noted(lasted: float) -> float:
+                delays.append(failed(lasted))
+                return delays[-1]
+
+            monkeypatch.setattr(client.connection._backoff, "failed", noted)
+            async with connected(client):
+                for number in range(1, 5):
+                    await client.until(lambda number=number: len(client.reported(Welcomed)) == number)  # type: ignore[misc]
+                    server.cut()
+                    await client.until(lambda number=number: len(delays) == number)  # type: ignore[misc]
+
+    play(scene())
+    assert delays == ([0.05, 0.1, 0.2, 0.4] if steady else 4 * [0.05])
+
+
 def test_a_taken_name_waits_for_another_one_on_the_same_connection(tmp_path: Path) -> None:
     async def scene() -> None:
         model = ModelServer()

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urwid_client.reconnecting import DEAD, FIRST_DELAY, LONGEST_DELAY, QUIET, Backoff, Due, Watch
+from urwid_client.reconnecting import DEAD, FIRST_DELAY, LONGEST_DELAY, QUIET, STEADY, Backoff, Due, Watch
 
 
 def test_delays_double_up_to_a_longest() -> None:
@@ -15,12 +15,17 @@ def test_delays_double_up_to_a_longest() -> None:
     assert delays[-1] == max(delays) == LONGEST_DELAY
 
 
-def test_success_begins_anew() -> None:
+def test_a_connection_that_lasted_begins_anew() -> None:
     backoff = Backoff(lambda: 1.0)
     for _ in range(5):
         backoff.failed()
-    backoff.succeeded()
-    assert backoff.failed() == FIRST_DELAY
+    assert backoff.failed(STEADY) == FIRST_DELAY
+    assert backoff.failed() == 2 * FIRST_DELAY
+
+
+def test_a_server_that_lets_one_in_and_closes_is_asked_ever_more_rarely() -> None:
+    backoff = Backoff(lambda: 1.0)
+    assert [backoff.failed(STEADY - 0.01) for _ in range(10)][-1] == LONGEST_DELAY
 
 
 @given(st.integers(), st.integers(1, 30))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from broker.log import Draft
 from common import messages as m
@@ -23,7 +24,7 @@ from tests.support.memory_log import MemoryLog
 from workers import hub as hub_module
 from workers import tokens
 from workers.fanout import Delivery, remainder
-from workers.hub import Hub
+from workers.hub import Following, Hub
 from workers.session import Phase, Session
 
 ADA, BOB = "g" + "a" * 16, "g" + "b" * 16
@@ -36,11 +37,15 @@ class ReadableLog(MemoryLog):
 
     broken = False
 
+    def expect(self, *which: Any) -> None:
+        self._check()
+        super().expect(*which)
+
     def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]:
         self._check()
         return super().page(conv, before, limit, until)
 
-    def following(self, *wanted: Any) -> list[Entry]:
+    def following(self, *wanted: Any) -> Following:
         self._check()
         return super().following(*wanted)
 
@@ -277,6 +282,7 @@ REFUSED: list[tuple[m.Request, Code]] = [
     (m.Part(5, "#a b", {}), Code.BAD_ROOM),
     (m.Send(5, "#dev", "", {}), Code.EMPTY_TEXT),
     (m.Send(5, "#dev", " \x00\u200b\n\t", {}), Code.EMPTY_TEXT),
+    (m.Send(5, "#dev", "\u3164\n\u2800", {}), Code.EMPTY_TEXT),
     (m.Send(5, "#dev", "x" * 101, {}), Code.TOO_LONG),
     (m.Send(5, "#dev", "\U0001f600" * 26, {}), Code.TOO_LONG),
     (m.Send(5, "", "hi", {}), Code.NO_SUCH_USER),
@@ -749,14 +755,27 @@ def test_one_who_never_says_hello_is_sent_away_whatever_else_it_says(desk: Desk,
     assert isinstance(goodbye, m.Goodbye)
 
 
-def test_one_whose_name_was_taken_has_time_to_think(desk: Desk) -> None:
+@pytest.mark.parametrize("by_the_broker", [True, False])
+def test_after_a_refusal_there_is_as_much_time_for_another_hello(desk: Desk, by_the_broker: bool) -> None:
     desk.open(1)
-    desk.say(1, m.Hello(1, m.VERSION, "ada", {}))
-    desk.broker(["refused", 1, 1, Code.NAME_TAKEN, "taken"], answered=0)
-    desk.heard(1)
-    desk.now += 3 * LIMITS.login_seconds
+    desk.now += LIMITS.login_seconds - 1
+    if by_the_broker:
+        desk.say(1, m.Hello(1, m.VERSION, "ada", {}))
+        desk.now += 3 * LIMITS.login_seconds
+        desk.turn()
+        assert desk.heard(1) == [], "it waits for the broker, and not we for it"
+        desk.broker(["refused", 1, 1, Code.NAME_TAKEN, "taken"], answered=0)
+        assert codes(desk.heard(1)) == [(1, Code.NAME_TAKEN)]
+    else:
+        assert codes(desk.say(1, m.Hello(1, m.VERSION, "ada", {"token": "made up"}))) == [(1, Code.BAD_TOKEN)]
+    for _ in range(LIMITS.login_seconds - 1):
+        desk.now += 1
+        assert desk.say(1, m.Ping(1)) == [m.Pong(1)]
+    desk.now += 1
     desk.turn()
-    assert desk.heard(1) == []
+    error, goodbye = desk.heard(1)
+    assert codes([error]) == [(None, Code.LOGIN_TIMEOUT)]
+    assert isinstance(goodbye, m.Goodbye)
 
 
 def test_a_silent_client_is_asked_and_then_sent_away(ada: Desk) -> None:
@@ -850,6 +869,22 @@ def test_what_was_committed_meanwhile_comes_from_the_log(ada: Desk) -> None:
     assert texts(ada.heard(1)) == ["before", "one", "two", "psst", "three"]
     ada.tell(ada.post("#lobby", "live"))
     assert texts(ada.heard(1)) == ["live"]
+
+
+def test_a_snapshot_tells_the_reader_which_log_it_is(ada: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected: list[Any] = []
+    monkeypatch.setattr(ada.log, "expect", lambda *which: expected.append(which))
+    ada.broker(["snapshot", "another", ada.log.key], position=7)
+    assert expected == [("another", 7)]
+
+
+def test_a_log_that_cannot_be_opened_at_once_is_noted(ada: Desk) -> None:
+    ada.hub.take_notices()
+    ada.log.broken = True
+    ada.broker(["snapshot", ada.log.uuid, ada.log.key])
+    assert ada.hub.take_notices() == ["the log cannot be read: no such file"]
+    ada.tell(ada.post("#lobby", "live all the same"))
+    assert texts(ada.heard(1)) == ["live all the same"]
 
 
 def test_a_snapshot_without_news_changes_nothing(ada: Desk) -> None:
@@ -953,6 +988,10 @@ class Reading(RuleBasedStateMachine):
         self.desk.hub.received(session, m.encode(hello), self.desk.now, self.desk.now_ms)
         joined = [[conv, conv, 1, []] for conv in sorted(self.rooms[person])]
         self.items.append(["welcome", sid, 1, "x", self.desk.log.last, joined, {}])
+
+    @initialize(looks_through=st.sampled_from([3, sys.maxsize]))
+    def begin(self, looks_through: int) -> None:
+        self.desk.log.looks_through = looks_through
 
     @rule(conv=st.sampled_from(CONVS), size=st.sampled_from([1, 50, 150]))
     def message(self, conv: str, size: int) -> None:
@@ -1086,3 +1125,19 @@ def test_those_who_catch_up_take_turns(monkeypatch: pytest.MonkeyPatch, desk: De
     for served in (1, 2, 3, 1):
         assert [sid for sid in (1, 2, 3) if texts(desk.heard(sid))] == [served]
         desk.turn()
+
+
+def test_a_helping_counts_for_what_finding_it_costs(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
+    """One who has many conversations may get nothing in a turn, and holds up nobody all the same."""
+    costs = [0]
+    monkeypatch.setattr(desk.log, "following", lambda after, until, *_: Following([], min(after + 10, until), costs[-1]))
+    desk.broker(position=100)
+    sessions = [desk.welcome(sid, after=0) for sid in (1, 2, 3)]
+    for cost, served in ((hub_module.ROWS_PER_TURN, 1), (hub_module.ROWS_PER_TURN // 2, 2), (0, 3)):
+        costs.append(cost)
+        before = sum(session.cursor for session in sessions)
+        desk.turn()
+        assert sum(session.cursor for session in sessions) - before == served * 10
+    while desk.hub.can_go_on(desk.now):
+        desk.turn()
+    assert all(session.phase is Phase.LIVE for session in sessions)

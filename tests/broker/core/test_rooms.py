@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+from collections.abc import Iterable
 from unittest import mock
 
 from hypothesis import strategies as st
@@ -87,11 +90,12 @@ class Coming(RuleBasedStateMachine):
     @invariant()
     def counts_are_true(self) -> None:
         assert {room.conv for room in self.rooms} == {conv for conv in CONVS if self.people(conv)}
+        assert self.rooms.rooms_after("", 10) == sorted(self.rooms, key=lambda room: room.conv)
         for room in self.rooms:
             here = [(worker, person) for conv, worker, person in self.sessions if conv == room.conv]
             assert set(room.people) == self.people(room.conv)
             assert dict(room.workers) == {worker: sum(w == worker for w, _ in here) for worker in {w for w, _ in here}}
-            assert len(room.members()) == min(len(room.people), LARGE)
+            assert room.members() == sorted(room.people)[:LARGE]
             assert room.is_large == (len(room.people) > LARGE)
 
 
@@ -162,3 +166,59 @@ def test_rooms_come_in_order_and_in_pages() -> None:
     assert [room.name for room in all_rooms.rooms_after("", 2)] == ["#A", "#B"]
     assert [room.name for room in all_rooms.rooms_after("#b", 2)] == ["#C"]
     assert all_rooms.rooms_after("#c", 2) == []
+
+
+class Compared(str):
+    """Counts the comparisons of such strings that were made."""
+
+    __slots__ = ()
+    made = 0
+
+    def __lt__(self, other: str) -> bool:
+        Compared.made += 1
+        return super().__lt__(other)
+
+    def __gt__(self, other: str) -> bool:
+        Compared.made += 1
+        return super().__gt__(other)
+
+
+MANY = 4_096
+
+
+def comparisons(steps: Iterable[object]) -> float:
+    """What each of the steps takes, on average."""
+    Compared.made = 0
+    number = len([*steps])
+    return Compared.made / number
+
+
+def test_many_rooms_make_no_listing_dear_even_between_new_rooms() -> None:
+    all_rooms = Rooms()
+    names = [Compared(f"#{number:05}") for number in range(MANY)]
+    random.Random(1).shuffle(names)
+    for name in names[100:]:
+        all_rooms.add(name, name, 1, "ada")
+
+    def step(name: Compared) -> None:
+        all_rooms.add(name, name, 1, "ada")
+        assert len(all_rooms.rooms_after(Compared(""), 11)) == 11
+        all_rooms.remove(name, 1, "ada")
+
+    assert 0 < comparisons(map(step, names[:100])) <= 3 * (1 + math.log2(MANY))
+
+
+def test_many_members_make_no_listing_dear_even_between_newcomers() -> None:
+    all_rooms = Rooms()
+    names = [Compared(f"n{number:05}") for number in range(MANY)]
+    random.Random(1).shuffle(names)
+    for name in names[100:]:
+        all_rooms.add("#a", "#a", 1, name)
+
+    def step(name: Compared) -> None:
+        all_rooms.add("#a", "#a", 1, name)
+        assert len(all_rooms["#a"].members_after(Compared("n00007"), 11)) == 11
+        assert len(all_rooms["#a"].members()) == MEMBERS_SHOWN
+        all_rooms.remove("#a", 1, name)
+
+    assert 0 < comparisons(map(step, names[:100])) <= 4 * (1 + math.log2(MANY))

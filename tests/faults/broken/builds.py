@@ -37,13 +37,55 @@ def forgets_requests(requests: Any) -> None:
 def replays_with_holes(log_reader: Any) -> None:
     """Who comes back does not get the first message that it missed."""
     following = log_reader.LogReader.following
-    log_reader.LogReader.following = lambda self, *wanted: following(self, *wanted)[1:]
+
+    def following_but_one(self: Any, *wanted: Any) -> Any:
+        found = following(self, *wanted)
+        return found._replace(entries=found.entries[1:])
+
+    log_reader.LogReader.following = following_but_one
+
+
+@build("workers.hub")
+def replays_what_was_seen(hub: Any) -> None:
+    """Who comes back gets also some of what it had."""
+    welcome = hub.Hub._welcome
+
+    def welcome_too_early(self: Any, sid: int, *more: Any) -> None:
+        session = self._sessions.get(sid)
+        if session is not None and session.resuming is not None:
+            ref, after = session.resuming
+            session.resuming = ref, max(0, after - 20)
+        welcome(self, sid, *more)
+
+    hub.Hub._welcome = welcome_too_early
+
+
+@build("workers.log_reader")
+def opens_the_log_late(log_reader: Any) -> None:
+    """A worker opens the log only for the first who needs it."""
+
+    def expect(self: Any, uuid: str, until: int) -> None:
+        self._uuid = uuid
+
+    log_reader.LogReader.expect = expect
 
 
 @build("broker.core.broker")
 def grants_names_early(broker: Any) -> None:
     """A new broker grants names before every worker has introduced itself."""
     broker.Broker.strangers = property(lambda self: [])
+
+
+@build("broker.core.names")
+def grants_names_twice(names: Any) -> None:
+    """A name that somebody has is anybody's."""
+    names.Owner.holds = lambda self, now_ms: False
+
+
+@build("workers.tokens")
+def believes_any_token(tokens: Any) -> None:
+    """Whoever knows an identity may say that it is theirs."""
+    tokens.hmac.compare_digest = lambda one, other: True
 
 
 @build("workers.process")
@@ -58,6 +100,31 @@ def leaves_without_a_word(process: Any) -> None:
             obey(self, order)
 
     process.WorkerProcess._obey = obey_at_once
+
+
+@build("workers.process")
+def closes_with_the_broker(process: Any) -> None:
+    """A worker that loses the broker closes its clients' connections."""
+    leave = process.WorkerProcess._leave_broker
+
+    def leave_and_close(self: Any) -> None:
+        leave(self)
+        for connection in [*self._connections.values()]:
+            self._drop(connection)
+
+    process.WorkerProcess._leave_broker = leave_and_close
+
+
+@build("broker.restarts")
+def takes_its_time(restarts: Any) -> None:
+    """Who died is started again after three seconds."""
+    restarts.History.delay = property(lambda self: 3.0)
+
+
+@build("broker.supervisor")
+def waits_for_the_stopped(supervisor: Any) -> None:
+    """A worker that does not introduce itself to a new broker is waited for."""
+    supervisor.Supervisor._late = lambda self, key, generation: None
 
 
 @build("common.child")
@@ -95,6 +162,45 @@ def takes_failed_commits_for_done(sqlite: Any) -> None:
             return [draft.with_id(id) for id, draft in enumerate(drafts, first)]
 
     sqlite.SqliteLog.append = append_or_pretend
+
+
+@build("broker.storage.sqlite")
+def never_heals(sqlite: Any) -> None:
+    """After a failed commit nothing is written any more."""
+    append = sqlite.SqliteLog.append
+    failures: list[Exception] = []
+
+    def append_unless_it_failed(self: Any, drafts: Any, people: Any) -> Any:
+        if failures:
+            raise failures[0]
+        try:
+            return append(self, drafts, people)
+        except sqlite.StorageError as problem:
+            failures.append(problem)
+            raise
+
+    sqlite.SqliteLog.append = append_unless_it_failed
+
+
+@build("broker.core.broker")
+def lets_nobody_in_without_a_disk(broker: Any) -> None:
+    """A hello is refused while the log cannot be written."""
+    hello = broker.Broker._hello
+
+    def hello_or_refuse(self: Any, number: int, worker: Any, sid: int, ref: int, *more: Any) -> None:
+        if self.trouble is None:
+            hello(self, number, worker, sid, ref, *more)
+        else:
+            self._steps.append(broker.Tell(number, ["refused", sid, ref, "storage_full", str(self.trouble)]))
+
+    broker.Broker._hello = hello_or_refuse
+
+
+@build("broker.storage.opening")
+def starts_on_damage(opening: Any) -> None:
+    """Neither the schema nor the newest messages are looked at."""
+    opening._check_schema = lambda path, db: None
+    opening.check_newest = lambda path, db, meta: None
 
 
 @build("broker.storage.sqlite")
@@ -153,6 +259,23 @@ def has_tiny_pipes(channel: Any) -> None:
 def drops_streams_early(process: Any) -> None:
     """A worker that does not read is behind as soon as 16 KiB wait for it."""
     process._UNSENT_BYTES = 16 * 1024
+
+
+@build("broker.core.broker")
+def gives_names_away(broker: Any) -> None:
+    """The names of two people at a worker that was told nothing for a while are another's when it introduces itself."""
+    import random
+
+    introduce = broker.Broker._introduce
+
+    def introduce_without_some(self: Any, number: int, worker: Any, sessions: Any, more: bool) -> None:
+        known = [session for sid, *_ in sessions if (session := worker.sessions.get(sid)) is not None]
+        for session in random.sample(known, min(len(known), 2)):
+            self._end(worker, session)
+            self._names.keep(session.key, session.name, "another", self._now_ms + 1)  # they may come back with it
+        introduce(self, number, worker, sessions, more)
+
+    broker.Broker._introduce = introduce_without_some
 
 
 @build("broker.process")
@@ -217,6 +340,12 @@ def forgets_who_fell_behind(broker: Any) -> None:
     broker.Broker.caught_up = caught_up
 
 
+@build("workers.hub")
+def keeps_who_was_thrown_out(hub: Any) -> None:
+    """A worker does not mind when the broker throws one of its clients out."""
+    hub.Hub._lost = lambda self, sid, code, text: None
+
+
 @build("workers.process")
 def times_by_the_wall_clock(process: Any) -> None:
     """Silence is measured with the clock on the wall."""
@@ -254,6 +383,16 @@ def keeps_little_for_the_stopped(process: Any) -> None:
 def forgets_slow_readers(hub: Any) -> None:
     """What a slow client's connection does not take is thrown away."""
     hub.Hub.lag = lambda self, sid, cursor: None
+
+
+@build("workers.hub")
+def throws_slow_readers_out(hub: Any) -> None:
+    """A client whose connection does not take everything is said goodbye to."""
+
+    def throw_out(self: Any, sid: int, cursor: int) -> None:
+        self._say_goodbye(self._sessions[sid], "error", "too slow")
+
+    hub.Hub.lag = throw_out
 
 
 @build("workers.fanout")
