@@ -25,7 +25,7 @@ from common.text import clean, is_blank
 from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
 from workers.history import PagesWanted, PageWanted
-from workers.presence import PresenceCollector
+from workers.presence import SHARES, PresenceCollector
 from workers.requests import ANSWERED_WITH_LISTS, Requests
 from workers.session import Phase, Session
 
@@ -211,8 +211,8 @@ class Hub:
 
     def tick(self, now: float) -> None:
         """Timers: presence, logins that take too long, silence."""
-        for conv, presence in self._presence.take_due(now):
-            self._tell_room(conv, m.encode(presence))
+        for conv, share, presence in self._presence.take_due(now):
+            self._tell_room(conv, m.encode(presence), share)
         if now >= self._next_idle_check:
             self._next_idle_check = now + _IDLE_CHECK_EVERY
             for session in [*self._sessions.values()]:
@@ -595,11 +595,16 @@ class Hub:
         self._presence.forget(conv)
         self._tell_room(conv, frame)
 
-    def _tell_room(self, conv: str, frame: bytes) -> None:
-        """Says who is there to all who are in the room. One who does not read is told when it does again."""
-        self._turn.to_room(conv, [NO_ID], [frame])
+    def _tell_room(self, conv: str, frame: bytes, share: int | None = None) -> None:
+        """Says who is there to all in the room, or to a share of them. One who does not read is told when it does again."""
+        if share is None:
+            self._turn.to_room(conv, [NO_ID], [frame])
+        else:
+            for sid in self._live.get(conv, ()):
+                if sid % SHARES == share:
+                    self._turn.to_session(sid, [NO_ID], [frame])
         for session in [self._sessions[sid] for sid in self._lagging]:
-            if conv not in session.rooms:
+            if conv not in session.rooms or share not in (None, session.sid % SHARES):
                 continue
             if session.blocked:
                 session.uncertain.add(conv)

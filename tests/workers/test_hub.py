@@ -546,6 +546,24 @@ def test_what_is_to_be_told_of_a_room_is_told_although_somebody_else_came_in(ada
     assert ada.heard(1) == [m.Presence("#dev", {"count": 2, "joined": ["cyd"], "left": []})]
 
 
+def test_the_people_of_a_large_room_are_told_a_few_at_a_time_and_once(desk: Desk) -> None:
+    """Also those who are catching up."""
+    sids = range(1, 25)
+    for sid in sids:
+        desk.welcome(sid, f"{ADA[:-2]}{sid:02}", f"ada{sid}")
+    desk.log.broken = True
+    for sid in (4, 14):
+        desk.hub.lag(sid, 0)
+    desk.broker(["presence", "#lobby", "#lobby", [], [], 5_000])
+    heard = []
+    for _ in range(25):
+        desk.now += 0.05
+        desk.turn()
+        heard.append([sid for sid in sids for reply in desk.heard(sid) if reply == m.Presence("#lobby", {"count": 5_000})])
+    assert sorted(sid for turn in heard for sid in turn) == [*sids]
+    assert max(map(len, heard)) == 3
+
+
 def test_presence_is_told_to_those_who_are_catching_up(ada: Desk) -> None:
     """They are not slow: the broker was replaced, say, and so they go on from the log."""
     ada.hub.lag(1, 0)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from common import messages as m
 from common.limits import MEMBERS_SHOWN
 from tests.support.frames import reply_in
-from workers.presence import PresenceCollector
+from workers.presence import SHARES, PresenceCollector
 
 
 def told(collector: PresenceCollector, now: float) -> list[m.Presence]:
-    return [presence for _, presence in collector.take_due(now)]
+    return [presence for *_, presence in collector.take_due(now)]
 
 
 def test_changes_wait_a_moment_from_the_first_on() -> None:
@@ -23,7 +23,7 @@ def test_changes_wait_a_moment_from_the_first_on() -> None:
     due = collector.next_due()
     assert due == 10.1
     assert told(collector, 10.09) == []
-    assert [*collector.take_due(due)] == [("#a", m.Presence("#A", {"count": 2, "joined": ["ada", "bob"], "left": []}))]
+    assert [*collector.take_due(due)] == [("#a", None, m.Presence("#A", {"count": 2, "joined": ["ada", "bob"], "left": []}))]
     assert collector.next_due() is None
     assert told(collector, 99.0) == []
 
@@ -36,11 +36,38 @@ def test_each_room_has_its_own_moment() -> None:
     assert collector.next_due() == 10.15
 
 
-def test_of_a_large_room_only_the_number_is_told_and_less_often() -> None:
+def tell_everybody(collector: PresenceCollector, now: float) -> list[tuple[int | None, int]]:
+    """Lets two seconds pass, turn by turn: which shares are told which number."""
+    turns = [now + turn / 20 for turn in range(40)]
+    return [(share, presence.options["count"]) for turn in turns for _, share, presence in collector.take_due(turn)]
+
+
+def test_of_a_large_room_only_the_number_is_told_to_a_share_at_a_time() -> None:
     collector = PresenceCollector()
     collector.add("#a", "#a", [], [], MEMBERS_SHOWN + 1, 10.0)
-    assert told(collector, 10.9) == []
-    assert told(collector, 11.0) == [m.Presence("#a", {"count": MEMBERS_SHOWN + 1})]
+    assert [*collector.take_due(10.05)] == []
+    assert tell_everybody(collector, 10.0) == [(share, MEMBERS_SHOWN + 1) for share in range(SHARES)]
+    assert collector.next_due() is None
+
+
+def test_each_share_of_a_large_room_is_told_of_the_last_change() -> None:
+    collector = PresenceCollector()
+    collector.add("#a", "#a", [], [], 300, 10.0)
+    first = [told for now in (10.1, 10.2, 10.3) for told in collector.take_due(now)]
+    assert [share for _, share, _ in first] == [0, 1, 2]
+    collector.add("#a", "#a", [], [], 301, 10.3)
+    assert tell_everybody(collector, 10.35) == [((3 + n) % SHARES, 301) for n in range(SHARES)]
+
+
+def test_a_room_that_is_large_no_more_is_told_as_a_whole() -> None:
+    collector = PresenceCollector()
+    collector.add("#a", "#a", [], [], MEMBERS_SHOWN + 1, 10.0)
+    assert len([*collector.take_due(10.1)]) == 1
+    collector.add("#a", "#a", [], ["ada"], MEMBERS_SHOWN, 10.15)
+    assert [*collector.take_due(10.25)] == [
+        ("#a", None, m.Presence("#a", {"count": MEMBERS_SHOWN, "joined": [], "left": ["ada"]}))
+    ]
+    assert collector.next_due() is None
 
 
 def test_what_was_told_otherwise_is_not_told() -> None:
