@@ -44,7 +44,7 @@ _HEADS = f"""
 """
 """The first message of each conversation that has any: one step into the index for each of them."""
 _AMONG_ALL = f"""
-    WITH rooms (number, floor) AS ({_ROOMS})
+    WITH rooms (number, floor) AS MATERIALIZED ({_ROOMS})
     SELECT id FROM messages CROSS JOIN conversations ON number = conversation
     WHERE id > :after AND id <= :until
     AND (one = {_ME} OR other = {_ME} OR id > (SELECT floor FROM rooms WHERE rooms.number = conversation))

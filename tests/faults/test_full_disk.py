@@ -43,10 +43,10 @@ def test_it_shows_when_nobody_is_let_in_meanwhile(tmp_path: Path) -> None:
 
 def test_it_shows_when_it_does_not_heal(tmp_path: Path) -> None:
     with broken("never_heals"), pytest.raises(AssertionError, match="once there is room, but storage_full"):
-        full_disk(tmp_path, 1)
+        full_disk(tmp_path, 1, patience=1)
 
 
-def full_disk(scratch: Path, times: int) -> None:
+def full_disk(scratch: Path, times: int, patience: float = 3) -> None:
     """Fills the disk under a server, so many times, and makes room again."""
     with small_disk(scratch / "data") as data:
         with ExitStack() as stack:
@@ -56,7 +56,7 @@ def full_disk(scratch: Path, times: int) -> None:
             bob.hello("bob", rooms=["#dev"])
             said: list[str] = []
             for time_ in range(times):
-                fill_up(server, ada, bob, said, time_)
+                fill_up(server, ada, bob, said, time_, patience)
         assert texts(data / FILE_NAME) == said
         subprocess.run(
             [SCRIPTS / "chat-broker", "check", "--data-dir", data], check=True, stdout=subprocess.DEVNULL, timeout=seconds(10)
@@ -76,7 +76,7 @@ def small_disk(path: Path) -> Iterator[Path]:
         subprocess.run([need("umount"), "--lazy", str(path)], check=True)
 
 
-def fill_up(server: Server, ada: Wire, bob: Wire, said: list[str], time_: int) -> None:
+def fill_up(server: Server, ada: Wire, bob: Wire, said: list[str], time_: int, patience: float) -> None:
     filler = server.data_dir / "filler"
     with filler.open("wb", buffering=0) as file:
         with contextlib.suppress(OSError):
@@ -92,7 +92,7 @@ def fill_up(server: Server, ada: Wire, bob: Wire, said: list[str], time_: int) -
     filler.unlink()
     began = time.monotonic()
     while isinstance(said_now := again(ada, refused), str):
-        assert time.monotonic() - began < seconds(3), f"sending works again once there is room, but {said_now}"
+        assert time.monotonic() - began < seconds(patience), f"sending works again once there is room, but {said_now}"
     said.append(refused.text)
     assert bob_hears_all(bob, refused.ref)
 

@@ -149,11 +149,11 @@ def test_a_worker_without_descriptors_loses_only_who_comes_then(tmp_path: Path) 
                 bob.hello("bob")
 
 
-def behind_without_descriptors(data_dir: Path) -> None:
+def behind_without_descriptors(data_dir: Path, patience: float = 5) -> None:
     """A client does not read what does not fit its connection; when it does, its worker has no descriptor left for the log."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(running_server(data_dir, workers=1))
-        bob, ada = (stack.enter_context(Wire(server.host, server.port, limit=2)) for _ in range(2))
+        bob, ada = (stack.enter_context(Wire(server.host, server.port, patience)) for _ in range(2))
         bob.hello("bob")
         ada.hello("ada")
         stack.enter_context(no_descriptor_left(server.children()["worker 1"]))
@@ -171,4 +171,4 @@ def test_who_is_behind_is_served_without_a_descriptor(tmp_path: Path) -> None:
 
 def test_it_shows_when_the_log_is_opened_late(tmp_path: Path) -> None:
     with broken("opens_the_log_late"), pytest.raises(AssertionError, match="cannot be read: Too many open files"):
-        behind_without_descriptors(tmp_path / "data")
+        behind_without_descriptors(tmp_path / "data", patience=1)

@@ -175,4 +175,4 @@ def test_a_worker_that_is_stopped_when_the_broker_dies_is_replaced(tmp_path: Pat
 
 def test_it_shows_when_it_is_waited_for(tmp_path: Path) -> None:
     with broken("waits_for_the_stopped"), pytest.raises(AssertionError, match="not within"):
-        stop_worker_while_the_broker_dies(tmp_path / "data", limit=4)
+        stop_worker_while_the_broker_dies(tmp_path / "data", limit=3)

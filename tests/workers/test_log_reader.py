@@ -131,7 +131,7 @@ def test_following_step_by_step_misses_and_repeats_nothing(read: Read, heads_at_
         assert {entry.conv for entry in seen} == {*rooms, direct("id2", "id3"), direct("id3", "id4")}
 
 
-def steps(reader: LogReader, after: int, until: int) -> int:
+def steps(reader: LogReader, after: int, until: int, rooms: int = 1) -> int:
     """What one call takes in the database's own instructions."""
     count = 0
 
@@ -141,7 +141,7 @@ def steps(reader: LogReader, after: int, until: int) -> int:
 
     assert reader._db is not None
     reader._db.set_progress_handler(note, 1)
-    reader.following(after, until, {"#lobby": 0}, "ada", 200, 1)
+    reader.following(after, until, {f"#room{number}": 0 for number in range(rooms)}, "ada", 200, 1)
     reader._db.set_progress_handler(None, 1)
     return count
 
@@ -156,6 +156,7 @@ def test_what_a_call_takes_is_bounded_however_many_conversations_one_has(tmp_pat
             log.append([draft(n, "#elsewhere", "eve") for n in range(conversations)], [])
             with mock.patch.object(log_reader, "_AMONG_AT_ONCE", 1_000):
                 taken.append([steps(reader, after, log.last) for after in (0, conversations, log.last)])
+                assert steps(reader, conversations, log.last, rooms=100) - taken[-1][1] < 100 * 100, "some for each room"
                 cost = reader.following(conversations, log.last, {"#lobby": 0}, "ada", 200, 1).cost
                 assert cost == 1_000 // log_reader._AMONG_PER_ROW
     for few, many in zip(*taken, strict=True):
