@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.errors import Refused
+from common.limits import DEFAULT_PORT
 from common.messages import LOBBY
 from common.names import as_room, check_name, check_room
 from common.settings import CONFIG, HELP, VERSION, Flag, Location, Number, Setting, Text, UsageError
@@ -19,7 +20,7 @@ NO_MOUSE = Setting("no_mouse", Flag(), "leave the mouse to the terminal (otherwi
 
 COMMON = (
     Setting("host", Text("HOST"), "the server's name or address", "127.0.0.1"),
-    Setting("port", Number(1, 65535), "the server's port", 65432),
+    Setting("port", Number(1, 65535), "the server's port", DEFAULT_PORT),
     Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name"),
     Setting("room", Text("ROOM"), "a room to go into, beside the lobby; tail prints that room alone"),
     DATA_DIR,
