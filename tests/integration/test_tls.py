@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import struct
+import subprocess
 import time
 import warnings
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from tests.support.bystanders import Bystanders
 from tests.support.certificates import Made, authority, make
 from tests.support.place import Place
 from tests.support.processes import Run
-from tests.support.server import Server, running_server
+from tests.support.server import SCRIPTS, Server, running_server
 from tests.support.timeouts import seconds, wait_until
 from tests.support.wire import Wire, trusting
 
@@ -150,6 +151,30 @@ def test_the_client_that_it_runs_is_told_whom_to_trust(tmp_path: Path) -> None:
     with Place(tmp_path).serve("--host", REACHABLE, "--", "sh", "-c", script) as run:
         assert run.end() == 0
         assert re.fullmatch(r"::ffff:127\.0\.0\.1 true SHA256:\S{43}\n", run.out)
+
+
+def test_scripts_get_in_by_an_invitation_or_are_told_what_is_missing(tmp_path: Path) -> None:
+    with Place(tmp_path).serve("--host", REACHABLE) as run:
+        port = ready(run)
+        fingerprint, invitation = told(run.out)
+        client = tmp_path / "client"
+
+        def ends(status: int, *arguments: str, name: str = "ada") -> str:
+            command: list[str | Path] = [SCRIPTS / "chat-client", *arguments, "--name", name, "--data-dir", client]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds(10))
+            assert done.returncode == status, done.stderr
+            assert done.stderr.count("\n") == (1 if status else 0)
+            return str(done.stderr or done.stdout)
+
+        assert fingerprint in ends(1, "send", "--tls", "--port", str(port), "--to", "#dev", "hello")
+        assert "takes encrypted connections only" in ends(1, "send", "--port", str(port), "--to", "#dev", "hello")
+        ends(0, "send", invitation.replace("/?", "/dev?"), "hello")
+        ends(0, "send", "--accept-new", "--tls", "--port", str(port), "--to", "#dev", "hello again", name="bob")
+        lines = ends(0, "tail", invitation.replace("/?", "/%23dev?"), "--history", "2", "--count", "2").splitlines()
+        assert [line.rpartition(": ")[2] for line in lines] == ["hello", "hello again"]
+        assert (client / "servers.json").stat().st_mode & 0o777 == 0o600
+        run.send(signal.SIGTERM)
+        assert run.end() == 0
 
 
 # --- SIGHUP -----------------------------------------------------------------------------------------------------------------
