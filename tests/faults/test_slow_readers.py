@@ -12,6 +12,7 @@ import pytest
 from bench.figures import memory, p99
 from tests.faults.broken import broken
 from tests.faults.load import Load, Talker
+from tests.support.encrypted import tls_options
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded
 from tests.support.server import running_server
@@ -37,8 +38,9 @@ SLACK = 0.02 if LONG else 0.25
 that has other things to do."""
 
 
-def test_slow_readers_harm_nobody_and_miss_nothing(tmp_path: Path) -> None:
-    slow_readers(tmp_path)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_slow_readers_harm_nobody_and_miss_nothing(tls: bool, tmp_path: Path) -> None:
+    slow_readers(tmp_path, tls=tls)
 
 
 def test_they_miss_something_where_they_are_forgotten(tmp_path: Path) -> None:
@@ -51,10 +53,10 @@ def test_they_cost_memory_where_everything_is_queued_for_them(tmp_path: Path) ->
         slow_readers(tmp_path)
 
 
-def slow_readers(scratch: Path, limit: float = PATIENCE, memory_bytes: float = MEMORY_BYTES) -> None:
+def slow_readers(scratch: Path, limit: float = PATIENCE, memory_bytes: float = MEMORY_BYTES, tls: bool = False) -> None:
     data = scratch / "data"
-    with broken(*([] if LONG else ["has_a_small_cache"])), running_server(data) as server:
-        with Load(server.port, seeded(), clients=CLIENTS, rooms=CLIENTS // 8, rate=RATE) as load:
+    with broken(*([] if LONG else ["has_a_small_cache"])), running_server(data, *tls_options(scratch, tls)) as server:
+        with Load(server.port, seeded(), clients=CLIENTS, rooms=CLIENTS // 8, rate=RATE, tls=tls) as load:
             *talkers, flooder = load.talkers
             slow, others = talkers[:SLOW], talkers[SLOW:]
             for talker in (*slow, flooder):
