@@ -21,6 +21,7 @@ from common import messages as m
 from common.errors import Code
 from tests.support.bystanders import Bystanders
 from tests.support.certificates import Made, authority, make
+from tests.support.encrypted import client_hello
 from tests.support.place import Place
 from tests.support.processes import Run
 from tests.support.server import SCRIPTS, Server, running_server
@@ -242,14 +243,6 @@ def test_who_takes_too_long_is_sent_away_and_the_others_notice_nothing(server: S
         for wire in silent:
             ends_with(wire, Code.LOGIN_TIMEOUT)
         bystanders.check_server()
-
-
-def client_hello() -> bytes:
-    outgoing = ssl.MemoryBIO()
-    tls = trusting().wrap_bio(ssl.MemoryBIO(), outgoing)
-    with contextlib.suppress(ssl.SSLWantReadError):
-        tls.do_handshake()
-    return outgoing.read()
 
 
 def drip(wire: Wire, data: bytes) -> bool:

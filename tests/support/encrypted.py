@@ -22,6 +22,15 @@ def tls_options(folder: Path, tls: bool) -> list[str]:
     return ["--tls-cert", str(path if path.exists() else make().write(path))]
 
 
+def client_hello() -> bytes:
+    """How a client begins."""
+    outgoing = ssl.MemoryBIO()
+    tls = _CONTEXT.wrap_bio(ssl.MemoryBIO(), outgoing)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
+
+
 class EncryptedSocket:
     """What a client does with a socket that is not connected yet, in TLS: the handshake is done on the way."""
 

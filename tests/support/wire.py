@@ -29,6 +29,7 @@ class Wire:
     def __init__(self, host: str, port: int, limit: float = 5, tls: ssl.SSLContext | None = None) -> None:
         """With `tls` it is encrypted."""
         self.socket = socket.create_connection((host, port), seconds(limit))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket)
         self._decoder = FrameDecoder(FRAME_BYTES)

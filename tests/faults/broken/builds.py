@@ -263,6 +263,12 @@ def queues_for_slow_readers(fanout: Any) -> None:
 
 
 @build("workers.process")
+def shakes_all_hands_at_once(process: Any) -> None:
+    """A turn goes on with every TLS handshake that can go on."""
+    process._HANDSHAKING_SECONDS = float("inf")
+
+
+@build("workers.process")
 def reads_all_at_once(process: Any) -> None:
     """All that a client has sent is dealt with before anything else."""
     process._READ_BYTES = 4 * 2**20
