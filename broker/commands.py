@@ -12,11 +12,16 @@ import resource
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from broker import QUESTIONS, settings
 from broker.output import complain, say
 from common import __version__, logs
 from common.settings import UsageError, describe, read_options
+
+if TYPE_CHECKING:
+    from broker.encryption import Encryption
+    from broker.listening import Address
 
 logger = logging.getLogger("chat_broker.supervisor")
 
@@ -25,7 +30,8 @@ usage: chat-broker [options] [-- COMMAND ARG…]
        chat-broker status [--data-dir DIR] [--config FILE] [--json]
        chat-broker check [--data-dir DIR] [--config FILE]
 
-A chat server. Ctrl+C stops it; its clients are told. With a COMMAND it runs for as long as that does.
+A chat server. Ctrl+C stops it; its clients are told. With a COMMAND it runs for as long as that does. SIGHUP has it read its
+certificate anew.
 `status` tells about a running server. `check` verifies the log of one that does not run, and changes nothing.
 
 options:
@@ -91,17 +97,14 @@ def _run_server(wanted: settings.ServerSettings, command: Sequence[str]) -> int:
 
     try:
         address = listening.resolve(wanted.host, wanted.port)
-        if not (address.is_loopback or wanted.insecure):
-            raise UsageError(
-                f"{wanted.host} can be reached by other machines, and there is no encryption yet: "
-                "take a loopback address like 127.0.0.1, or add --insecure if you trust the network"
-            )
         _prepare(wanted.data_dir)
+        encryption = _encryption(wanted, address)
         log_fd = _log_file(wanted.data_dir) if command else 2
         listener = listening.listen(address)
     except listening.CannotListen as problem:
         raise Failed(str(problem)) from None
     _raise_descriptor_limit()
+    address = address._replace(port=listener.getsockname()[1])
     logs.set_up("supervisor", wanted.log_format, wanted.log_level, log_fd)
     plan = supervisor.Plan(
         boot=Boot(
@@ -112,11 +115,31 @@ def _run_server(wanted: settings.ServerSettings, command: Sequence[str]) -> int:
             log_level=wanted.log_level,
         ),
         workers=wanted.workers,
-        address=address._replace(port=listener.getsockname()[1]),
+        address=address,
+        encryption=encryption,
         command=command,
         log_fd=log_fd,
     )
     return supervisor.Supervisor(plan, listener, complain).run()
+
+
+def _encryption(wanted: settings.ServerSettings, address: Address) -> Encryption | None:
+    """How connections are encrypted, if they are: as the user wants it; else, where others can listen, with a key of its own."""
+    if not wanted.tls_cert and address.is_loopback:
+        return None
+    from broker import certificates  # slow to import, and not needed on a loopback address
+    from broker.encryption import CertificateUnusable, Encryption
+
+    try:
+        if wanted.tls_cert:
+            source = certificates.Source(wanted.tls_cert, wanted.tls_key or wanted.tls_cert)
+        else:
+            source = certificates.own(wanted.data_dir)
+        return Encryption(source.read, required=not (address.is_loopback or wanted.insecure))
+    except CertificateUnusable as problem:
+        if wanted.tls_cert:
+            raise UsageError(str(problem)) from None
+        raise Failed(str(problem)) from None
 
 
 def _prepare(data_dir: Path) -> None:

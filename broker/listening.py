@@ -31,6 +31,18 @@ class Address(NamedTuple):
         """The host that a client on this machine connects to."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
 
+    @property
+    def inviting_host(self) -> str:
+        """The host that clients on other machines connect to, as far as this machine can know."""
+        if (far := {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}.get(self.host)) is None:
+            return self.host
+        try:  # which of its addresses it would use to speak to others; nothing is sent
+            with socket.socket(self.family, socket.SOCK_DGRAM) as probe:
+                probe.connect((far, 9))
+                return str(probe.getsockname()[0])
+        except OSError:  # it is in no network
+            return socket.gethostname()
+
 
 class CannotListen(Exception):
     """One line for the user."""

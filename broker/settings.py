@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import logs
-from common.limits import Limits
-from common.settings import CONFIG, HELP, VERSION, Choice, Flag, Location, Number, Setting, Text, load
+from common.limits import DEFAULT_PORT, Limits
+from common.settings import CONFIG, HELP, VERSION, Choice, Flag, Location, Number, Setting, Text, UsageError, load
 
 PREFIX = "CHAT_BROKER"
 """What the names of the environment variables begin with."""
 _WORKERS_MOST = 1024
 
 DATA_DIR = Setting("data_dir", Location("DIR"), "where the log is kept", default_text="chat-broker in your data directory")
+TLS_CERT = Setting(
+    "tls_cert",
+    Location("FILE"),
+    "certificate (PEM) to encrypt with",
+    default_text="a key of its own where other machines can reach it",
+)
+TLS_KEY = Setting("tls_key", Location("FILE"), "its private key (PEM)", default_text="in the certificate's file")
 JSON = Setting("json", Flag(), "as one JSON object, for programs", option_only=True)
 
 _LIMITS = tuple(
@@ -32,13 +39,15 @@ _LIMITS = tuple(
 
 SERVE = (
     Setting("host", Text("ADDRESS"), "address to listen on", "127.0.0.1"),
-    Setting("port", Number(0, 65535), "port to listen on; 0 takes a free one", 65432),
+    Setting("port", Number(0, 65535), "port to listen on; 0 takes a free one", DEFAULT_PORT),
     Setting("workers", Number(1, _WORKERS_MOST), "processes that serve the clients", default_text="one for each core"),
     DATA_DIR,
     CONFIG,
     Setting("log_format", Choice(*logs.FORMATS), "one line per event, for people or for programs", "text"),
     Setting("log_level", Choice(*logs.LEVELS), "how much is logged", "info"),
-    Setting("insecure", Flag(), "allow an address that other machines can reach, without encryption", False),
+    TLS_CERT,
+    TLS_KEY,
+    Setting("insecure", Flag(), "take plain text, too, on an address that other machines can reach", False),
     HELP,
     VERSION,
     *_LIMITS,
@@ -56,6 +65,8 @@ class ServerSettings(NamedTuple):
     data_dir: Path
     log_format: str
     log_level: str
+    tls_cert: Path | None
+    tls_key: Path | None
     insecure: bool
     limits: Limits
 
@@ -66,6 +77,9 @@ def server_settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Ser
     Raises `UsageError`.
     """
     values = load(SERVE, given, environ, PREFIX)
+    tls_cert, tls_key = values["tls_cert"], values["tls_key"]
+    if tls_key and not tls_cert:
+        raise UsageError("a key is no use without its certificate, name that as well, with --tls-cert")
     limits = Limits(**{setting.name: values[setting.key] for setting in _LIMITS})
     return ServerSettings(
         host=values["host"],
@@ -74,6 +88,8 @@ def server_settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Ser
         data_dir=_directory(values),
         log_format=values["log_format"],
         log_level=values["log_level"],
+        tls_cert=tls_cert.absolute() if tls_cert else None,
+        tls_key=tls_key.absolute() if tls_key else None,
         insecure=values["insecure"],
         limits=limits,
     )

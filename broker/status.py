@@ -65,7 +65,8 @@ def summary(inquiry: Inquiry) -> dict[str, Any]:
 def as_text(status: Figures) -> str:
     """The summary on a few lines."""
     head = f"chat-broker {status['version']} on {status['address']}, up {_duration(status['uptime'])}"
-    facts = [("data", status["data_dir"])]
+    facts = [(name, status[name]) for name in ("fingerprint", "invitation") if name in status]
+    facts += [("data", status["data_dir"])]
     facts += [(name, _count(status[name])) for name in ("connections", "users", "rooms", "messages")]
     pids = [(name, f"pid {status[name]}" if status[name] else "down") for name in ("supervisor", "acceptor", "broker")]
     pids += [(f"worker {one['number']}", _worker(one)) for one in status["per_worker"]]

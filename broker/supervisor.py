@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from broker import status, status_socket
 from broker.children import STOP_SIGNALS, Child, how_it_ended, start
+from broker.encryption import CertificateUnusable, Encryption
 from broker.listening import Address
 from broker.output import say
 from broker.restarts import NEVER_READY_MOST, History
@@ -59,6 +60,7 @@ class Plan(NamedTuple):
     """What all children are told alike; role, number, generation and control socket are filled in for each."""
     workers: int
     address: Address
+    encryption: Encryption | None = None
     command: Sequence[str] = ()
     """Run in this terminal once the server is ready; the server stops when it ends."""
     log_fd: int = 2
@@ -100,6 +102,7 @@ class Supervisor:
         """Serves until it is told to stop, the command has ended, or a child cannot start. The exit status."""
         signals = _Signals()
         self._selector.register(signals, selectors.EVENT_READ, lambda: self._take_signals(signals))
+        self._warn_of_certificate()
         self._start_all()
         while self._children or self._command or self._stop_at is None:
             for key, _ in self._selector.select(self._seconds_left()):
@@ -116,7 +119,9 @@ class Supervisor:
         for number in signals.take():
             if number == signal.SIGINT and self._command:
                 continue  # it was meant for the command, which got it too
-            if number in STOP_SIGNALS:
+            if number == signal.SIGHUP and not signals.terminal_is_gone():
+                self._renew_certificate()
+            elif number in STOP_SIGNALS:
                 self._stop_asked()
 
     def _seconds_left(self) -> float | None:
@@ -182,6 +187,8 @@ class Supervisor:
             self._after_death(key, None, f"{key} could not be started ({problem.strerror})")
             return
         self._children[key] = child
+        if key.role == "worker":
+            self._give_certificate(child)
         self._selector.register(child.control, selectors.EVENT_READ, lambda: self._attend(child))
 
     def _connect(self, key: Key) -> None:
@@ -261,15 +268,52 @@ class Supervisor:
             self._run_command()
         else:
             workers = "1 worker" if self._plan.workers == 1 else f"{self._plan.workers} workers"
-            say(f"chat-broker ready on {self._plan.address} ({workers}, data in {data_dir})")
+            ready = f"chat-broker ready on {self._plan.address} ({workers}, data in {data_dir})"
+            say("\n".join([ready, *(f"{name}: {value}" for name, value in self._told_of_certificate().items())]))
 
     def _run_command(self) -> None:
         address = self._plan.address
         environment = os.environ | {"CHAT_CLIENT_HOST": address.reachable_host, "CHAT_CLIENT_PORT": str(address.port)}
+        if encryption := self._plan.encryption:
+            fingerprint = encryption.certificate.fingerprint
+            environment |= {"CHAT_CLIENT_TLS": "true", "CHAT_CLIENT_INSECURE": "", "CHAT_CLIENT_FINGERPRINT": fingerprint}
         try:
             self._command = subprocess.Popen(self._plan.command, env=environment)
         except OSError as problem:
             self._give_up(f"cannot run {self._plan.command[0]}: {problem.strerror}")
+
+    # --- the certificate -----------------------------------------------------------------------------------------------
+
+    def _give_certificate(self, worker: Child) -> None:
+        if self._plan.encryption:
+            worker.control.send("tls", self._plan.encryption.order())
+
+    def _renew_certificate(self) -> None:
+        """Reads it anew: who is connected stays so, who comes gets the new one. One that is no good changes nothing."""
+        encryption = self._plan.encryption
+        if encryption is None or self._stop_at:
+            logger.info("SIGHUP: there is nothing to be read anew")
+            return
+        try:
+            renewed = encryption.renew()
+        except CertificateUnusable as problem:
+            logger.error("the certificate stays as it was: %s", problem)
+            return
+        logger.info("the certificate was read anew, %s", encryption.certificate.fingerprint if renewed else "it is the same")
+        self._warn_of_certificate()
+        for worker in self._workers():
+            self._give_certificate(worker)
+
+    def _warn_of_certificate(self) -> None:
+        for warning in self._plan.encryption.certificate.warnings if self._plan.encryption else ():
+            logger.warning("%s", warning)
+
+    def _told_of_certificate(self) -> dict[str, str]:
+        """What users are told, by its name: nothing where there is no encryption."""
+        encryption = self._plan.encryption
+        if encryption is None:
+            return {}
+        return {"fingerprint": encryption.certificate.fingerprint, "invitation": encryption.invitation(self._plan.address)}
 
     # --- status --------------------------------------------------------------------------------------------------------
 
@@ -292,6 +336,7 @@ class Supervisor:
             "data_dir": self._plan.boot.data_dir,
             "uptime": round(time.monotonic() - (self._ready_at or 0.0), 1),
             "supervisor": os.getpid(),
+            **self._told_of_certificate(),
             **status.summary(inquiry),
         }
         for asker in self._askers:
@@ -411,9 +456,10 @@ class _Signals:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._has_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and _has_terminal()
+        """There is one whose end is ours, too. With nohup there is none."""
         for number in (*STOP_SIGNALS, signal.SIGCHLD):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores it, and means that
-                signal.signal(number, _only_wake)
+            signal.signal(number, _only_wake)
 
     def fileno(self) -> int:
         return self._read
@@ -425,12 +471,25 @@ class _Signals:
         except BlockingIOError:
             return b""
 
+    def terminal_is_gone(self) -> bool:
+        """Whether the terminal was closed in which the program was started. That is told by SIGHUP, too."""
+        return self._has_terminal and not _has_terminal()
+
     def close(self) -> None:
         """From here on no stop signal does anything: the program is about to end."""
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         signal.set_wakeup_fd(-1)
         os.close(self._read)
         os.close(self._write)
+
+
+def _has_terminal() -> bool:
+    """Whether a terminal controls this process."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _only_wake(number: int, frame: FrameType | None) -> None:

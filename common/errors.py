@@ -17,6 +17,7 @@ class Code(enum.StrEnum):
     BAD_ENCODING = "bad_encoding"
     BAD_VERSION = "bad_version"
     LOGIN_TIMEOUT = "login_timeout"
+    TLS_REQUIRED = "tls_required"
     # The request is refused, the connection goes on.
     EMPTY_FRAME = "empty_frame"
     BAD_MESSAGE = "bad_message"
@@ -58,6 +59,7 @@ MEANINGS: dict[Code, Meaning] = {
     Code.BAD_ENCODING: Meaning("a frame does not hold one well-formed msgpack value within the limits", closes=True),
     Code.BAD_VERSION: Meaning("this server speaks another version of the protocol", closes=True),
     Code.LOGIN_TIMEOUT: Meaning("no hello came in time", closes=True),
+    Code.TLS_REQUIRED: Meaning("this address takes encrypted connections only: begin with TLS", closes=True),
     Code.EMPTY_FRAME: Meaning("a frame of length 0"),
     Code.BAD_MESSAGE: Meaning("a message does not have the documented shape"),
     Code.UNKNOWN_TYPE: Meaning("there is no message of this type"),

@@ -1,10 +1,12 @@
-"""How much of everything: the sizes and times that both sides know, and the server's settings under `[limits]`."""
+"""How much of everything: the numbers that both sides know, and the server's settings under `[limits]`."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
+DEFAULT_PORT = 65432
+"""Where a server is that says nothing else."""
 FRAME_BYTES = 64 * 1024
 """The longest frame body of the protocol, in either direction (bytes)."""
 PAGE_MESSAGES = 200
@@ -34,6 +36,7 @@ class Limits:
         65_536, "unsent bytes of a connection before it is served from the log instead", most=1_000_000_000
     )
     send_buffer_bytes: int = _limit(65_536, "size of the kernel's send buffer of a connection (SO_SNDBUF)", most=1_000_000_000)
+    handshake_seconds: int = _limit(10, "time for the TLS handshake of a new connection", most=3_600)
     login_seconds: int = _limit(10, "time for a new connection, or one that was refused, to say hello")
     idle_seconds: int = _limit(60, "silence after which a connection is asked for a sign of life; after twice that it ends")
     name_grace_seconds: int = _limit(60, "time for which a name is kept after its owner's last connection")

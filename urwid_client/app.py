@@ -22,6 +22,7 @@ from common.text import clean
 from urwid_client import commands, rendering
 from urwid_client.completion import Completer, Words
 from urwid_client.connection import Connection, TokenNotKept
+from urwid_client.dialing import dialer_for
 from urwid_client.editing import Draft, Editor, InputHistory
 from urwid_client.keys import ACTIONS, DIGITS, Action
 from urwid_client.output import discard_output
@@ -148,9 +149,8 @@ class App:
 
     def _connect(self) -> None:
         settings = self._settings
-        address = (settings.host, settings.port)
         tokens = Tokens(find_data_dir(settings))
-        self._connection = Connection(address, self._chat.protocol, tokens, self._on_event, self._on_status)
+        self._connection = Connection(dialer_for(settings), self._chat.protocol, tokens, self._on_event, self._on_status)
         if settings.name:
             self._go_by(settings.name)
 

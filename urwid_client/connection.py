@@ -15,9 +15,11 @@ from typing import NamedTuple, TypeAlias
 from common.client_protocol import Broken, ClientProtocol, Closed, Event, NameRefused, Phase, RequestFailed, Welcomed
 from common.errors import Code
 from common.messages import Pong
+from urwid_client.dialing import Dialer
 from urwid_client.errors import Failed
 from urwid_client.reconnecting import Backoff, Due, Stage, Status, Watch
 from urwid_client.tokens import Tokens, TokensUnusable
+from urwid_client.trust import Unsafe, encryption_required
 
 CONNECT_SECONDS = 10.0
 GOODBYE_SECONDS = 1.0
@@ -48,7 +50,7 @@ class Connection:
 
     def __init__(
         self,
-        address: tuple[str, int],
+        dialer: Dialer,
         protocol: ClientProtocol,
         tokens: Tokens,
         report: Report,
@@ -62,12 +64,12 @@ class Connection:
         With `patience` (seconds), `run` gives up when there was no connection for so long; at once if there is no server at all
         the first time. `draw` gives random numbers from 0 up to 1.
         """
-        self.server = f"{address[0]}:{address[1]}"
+        self.server = dialer.server
         """The server's address, as tokens are kept by it."""
         self.status = Status(Stage.CONNECTING)
         self.lag: float | None = None
         """Seconds from the last ping to its pong."""
-        self._address = address
+        self._dialer = dialer
         self._protocol = protocol
         self._tokens = tokens
         self._report = report
@@ -108,7 +110,7 @@ class Connection:
             await asyncio.sleep(0.005)
 
     async def run(self) -> None:
-        """Connects, and again whenever the connection is lost, until `leave`. Raises `Unreachable`."""
+        """Connects, and again whenever the connection is lost, until `leave`. Raises `Unreachable` and `Unsafe`."""
         problem = ""
         while True:
             self._set(Status(Stage.CONNECTING, problem))
@@ -130,19 +132,29 @@ class Connection:
         """One connection from its beginning to its end; why it ended."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                reader, self._writer = await asyncio.open_connection(*self._address)
+                reader, self._writer = await self._dialer.dial()
+        except Unsafe as unsafe:
+            return self._refuse(unsafe)
         except (OSError, ValueError) as problem:
             if self._patience is not None and self._protocol.identity is None:
                 raise Unreachable(f"{self.server} cannot be reached: {in_words(problem)}; is a server running there?") from None
             return in_words(problem)
         try:
             return await self._converse(reader)
+        except Unsafe as unsafe:
+            return self._refuse(unsafe)
         except OSError as problem:
             return in_words(problem)
         finally:
             self._writer.transport.abort()  # closing would wait until the server has read everything
             self._writer = None
             self._protocol.disconnected()
+
+    def _refuse(self, unsafe: Unsafe) -> str:
+        """Somebody who watches sees why, while it is tried again; for others that is the end, which raises `Unsafe`."""
+        if self._patience is not None:
+            raise unsafe
+        return str(unsafe)
 
     async def _converse(self, reader: asyncio.StreamReader) -> str:
         """Talks to the server; why that ended."""
@@ -156,6 +168,8 @@ class Connection:
             if data is not None:
                 watch.heard(_now())
                 for event in self._protocol.receive(data):
+                    if isinstance(event, RequestFailed) and event.code == Code.TLS_REQUIRED:
+                        raise encryption_required(self.server)
                     if isinstance(event, Broken) or (isinstance(event, RequestFailed) and self._protocol.phase is Phase.GREETING):
                         return event.text
                     if isinstance(event, Closed):

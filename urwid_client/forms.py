@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import __version__
+from common.invitations import NoInvitation, is_invitation, parse
 from common.settings import Setting, UsageError, describe, load, read_options
 from common.text import clean, clean_line
 from urwid_client.errors import Failed, OutputClosed
@@ -15,12 +16,21 @@ from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, cl
 
 _USAGES = {
     "": """\
-usage: chat-client [OPTION …]                                 chat in this terminal
-       chat-client send --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input
-       chat-client tail [OPTION …]                            print the messages, one a line""",
-    "send": "usage: chat-client send --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input",
-    "tail": "usage: chat-client tail [OPTION …]   print the messages of a room (without --room: of the lobby, and those to you)",
+usage: chat-client [URL] [OPTION …]                                 chat in this terminal
+       chat-client send [URL] --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input
+       chat-client tail [URL] [OPTION …]                            print the messages, one a line
+
+A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for --host, --port, --room and --fingerprint.""",
+    "send": """\
+usage: chat-client send [URL] --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input
+
+A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for --host, --port, --fingerprint, and --to a room.""",
+    "tail": """\
+usage: chat-client tail [URL] [OPTION …]   print the messages of a room (without --room: of the lobby, and those to you)
+
+A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for --host, --port, --room and --fingerprint.""",
 }
+_SHOWN = 60
 _SETTINGS = {"": COMMON, "send": SEND, "tail": TAIL}
 _MORE = f"Those from --host to --no-mouse can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
 
@@ -34,6 +44,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         if not form and (misplaced := next((word for word in arguments if word in ("send", "tail")), "")):
             raise UsageError(f"{misplaced} stands in front of the options: {_command(misplaced)} …")
         given, words = read_options(settings, arguments[1:] if form else arguments)
+        if words and is_invitation(words[0]) and (form != "send" or arguments[1] == words[0]):
+            given, words = {**_invited(words[0], form), **given}, words[1:]
         if given.get("help") or given.get("version"):
             say(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
             return 0
@@ -72,9 +84,28 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
         return headless.tail(settings, headless.Wanted(values["json"], values["after"], values["history"], values["count"]))
     if environ.get("TERM", "dumb") in ("", "dumb") or not (os.isatty(0) and os.isatty(1)):
         raise Failed("this needs a terminal; without one use chat-client send or chat-client tail")
+    from urwid_client import first_visit
+
+    first_visit.introduce(settings)
     from urwid_client import app
 
     return app.run(settings)
+
+
+def _invited(text: str, form: str) -> dict[str, Any]:
+    """The settings that an invitation stands for. Raises `UsageError`."""
+    try:
+        invitation = parse(text)
+    except NoInvitation as problem:
+        raise UsageError(f"{clean_line(text[:_SHOWN])!r} is no invitation: {problem}") from None
+    settings = {
+        "host": invitation.host,
+        "port": invitation.port,
+        "room": invitation.room,
+        "fingerprint": invitation.fingerprint,
+        "to": invitation.room if form == "send" else None,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _command(form: str) -> str:

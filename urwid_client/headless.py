@@ -34,6 +34,7 @@ from common.limits import PAGE_MESSAGES
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line
 from urwid_client.connection import Connection, TokenNotKept
+from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
 from urwid_client.output import complain, say
 from urwid_client.reconnecting import Stage, Status
@@ -103,8 +104,9 @@ class _Headless:
         if room is not None:
             self.protocol.join(room)
         tokens = Tokens(find_data_dir(settings))
-        address = (settings.host, settings.port)
-        self.connection = Connection(address, self.protocol, tokens, self.on_event, self.on_status, patience=patience)
+        self.connection = Connection(
+            dialer_for(settings), self.protocol, tokens, self.on_event, self.on_status, patience=patience
+        )
 
     async def run_beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Keeps the connection up until the work is done, or one of both fails."""

@@ -7,9 +7,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.errors import Refused
+from common.fingerprints import as_fingerprint
+from common.limits import DEFAULT_PORT
 from common.messages import LOBBY
 from common.names import as_room, check_name, check_room
-from common.settings import CONFIG, HELP, VERSION, Flag, Location, Number, Setting, Text, UsageError
+from common.settings import CONFIG, HELP, VERSION, Flag, Kind, Location, Number, Setting, Text, UsageError
+from urwid_client.trust import Wishes
+
+
+class Fingerprint(Kind):
+    """The fingerprint of a server's key."""
+
+    metavar = "SHA256:…"
+    wants = "a fingerprint as the server prints it, SHA256: and 43 signs"
+
+    def from_toml(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError
+        return as_fingerprint(value)
+
 
 PREFIX = "CHAT_CLIENT"
 """How the environment's variables begin."""
@@ -17,12 +33,20 @@ PREFIX = "CHAT_CLIENT"
 DATA_DIR = Setting("data_dir", Location("DIR"), "where is kept who you are", default_text="chat-client in your data directory")
 NO_MOUSE = Setting("no_mouse", Flag(), "leave the mouse to the terminal (otherwise Shift helps to select text)", False)
 
+TLS, INSECURE, FINGERPRINT, ACCEPT_NEW = ENCRYPTION = (
+    Setting("tls", Flag(), "encrypt, also on this machine; other machines are spoken to so anyway", False),
+    Setting("insecure", Flag(), "do not encrypt: others can read and change what is said", False),
+    Setting("fingerprint", Fingerprint(), "the server's key has to be this one"),
+    Setting("accept_new", Flag(), "believe a server whose key has never been seen", False),
+)
+
 COMMON = (
     Setting("host", Text("HOST"), "the server's name or address", "127.0.0.1"),
-    Setting("port", Number(1, 65535), "the server's port", 65432),
+    Setting("port", Number(1, 65535), "the server's port", DEFAULT_PORT),
     Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name"),
     Setting("room", Text("ROOM"), "a room to go into, beside the lobby; tail prints that room alone"),
     DATA_DIR,
+    *ENCRYPTION,
     NO_MOUSE,
     CONFIG,
     HELP,
@@ -48,6 +72,8 @@ class ClientSettings(NamedTuple):
     room: str | None
     data_dir: Path | None
     """None stands for the user's own, which takes a moment to find out."""
+    wishes: Wishes = Wishes()
+    """Whether to encrypt, and whom to believe."""
     mouse: bool = True
     """Whether the wheel and clicks are the client's."""
 
@@ -65,8 +91,16 @@ def client_settings(values: Mapping[str, Any]) -> ClientSettings:
         name=_valid(check_name, name, "--name") if name else None,
         room=_valid(check_room, as_room(room), "--room") if room else None,
         data_dir=values["data_dir"],
+        wishes=_wishes(values),
         mouse=not values["no_mouse"],
     )
+
+
+def _wishes(values: Mapping[str, Any]) -> Wishes:
+    tls, insecure, fingerprint, accept_new = (values[setting.key] for setting in ENCRYPTION)
+    if insecure and (tls or fingerprint):
+        raise UsageError("--insecure does not go together with --tls, nor with a fingerprint; leave one of them out")
+    return Wishes(False if insecure else True if tls else None, fingerprint, accept_new)
 
 
 def recipient(to: str | None) -> str:

@@ -136,6 +136,10 @@ class Hub:
         session = self._sessions[sid] = Session(sid, peer, now)
         return session
 
+    def turn_away(self, session: Session, why: Refused) -> None:
+        """A client that may not even begin."""
+        self._error(session, None, why)
+
     def received(self, session: Session, data: bytes, now: float, now_ms: int) -> None:
         """Bytes of a client."""
         session.heard = now

@@ -11,6 +11,7 @@ import logging
 import secrets
 import selectors
 import socket
+import ssl
 import time
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
@@ -19,12 +20,15 @@ from common import __version__
 from common.channel import Channel, ChannelClosed
 from common.child import Boot
 from common.control import Control, Order
+from common.errors import Code, Refused
 from common.limits import Limits
+from common.tls import server_context
 from workers.fanout import Delivery, remainder
 from workers.handoff import HandoffClosed, WorkerEnd
 from workers.hub import Hub
 from workers.log_reader import LogReader
 from workers.session import Session
+from workers.transport import Opening, Plain, Tls, Transport, opening
 
 logger = logging.getLogger("chat_broker.worker")
 
@@ -32,6 +36,8 @@ _READ_BYTES = 4 * 1024
 """What one turn reads from a client: so nobody makes the others wait by asking for much at once."""
 _LINGER_SECONDS = 2.0
 """How long a connection that was said goodbye to may take to read it."""
+_HANDSHAKING_SECONDS = 0.005
+"""What a turn spends on TLS handshakes: a crowd that comes at once does not make those wait who are here."""
 _DRAIN_SECONDS = 1.5
 """How long open requests may take to be answered when the server stops."""
 
@@ -39,11 +45,15 @@ _DRAIN_SECONDS = 1.5
 class Connection:
     """A client's socket, and what it has not taken yet."""
 
-    __slots__ = ("closes_at", "events", "session", "socket", "unsent")
+    __slots__ = ("closes_at", "events", "opened", "session", "socket", "transport", "unsent")
 
     def __init__(self, sock: socket.socket, session: Session) -> None:
         self.socket = sock
         self.session = session
+        self.transport: Transport = Plain(sock)
+        """What it is until the client has begun."""
+        self.opened = False
+        """The client's first byte has told what it speaks."""
         self.unsent = b""
         self.events = selectors.EVENT_READ
         self.closes_at: float | None = None
@@ -51,6 +61,11 @@ class Connection:
 
     def fileno(self) -> int:
         return self.socket.fileno()
+
+    @property
+    def blocked(self) -> bool:
+        """Something waits for the client to read."""
+        return bool(self.unsent) or self.transport.waiting
 
 
 class WorkerProcess:
@@ -68,6 +83,14 @@ class WorkerProcess:
         self._paused: set[Connection] = set()
         """Those that are not read from now."""
         self._closing: set[Connection] = set()
+        self._buffered: dict[Connection, None] = {}
+        """Those with something to read that their sockets do not show."""
+        self._tls: ssl.SSLContext | None = None
+        self._tls_required = False
+        self._handshaking: dict[Connection, float] = {}
+        """When those are closed that are not done with their TLS handshake, in that order."""
+        self._handshaking_left = 0.0
+        """What this turn may still spend on handshakes (seconds)."""
         self._next_sid = 0
         self._drain_until: float | None = None
         self._said_farewell = False
@@ -76,8 +99,13 @@ class WorkerProcess:
     def run(self) -> None:
         """Works until it is told to drain, and has. Raises `ControlClosed`."""
         while not self._stopped:
-            for key, events in self._selector.select(self._patience()):
+            self._handshaking_left = _HANDSHAKING_SECONDS
+            buffered = [connection for connection in self._buffered if connection.events & selectors.EVENT_READ]
+            for key, events in self._selector.select(0.0 if buffered else self._patience()):
                 key.data(events)
+            for connection in buffered:
+                if connection in self._buffered:
+                    self._read(connection)
             self._finish_turn()
 
     def _patience(self) -> float:
@@ -87,6 +115,8 @@ class WorkerProcess:
             return 0.0
         waits = [self._hub.next_timer(now)]
         waits += [connection.closes_at - now for connection in self._closing if connection.closes_at is not None]
+        if (first := next(iter(self._handshaking.values()), None)) is not None:
+            waits.append(first - now)
         if self._drain_until is not None:
             waits.append(self._drain_until - now)
         return max(0.0, min(waits))
@@ -104,6 +134,8 @@ class WorkerProcess:
             self._deliver(delivery)
         for connection in [connection for connection in self._closing if (connection.closes_at or 0.0) <= now]:
             self._drop(connection)
+        while (first := next(iter(self._handshaking), None)) is not None and self._handshaking[first] <= now:
+            self._drop(first)
         self._send_requests()
         self._resume_reading()
         if self._handoff is not None:
@@ -126,12 +158,24 @@ class WorkerProcess:
                 self._leave_acceptor()
                 self._handoff = WorkerEnd(order.fds[0])
                 self._selector.register(self._handoff, selectors.EVENT_READ, self._take_connections)
+            case "tls":
+                self._take_certificate(order.data["pem"], order.data["required"])
             case "status":
                 self._control.send("status", self._hub.figures())
             case "drain":
                 self._leave_acceptor()
                 self._hub.drain()
                 self._drain_until = time.monotonic() + _DRAIN_SECONDS
+
+    def _take_certificate(self, pem: bytes, required: bool) -> None:
+        """For connections that come from now on. The supervisor has tried it: what fails here is this process's own need."""
+        self._tls_required = required
+        try:
+            self._tls = server_context(pem)
+        except OSError as problem:
+            if self._tls is None:
+                raise
+            logger.error("the certificate could not be taken, the one before it stays: %s", problem)
 
     def _drain_further(self, now: float) -> None:
         """While draining: says goodbye once everything is answered, and ends once everybody has read it."""
@@ -228,13 +272,13 @@ class WorkerProcess:
         connection.closes_at = now + _LINGER_SECONDS
         self._closing.add(connection)
         self._watch(connection)
-        if not connection.unsent:
+        if not connection.blocked:
             self._half_close(connection)
 
     def _half_close(self, connection: Connection) -> None:
         """Ends our direction only: closing at once, with something of theirs unread, would destroy what they have not read."""
         try:
-            connection.socket.shutdown(socket.SHUT_WR)
+            connection.transport.end()
         except OSError:
             self._drop(connection)
 
@@ -247,6 +291,8 @@ class WorkerProcess:
         connection.socket.close()
         self._paused.discard(connection)
         self._closing.discard(connection)
+        self._buffered.pop(connection, None)
+        self._handshaking.pop(connection, None)
         self._hub.closed(sid)
 
     # --- clients' bytes ------------------------------------------------------------------------------------------------
@@ -254,22 +300,71 @@ class WorkerProcess:
     def _serve(self, connection: Connection, events: int) -> None:
         if events & selectors.EVENT_WRITE:
             self._write(connection)
-        if events & selectors.EVENT_READ and connection.events & selectors.EVENT_READ:
+        if events & selectors.EVENT_READ and connection.events & selectors.EVENT_READ and connection not in self._buffered:
             self._read(connection)
 
     def _read(self, connection: Connection) -> None:
-        try:
-            data = connection.socket.recv(_READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
+        """Reads a little, once in a turn."""
+        data = self._receive(connection)
+        if data and not connection.opened:
+            data = self._open(connection, data)
+        if data == b"":
             self._drop(connection)
-        elif connection.closes_at is None:
+            return
+        if data is not None and connection.closes_at is None:
             self._hub.received(connection.session, data, time.monotonic(), _now_ms())
-            if not self._hub.wants_input(connection.session):
-                self._watch(connection)
+        transport = connection.transport
+        if transport.buffered:
+            self._buffered[connection] = None
+        else:
+            self._buffered.pop(connection, None)
+        if transport.waiting or not self._hub.wants_input(connection.session):
+            self._watch(connection)
+
+    def _receive(self, connection: Connection) -> bytes | None:
+        """What the client says; nothing at its end, None if that is still to come."""
+        try:
+            if connection.transport.handshaking:
+                return self._go_on_with_handshake(connection)
+            return connection.transport.receive(_READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as problem:
+            if isinstance(problem, ssl.SSLError):
+                logger.debug("TLS with %s failed: %s", connection.session.peer, problem)
+            return b""
+
+    def _open(self, connection: Connection, data: bytes) -> bytes | None:
+        """The first bytes of a client: it goes on as they tell, and what they say is returned, if that is anything yet."""
+        connection.opened = True
+        match opening(data[0], offered=self._tls is not None, required=self._tls_required):
+            case Opening.TLS:
+                assert self._tls is not None
+                connection.transport = Tls(connection.socket, self._tls, data)
+                self._handshaking[connection] = time.monotonic() + self._limits.handshake_seconds
+                return self._receive(connection)
+            case Opening.TLS_REQUIRED:
+                self._hub.turn_away(connection.session, Refused(Code.TLS_REQUIRED))
+                return None
+            case Opening.PLAIN:
+                return data
+
+    def _go_on_with_handshake(self, connection: Connection) -> bytes:
+        """A step of it, unless this turn has done enough of them: then the socket can still be read in the next one.
+
+        Raises `OSError`, and `BlockingIOError` while it is not done or nothing was said behind it.
+        """
+        if self._handshaking_left <= 0.0:
+            raise BlockingIOError
+        before = time.monotonic()
+        try:
+            return connection.transport.receive(_READ_BYTES)
+        finally:
+            now = time.monotonic()
+            self._handshaking_left -= now - before
+            if not connection.transport.handshaking:
+                self._handshaking.pop(connection, None)
+                connection.session.hello_due_since = now  # from here on it has its time to say hello
 
     def _deliver(self, delivery: Delivery) -> None:
         connections, data, length = self._connections, delivery.data, len(delivery.data)
@@ -278,14 +373,14 @@ class WorkerProcess:
             if connection is None:
                 continue
             taken = 0 if connection.unsent else self._send(connection, data)
-            if taken < length:
+            if taken < length or connection.transport.waiting:
                 self._hold(connection, delivery, taken)
 
     def _hold(self, connection: Connection, delivery: Delivery, taken: int) -> None:
-        """Keeps what the socket did not take, if it is little; otherwise the session goes on from the log."""
+        """Keeps what the connection did not take, if it is little; otherwise the session goes on from the log."""
         rest, cursor = remainder(delivery, taken, self._limits.backlog_bytes - len(connection.unsent))
         connection.unsent += rest
-        connection.session.blocked = bool(connection.unsent)
+        connection.session.blocked = connection.blocked
         if cursor is not None:
             self._hub.lag(connection.session.sid, cursor)
         self._watch(connection)
@@ -293,16 +388,18 @@ class WorkerProcess:
     def _write(self, connection: Connection) -> None:
         taken = self._send(connection, connection.unsent)
         connection.unsent = connection.unsent[taken:]
-        connection.session.blocked = bool(connection.unsent)
-        if not connection.unsent and connection.closes_at is not None:
+        connection.session.blocked = connection.blocked
+        if connection.blocked:
+            return
+        if connection.closes_at is not None:
             self._half_close(connection)
-        if not connection.unsent and connection.session.sid in self._connections:
+        if connection.session.sid in self._connections:
             self._watch(connection)
 
     def _send(self, connection: Connection, data: bytes) -> int:
-        """How many bytes the socket took. A connection that is broken takes all of them: its end shows when it is read."""
+        """How many bytes it took. A connection that is broken takes all of them: its end shows when it is read."""
         try:
-            return connection.socket.send(data)
+            return connection.transport.send(data)
         except BlockingIOError:
             return 0
         except OSError:
@@ -320,7 +417,7 @@ class WorkerProcess:
             self._paused.discard(connection)
         else:
             self._paused.add(connection)
-        events = (selectors.EVENT_READ if reading else 0) | (selectors.EVENT_WRITE if connection.unsent else 0)
+        events = (selectors.EVENT_READ if reading else 0) | (selectors.EVENT_WRITE if connection.blocked else 0)
         if events == connection.events:
             return
         if not connection.events:

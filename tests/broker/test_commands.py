@@ -39,13 +39,7 @@ def _signals() -> Iterator[None]:
         (["check", "--json"], "there is no option '--json', --help lists what there is"),
         (["--config", "/nowhere.toml"], "/nowhere.toml cannot be read: No such file or directory"),
         (["check", "--config", "/nowhere.toml"], "/nowhere.toml cannot be read: No such file or directory"),
-        (
-            ["--host", "192.0.2.1"],
-            (
-                "192.0.2.1 can be reached by other machines, and there is no encryption yet: "
-                "take a loopback address like 127.0.0.1, or add --insecure if you trust the network"
-            ),
-        ),
+        (["--tls-key", "key"], "a key is no use without its certificate, name that as well, with --tls-cert"),
     ],
 )
 def test_wrong_usage(arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:

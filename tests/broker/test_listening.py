@@ -41,6 +41,13 @@ def test_where_a_client_of_this_machine_connects_to() -> None:
     assert hosts == {"0.0.0.0": "127.0.0.1", "::": "::1", "127.0.0.1": "127.0.0.1", "::1": "::1"}
 
 
+def test_where_clients_of_other_machines_connect_to() -> None:
+    assert resolve("192.0.2.1", 1).inviting_host == "192.0.2.1"
+    for host in ("0.0.0.0", "::"):
+        inviting = resolve(host, 1).inviting_host
+        assert inviting not in ("", host)
+
+
 def test_a_listening_socket_takes_connections_and_never_blocks() -> None:
     with listen(resolve("127.0.0.1", 0)) as listener:
         with pytest.raises(BlockingIOError):

@@ -40,19 +40,27 @@ VALUES = {
     "log_format": "json",
     "log_level": "debug",
     "insecure": "true",
+    "tls_cert": "/cert",
+    "tls_key": "/key",
 }
 
 
 @pytest.mark.parametrize("setting", [one for one in SERVE if not one.option_only and one.name != "config" and not one.section])
 def test_every_option_is_a_variable_and_a_key_of_the_file(setting: Setting, tmp_path: Path) -> None:
     value = VALUES[setting.name]
+    usual = {"tls_cert": Path("/usual")} if setting.name == "tls_key" else {}  # it makes no sense without
     option = [setting.option] if value == "true" else [setting.option, value]
-    by_option = server_settings(read_options(SERVE, option)[0], {})
-    by_variable = server_settings({}, {setting.variable("CHAT_BROKER"): value})
+    by_option = server_settings(usual | read_options(SERVE, option)[0], {})
+    by_variable = server_settings(usual, {setting.variable("CHAT_BROKER"): value})
     config = tmp_path / "chat.toml"
     config.write_text(f"{setting.name} = {value if value.isdigit() or value == 'true' else repr(value)}\n")
-    by_file = server_settings({"config": config}, {})
-    assert by_option == by_variable == by_file != server_settings({}, {})
+    by_file = server_settings(usual | {"config": config}, {})
+    assert by_option == by_variable == by_file != server_settings(usual, {})
+
+
+def test_a_key_without_a_certificate() -> None:
+    with pytest.raises(UsageError, match=r"^a key is no use without its certificate, "):
+        server_settings({"tls_key": Path("key")}, {})
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "1000000", "auto "])

@@ -89,3 +89,8 @@ def test_for_people_when_something_is_wrong() -> None:
 )
 def test_how_long_it_is_up(seconds: float, text: str) -> None:
     assert f", up {text}\n" in as_text(FRAME | {"uptime": seconds} | summary(inquiry()))
+
+
+def test_how_others_get_in_is_told_where_there_is_encryption() -> None:
+    told = FRAME | summary(complete()) | {"fingerprint": "SHA256:x", "invitation": "chat://host/"}
+    assert "\n\n  fingerprint  SHA256:x\n  invitation   chat://host/\n  data         /data\n" in as_text(told)

@@ -21,6 +21,7 @@ from common import client_protocol as cp
 from common import messages as m
 from common.errors import Reason
 from common.names import fold
+from tests.support.encrypted import EncryptedSocket
 from tests.support.timeouts import seconds
 from tests.support.verdict import Witness
 
@@ -36,9 +37,10 @@ _OUTBOX_MOST = 300
 class Talker(Witness):
     """A client program, whose connection comes back by itself."""
 
-    def __init__(self, name: str, rng: random.Random) -> None:
+    def __init__(self, name: str, rng: random.Random, tls: bool = False) -> None:
         super().__init__(name, rng.randrange(1, 2**32))
-        self.socket: socket.socket | None = None
+        self._tls = tls
+        self.socket: socket.socket | EncryptedSocket | None = None
         self.connect_at = 0.0
         """While offline: when it tries again."""
         self.greeted_at = 0.0
@@ -117,7 +119,7 @@ class Talker(Witness):
 
     def open(self, address: tuple[str, int], now: float) -> None:
         self.cut_after, self.cut_next_after = self.cut_next_after, None
-        self.socket = socket.socket()
+        self.socket = EncryptedSocket() if self._tls else socket.socket()
         self.socket.setblocking(False)
         self.greeted_at = now
         if self.socket.connect_ex(address) not in (0, errno.EINPROGRESS):
@@ -157,7 +159,7 @@ class Talker(Witness):
         if self._unsent:
             self._write_some(self.socket, now)
 
-    def _write_some(self, sock: socket.socket, now: float) -> None:
+    def _write_some(self, sock: socket.socket | EncryptedSocket, now: float) -> None:
         try:
             written = sock.send(self._unsent[: self.cut_after_sending])
         except BlockingIOError:
@@ -205,8 +207,9 @@ class Load:
         rooms_each: int = 2,
         rate: float = 500.0,
         lobby: bool = True,
+        tls: bool = False,
     ) -> None:
-        """`lobby`: some of the messages go there, and so to whoever is connected."""
+        """`lobby`: some of the messages go there, and so to whoever is connected. `tls`: the connections are encrypted."""
         self.address = ("127.0.0.1", port)
         """Where the server is; to be changed when it is somewhere else after a restart."""
         self.rng = rng
@@ -217,8 +220,9 @@ class Load:
         self.rooms = [f"#room{number}" for number in range(rooms)]
         self._rooms_each = rooms_each
         self._lobby = lobby
+        self._tls = tls
         self._selector = selectors.DefaultSelector()
-        self._watched: dict[Talker, tuple[socket.socket, int]] = {}
+        self._watched: dict[Talker, tuple[socket.socket | EncryptedSocket, int]] = {}
         self._next_word = time.monotonic()
         for _ in range(clients):
             self.add()
@@ -237,7 +241,7 @@ class Load:
 
     def add(self) -> Talker:
         """One more client, which connects as soon as the load runs."""
-        talker = Talker(f"user{len(self.talkers)}", self.rng)
+        talker = Talker(f"user{len(self.talkers)}", self.rng, self._tls)
         for room in self.rng.sample(self.rooms, self._rooms_each):
             talker.join(room)
         self.talkers.append(talker)

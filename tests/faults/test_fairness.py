@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,11 +18,13 @@ from common import messages as m
 from tests.faults.broken import broken
 from tests.faults.flooder import REQUESTS
 from tests.faults.load import Load
+from tests.support.encrypted import client_hello, tls_options
 from tests.support.groups import LONG
 from tests.support.seeds import seeded
 from tests.support.server import Server, running_server
-from tests.support.timeouts import seconds
+from tests.support.timeouts import seconds, wait_until
 from tests.support.verdict import entries_of, verify
+from tests.support.wire import Wire
 
 MOST_SECONDS = 0.1 if LONG else 0.15
 OF_HUNDRED = 99 if LONG else 75
@@ -77,3 +82,44 @@ def flooding(server: Server, kind: str) -> Iterator[None]:
         said, _ = process.communicate("", timeout=seconds(10))
     print(f"{said.strip()} requests: {kind}")
     assert process.returncode == 0
+
+
+# --- handshakes --------------------------------------------------------------------------------------------------------
+
+CROWD = 500
+"""Their half of the handshakes takes a worker a quarter of a second."""
+CROWD_SECONDS = 0.1
+"""What somebody else waits for an answer at most meanwhile."""
+
+
+def test_a_crowd_that_begins_tls_at_once_does_not_make_others_wait(tmp_path: Path) -> None:
+    crowd(tmp_path)
+
+
+def test_others_wait_where_all_handshakes_are_done_first(tmp_path: Path) -> None:
+    with broken("shakes_all_hands_at_once"), pytest.raises(AssertionError, match="waited"):
+        crowd(tmp_path)
+
+
+def crowd(scratch: Path) -> None:
+    """Everything of theirs is there before the worker looks, and what the other one asks is behind it."""
+    with running_server(scratch / "data", *tls_options(scratch, True), workers=1) as server, ExitStack() as stack:
+        ada = stack.enter_context(Wire(server.host, server.port))
+        ada.hello("ada")
+        strangers = [stack.enter_context(Wire(server.host, server.port)) for _ in range(CROWD)]
+        wait_until(lambda: server.status()["connections"] == CROWD + 1, "all are at the worker", every=0.1)
+        worker = server.children()["worker 1"]
+        os.kill(worker, signal.SIGSTOP)
+        for stranger in strangers:
+            stranger.send_bytes(client_hello())
+        ada.send(m.Ping(5))
+        began = time.monotonic()
+        os.kill(worker, signal.SIGCONT)
+        while ada.expect(m.Pong).ref != 5:
+            pass
+        waited = time.monotonic() - began
+        for stranger in strangers:
+            assert stranger.socket.recv(1) == b"\x16", "it was answered too"
+        all_waited = time.monotonic() - began
+    print(f"{CROWD} handshakes were answered within {1000 * all_waited:.0f} ms, a ping after {1000 * waited:.0f} ms")
+    assert waited < seconds(CROWD_SECONDS), f"somebody else waited {waited:.2f} s"

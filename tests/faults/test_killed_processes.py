@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.broken import broken
 from tests.faults.load import Load
+from tests.support.encrypted import tls_options
 from tests.support.groups import rounds
 from tests.support.seeds import seeded
 from tests.support.server import Server, running_server
@@ -24,10 +25,10 @@ from tests.support.verdict import entries_of, verify
 BACK_SECONDS = 2.0
 
 
-def experiment(tmp_path: Path) -> None:
+def experiment(tmp_path: Path, tls: bool = False) -> None:
     chance = seeded()
     data_dir = tmp_path / "data"
-    with running_server(data_dir) as server, Load(server.port, chance) as load:
+    with running_server(data_dir, *tls_options(tmp_path, tls)) as server, Load(server.port, chance, tls=tls) as load:
         load.start()
         backs = [one_round(server, load, chance, victim) for victim in victims(chance)]
         load.settle()
@@ -72,8 +73,9 @@ def one_round(server: Server, load: Load, chance: random.Random, victim: str) ->
     return back
 
 
-def test_killed_processes(tmp_path: Path) -> None:
-    experiment(tmp_path)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_killed_processes(tls: bool, tmp_path: Path) -> None:
+    experiment(tmp_path, tls)
 
 
 def test_it_shows_when_requests_are_forgotten(tmp_path: Path) -> None:

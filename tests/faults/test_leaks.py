@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import descriptors, processor_seconds
+from bench.figures import descriptors, memory, processor_seconds
 from common import messages as m
 from tests.faults.broken import broken
+from tests.support.encrypted import tls_options
 from tests.support.groups import rounds
 from tests.support.server import Server, members, running_server
 from tests.support.timeouts import seconds, wait_until
-from tests.support.wire import Wire
+from tests.support.wire import Wire, trusting
 
 # --- processes ---------------------------------------------------------------------------------------------------------
 
@@ -172,3 +173,36 @@ def test_who_is_behind_is_served_without_a_descriptor(tmp_path: Path) -> None:
 def test_it_shows_when_the_log_is_opened_late(tmp_path: Path) -> None:
     with broken("opens_the_log_late"), pytest.raises(AssertionError, match="cannot be read: Too many open files"):
         behind_without_descriptors(tmp_path / "data", patience=1)
+
+
+# --- memory ------------------------------------------------------------------------------------------------------------
+
+IDLE = rounds(200, 500)
+IDLE_BYTES = 80 * 1024
+"""What a silent connection may cost in TLS, with what was sent on it before."""
+
+
+def test_an_encrypted_connection_that_is_silent_costs_little(tmp_path: Path) -> None:
+    """Also one that was sent much: the library keeps no buffer that is as large."""
+    with running_server(tmp_path / "data", *tls_options(tmp_path, True), workers=1) as server, contextlib.ExitStack() as stack:
+        context = trusting()
+
+        def join(name: str, after: int | None = None) -> Wire:
+            wire = stack.enter_context(Wire(server.host, server.port, tls=context))
+            wire.hello(name, **({} if after is None else {"after": after}))
+            if after is not None:
+                wire.expect(m.Resumed)
+            return wire
+
+        first = join("first")
+        for number in range(2):
+            first.say(m.make_ref(1, number), m.LOBBY, "x" * 15_000)
+        for number in range(50):
+            join(f"warm{number}", after=0)
+        pids = server.children().values()
+        before = memory(pids)
+        for number in range(IDLE):
+            join(f"idle{number}", after=0)
+        more = (memory(pids) - before) / IDLE
+        print(f"{more / 1024:.1f} KiB for each of {IDLE} silent connections in TLS, in all processes")
+        assert more < IDLE_BYTES

@@ -14,6 +14,7 @@ import pytest
 
 from tests.faults.broken import broken
 from tests.faults.load import Load, Talker
+from tests.support.encrypted import tls_options
 from tests.support.groups import rounds
 from tests.support.seeds import seeded
 from tests.support.server import running_server
@@ -53,9 +54,10 @@ TROUBLE: list[Callable[[Talker, Load, random.Random], None]] = [
 ]  # fmt: skip
 
 
-def experiment(data_dir: Path, cuts: int = rounds(100, 2_000)) -> None:
+def experiment(data_dir: Path, cuts: int = rounds(100, 2_000), tls: bool = False) -> None:
     chance = seeded()
-    with running_server(data_dir) as server, Load(server.port, chance, clients=20, rooms=6, rate=300) as load:
+    options = tls_options(data_dir.parent, tls)
+    with running_server(data_dir, *options) as server, Load(server.port, chance, clients=20, rooms=6, rate=300, tls=tls) as load:
         load.start()
         while load.cuts.total() < cuts:
             load.run(chance.uniform(0, 0.03))
@@ -73,8 +75,9 @@ def experiment(data_dir: Path, cuts: int = rounds(100, 2_000)) -> None:
     assert late
 
 
-def test_reconnects(tmp_path: Path) -> None:
-    experiment(tmp_path / "data")
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_reconnects(tls: bool, tmp_path: Path) -> None:
+    experiment(tmp_path / "data", tls)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from bench.figures import memory, p99
 from tests.faults.broken import broken
 from tests.faults.load import Load, Talker
+from tests.support.encrypted import tls_options
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded
 from tests.support.server import running_server
@@ -37,13 +38,19 @@ SLACK = 0.02 if LONG else 0.25
 that has other things to do."""
 
 
-def test_slow_readers_harm_nobody_and_miss_nothing(tmp_path: Path) -> None:
-    slow_readers(tmp_path)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_slow_readers_harm_nobody_and_miss_nothing(tls: bool, tmp_path: Path) -> None:
+    slow_readers(tmp_path, tls=tls)
 
 
 def test_they_miss_something_where_they_are_forgotten(tmp_path: Path) -> None:
     with broken("forgets_slow_readers"), pytest.raises(AssertionError, match=r"did not see|not within"):
         slow_readers(tmp_path, limit=2, memory_bytes=math.inf)
+
+
+def test_they_miss_something_where_too_much_is_taken_for_sent(tmp_path: Path) -> None:
+    with broken("takes_too_much_for_sent"), pytest.raises(AssertionError, match=r"could not understand|did not see|not within"):
+        slow_readers(tmp_path, limit=2, memory_bytes=math.inf, tls=True)
 
 
 def test_they_cost_memory_where_everything_is_queued_for_them(tmp_path: Path) -> None:
@@ -56,10 +63,10 @@ def test_it_shows_when_they_are_thrown_out(tmp_path: Path) -> None:
         slow_readers(tmp_path, memory_bytes=math.inf)
 
 
-def slow_readers(scratch: Path, limit: float = PATIENCE, memory_bytes: float = MEMORY_BYTES) -> None:
+def slow_readers(scratch: Path, limit: float = PATIENCE, memory_bytes: float = MEMORY_BYTES, tls: bool = False) -> None:
     data = scratch / "data"
-    with broken(*([] if LONG else ["has_a_small_cache"])), running_server(data) as server:
-        with Load(server.port, seeded(), clients=CLIENTS, rooms=CLIENTS // 8, rate=RATE) as load:
+    with broken(*([] if LONG else ["has_a_small_cache"])), running_server(data, *tls_options(scratch, tls)) as server:
+        with Load(server.port, seeded(), clients=CLIENTS, rooms=CLIENTS // 8, rate=RATE, tls=tls) as load:
             *talkers, flooder = load.talkers
             slow, others = talkers[:SLOW], talkers[SLOW:]
             for talker in (*slow, flooder):

@@ -14,6 +14,7 @@ import pytest
 
 from tests.faults.broken import broken
 from tests.faults.load import Load
+from tests.support.encrypted import tls_options
 from tests.support.groups import rounds
 from tests.support.seeds import seeded
 from tests.support.server import Server, running_server
@@ -44,16 +45,17 @@ def terminate(server: Server, load: Load, chance: random.Random) -> float:
     return ended
 
 
-def experiment(data_dir: Path) -> None:
+def experiment(data_dir: Path, tls: bool = False) -> None:
     chance = seeded()
-    with Load(0, chance, clients=20, rooms=4, rate=300) as load:
+    options = tls_options(data_dir.parent, tls)
+    with Load(0, chance, clients=20, rooms=4, rate=300, tls=tls) as load:
         ended = []
         for _ in range(rounds(2, 100)):
-            with running_server(data_dir) as server:
+            with running_server(data_dir, *options) as server:
                 load.address = (server.host, server.port)
                 ended.append(terminate(server, load, chance))
                 assert "killed" not in server.log.read_text()
-        with running_server(data_dir) as server:
+        with running_server(data_dir, *options) as server:
             load.address = (server.host, server.port)
             load.settle()
         entries = entries_of(data_dir)
@@ -64,8 +66,9 @@ def experiment(data_dir: Path) -> None:
     )
 
 
-def test_termination(tmp_path: Path) -> None:
-    experiment(tmp_path / "data")
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_termination(tls: bool, tmp_path: Path) -> None:
+    experiment(tmp_path / "data", tls)
 
 
 def test_it_shows_when_nobody_is_told(tmp_path: Path) -> None:

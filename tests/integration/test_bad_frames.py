@@ -88,6 +88,7 @@ CLOSING = [
     pytest.param(HEADER.pack(FRAME_BYTES + 1), Code.FRAME_TOO_LARGE, id="a frame over the limit, before its body"),
     pytest.param(HEADER.pack(2**32 - 1), Code.FRAME_TOO_LARGE, id="a frame of 4 GB"),
     pytest.param(b"GET / HTTP/1.1\r\n\r\n", Code.FRAME_TOO_LARGE, id="another protocol"),
+    pytest.param(b"\x16\x03\x01\x02\x00\x01", Code.FRAME_TOO_LARGE, id="TLS where there is no certificate"),
     pytest.param(frame(b"\xc1"), Code.BAD_ENCODING, id="a byte that msgpack never uses"),
     pytest.param(frame(b"\xdd\x00\x0f\x42\x40" * 1000), Code.BAD_ENCODING, id="arrays of a million, nested"),
     pytest.param(frame(b"\x91\xa2\xff\xfe"), Code.BAD_ENCODING, id="no UTF-8"),
@@ -112,7 +113,7 @@ def test_what_cannot_be_read_closes_the_connection(guest: Wire, data: bytes, cod
     assert_closed(guest)
 
 
-@pytest.mark.parametrize(("data", "code"), CLOSING[:1] + CLOSING[3:4])
+@pytest.mark.parametrize(("data", "code"), CLOSING[:1] + CLOSING[3:5])
 def test_so_it_does_before_hello(stranger: Wire, data: bytes, code: Code) -> None:
     stranger.send_bytes(data)
     assert answer(stranger).code == code

@@ -15,7 +15,8 @@ import pytest
 from common import messages as m
 from tests.support.place import BROKER, Place, chat, pids, port_of
 from tests.support.processes import Run
-from tests.support.timeouts import wait_until
+from tests.support.terminal import terminal
+from tests.support.timeouts import seconds, wait_until
 from tests.support.wire import Wire
 
 
@@ -72,6 +73,20 @@ def test_started_with_nohup_it_outlives_its_terminal(place: Place) -> None:
         chat(port)
         run.send(signal.SIGTERM)
         assert run.end() == 0
+
+
+def test_when_its_terminal_is_closed_it_stops(place: Place) -> None:
+    with terminal([BROKER, "--data-dir", place.data, "--port", "0", "--workers", "2"]) as window:
+        window.wait_for("ready on")
+        window.hang_up()
+        assert window.process.wait(seconds(5)) == 0
+
+
+def test_otherwise_sighup_stops_nothing(serving: tuple[Place, Run]) -> None:
+    _, server = serving
+    server.send(signal.SIGHUP)
+    server.wait_for("SIGHUP: there is nothing to be read anew\n")
+    chat(port_of(server))
 
 
 # --- it cannot start --------------------------------------------------------------------------------------------------

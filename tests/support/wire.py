@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -14,11 +15,23 @@ from tests.support.timeouts import seconds
 R = TypeVar("R", bound=m.Reply)
 
 
+def trusting() -> ssl.SSLContext:
+    """A client's context that takes any certificate: whose it is, is not what these tests are about."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class Wire:
     """A blocking connection. Replies that a test does not ask for (presence, say) are passed over by `expect`."""
 
-    def __init__(self, host: str, port: int, limit: float = 5) -> None:
+    def __init__(self, host: str, port: int, limit: float = 5, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls` it is encrypted."""
         self.socket = socket.create_connection((host, port), seconds(limit))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket)
         self._decoder = FrameDecoder(FRAME_BYTES)
         self._waiting: list[m.Reply] = []
 

@@ -48,7 +48,7 @@ def test_a_help_in_an_encoding_that_lacks_some_of_its_signs(monkeypatch: pytest.
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     done = redirected("", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "usage: chat-client [OPTION \\u2026]" in done.stdout
+    assert "usage: chat-client [URL] [OPTION \\u2026]" in done.stdout
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

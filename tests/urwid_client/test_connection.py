@@ -19,8 +19,11 @@ from tests.urwid_client.listener import Listener, listening
 from urwid_client import connection as connection_module
 from urwid_client import reconnecting
 from urwid_client.connection import Connection, TokenNotKept, Unreachable, in_words
+from urwid_client.dialing import Dialer
+from urwid_client.pins import Pins
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.tokens import Tokens, TokensUnusable
+from urwid_client.trust import Wishes
 
 
 class Client:
@@ -33,7 +36,7 @@ class Client:
         self.protocol = ClientProtocol(name, instance=7)
         self.tokens = Tokens(directory)
         self.connection = Connection(
-            ("127.0.0.1", port),
+            Dialer("127.0.0.1", port, Wishes(), Pins(directory)),
             self.protocol,
             self.tokens,
             self.events.append,
@@ -143,7 +146,7 @@ def test_without_a_place_for_the_token_one_goes_on_and_is_told(tmp_path: Path) -
         async with listening(ModelServer()) as server:
             client = Client(server.port, tmp_path / "data")
             client.connection.choose_name("ada")
-            client.tokens._path = tmp_path / "file" / "tokens.json"
+            client.tokens = client.connection._tokens = Tokens(tmp_path / "file")
             client.send("hello")
             task = asyncio.create_task(client.connection.run())
             await client.until(lambda: client.reported(Acknowledged))

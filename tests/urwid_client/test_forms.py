@@ -38,6 +38,10 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, environ: dict[str,
         (("tail", "--after", "-1"), "--after"),
         (("tail", "--after", "1", "--history", "2"), "--after and --history"),
         (("--config", "/nowhere/at/all.toml"), "/nowhere/at/all.toml"),
+        (("chat://host:0/",), "'chat://host:0/' is no invitation: no server has port 0"),
+        (("send", "chat://host/?fp=x", "--to", "#x"), "is no invitation: its fp is not one fingerprint"),
+        (("chat://host/", "hello"), "nothing to be done with 'hello'"),
+        (("--insecure", f"chat://host/?fp=SHA256:{'A' * 43}"), "--insecure does not go together"),
         (("x\x1b[2J",), "nothing to be done"),
     ],
 )
@@ -84,6 +88,33 @@ def test_what_is_asked_for_reaches_its_form(monkeypatch: pytest.MonkeyPatch) -> 
     forms.run(["send", "--to", "bob", "--name", "ada"], {})
     forms.run(["tail", "--room", "#dev", "--json", "--history", "3", "--count", "2"], {})
     assert asked == [("ada", "#dev", "hello there"), ("ada", "bob", None), ("#dev", True, None, 3, 2)]
+
+
+def test_an_invitation_stands_for_options_and_options_count_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def note(settings: ClientSettings, what: object, *text: object) -> None:
+        asked.append((settings.server, settings.room, settings.wishes.fingerprint, what, *text))
+
+    key = "SHA256:" + "A" * 43
+    url = f"chat://[::1]:7/dev?fp={key}"
+    monkeypatch.setattr(headless, "send", note)
+    monkeypatch.setattr(headless, "tail", lambda settings, wanted: note(settings, wanted.most))
+    for arguments in (
+        ["send", url, "hello"],
+        ["send", url, "--to", "bob", "hello"],
+        ["send", "--to", "bob", url],
+        ["tail", url, "--count", "2"],
+        ["tail", "--count", "2", "--port", "8", "--room", "ops", url],
+    ):
+        forms.run(arguments, {"CHAT_CLIENT_PORT": "9"})
+    assert asked == [
+        ("::1:7", "#dev", key, "#dev", "hello"),
+        ("::1:7", "#dev", key, "bob", "hello"),
+        ("127.0.0.1:9", None, None, "bob", url),  # a text like any other
+        ("::1:7", "#dev", key, 2),
+        ("::1:8", "#ops", key, 2),
+    ]
 
 
 def test_a_screen_is_shown_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

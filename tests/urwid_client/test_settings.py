@@ -6,6 +6,7 @@ import pytest
 
 from common.settings import UsageError, load, read_options
 from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
+from urwid_client.trust import Wishes
 
 
 def given(*arguments: str, environ: dict[str, str] | None = None) -> ClientSettings:
@@ -23,6 +24,28 @@ def test_everything_can_be_given() -> None:
         "--host", "example.org", "--port", "7", "--name", "ada", "--room", "#dev", "--data-dir", "/data", "--no-mouse"
     )
     assert settings == ClientSettings("example.org", 7, "ada", "#dev", Path("/data"), mouse=False)
+
+
+ONE = "SHA256:" + "A" * 43
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wishes"),
+    [
+        ((), Wishes()),
+        (("--tls",), Wishes(tls=True)),
+        (("--insecure",), Wishes(tls=False)),
+        (("--accept-new", "--fingerprint", ONE + "="), Wishes(fingerprint=ONE, accept_new=True)),
+    ],
+)
+def test_what_is_wished_of_encryption(arguments: tuple[str, ...], wishes: Wishes) -> None:
+    assert given(*arguments).wishes == wishes
+
+
+@pytest.mark.parametrize("other", [("--tls",), ("--fingerprint", ONE)])
+def test_wishes_that_contradict_each_other(other: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="--insecure does not go together with --tls"):
+        given("--insecure", *other)
 
 
 def test_the_environment_and_the_file_come_after_the_command_line(tmp_path: Path) -> None:
@@ -43,6 +66,7 @@ def test_the_environment_and_the_file_come_after_the_command_line(tmp_path: Path
         (("--name", "x" * 33), "--name: a name has at most 32 characters"),
         (("--name", "server"), "--name: the name server is reserved"),
         (("--room", "##dev"), "--room: a room's name is #"),
+        (("--fingerprint", "SHA256:short"), "--fingerprint must be a fingerprint as the server prints it"),
         (("--nmae", "x"), "did you mean --name"),
     ],
 )

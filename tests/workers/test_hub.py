@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from broker.log import Draft
 from common import messages as m
 from common.codec import encode
-from common.errors import Code, Reason
+from common.errors import Code, Reason, Refused
 from common.framing import HEADER
 from common.limits import FRAME_BYTES, MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, LogUnreadable, direct
@@ -771,6 +771,16 @@ def test_one_who_never_says_hello_is_sent_away_whatever_else_it_says(desk: Desk,
     error, goodbye = desk.heard(1)
     assert codes([error]) == [(None, Code.LOGIN_TIMEOUT)]
     assert isinstance(goodbye, m.Goodbye)
+
+
+def test_one_who_may_not_even_begin_is_told_why_and_not_heard(desk: Desk) -> None:
+    session = desk.open(1)
+    desk.hub.turn_away(session, Refused(Code.TLS_REQUIRED))
+    desk.turn()
+    error, goodbye = desk.heard(1)
+    assert codes([error]) == [(None, Code.TLS_REQUIRED)]
+    assert isinstance(goodbye, m.Goodbye)
+    assert not desk.hub.wants_input(session)
 
 
 @pytest.mark.parametrize("by_the_broker", [True, False])

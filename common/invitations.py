@@ -1,0 +1,91 @@
+"""Invitations: addresses like `chat://host:65432/dev?fp=SHA256:…`, which name a server, a room, and the server's key.
+
+The room may be written without its sign, as `%23dev`, or as `#dev`. The last is what people write; since all behind a `#` is what
+URLs call a fragment, the `?fp=…` is looked for there, too. Written out, an invitation has no `#`, which shells and programs
+take for something else.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+
+from common.errors import Refused
+from common.fingerprints import as_fingerprint
+from common.limits import DEFAULT_PORT
+from common.names import as_room, check_room
+
+SCHEME = "chat"
+_LONGEST = 2_000
+"""No invitation has more characters."""
+
+
+class NoInvitation(ValueError):
+    """What was taken for one cannot be understood. One line that says why."""
+
+
+class Invitation(NamedTuple):
+    """Where to go."""
+
+    host: str
+    port: int = DEFAULT_PORT
+    room: str | None = None
+    fingerprint: str | None = None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        room = quote((self.room or "").removeprefix("#"), safe="")
+        fingerprint = f"?fp={quote(self.fingerprint, safe=':/')}" if self.fingerprint else ""
+        return f"{SCHEME}://{host}:{self.port}/{room}{fingerprint}"
+
+
+def is_invitation(text: str) -> bool:
+    """Whether it is meant as one."""
+    return text.lower().startswith(f"{SCHEME}://")
+
+
+def parse(text: str) -> Invitation:
+    """What an invitation says. Fields that are not known are passed over. Raises `NoInvitation`."""
+    if len(text) > _LONGEST or not text.isprintable():
+        raise NoInvitation("an invitation is shorter, and has no control characters")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise NoInvitation("the server's address in it cannot be understood, it is written chat://HOST:PORT/ROOM") from None
+    if not is_invitation(text) or not host or parts.username is not None:
+        raise NoInvitation("an invitation is written chat://HOST:PORT/ROOM")
+    if port == 0:
+        raise NoInvitation("no server has port 0")
+    room, query = _room_and_query(parts)
+    return Invitation(host, port or DEFAULT_PORT, _checked_room(room), _fingerprint(query))
+
+
+def _room_and_query(parts: SplitResult) -> tuple[str, str]:
+    """The room as it was written, with or without its sign, and the fields behind the `?`."""
+    path = parts.path.removeprefix("/")
+    if not parts.fragment:
+        return unquote(path), parts.query
+    if path:
+        raise NoInvitation("a room stands directly behind the slash, as in chat://HOST:PORT/#ROOM")
+    room, _, behind = parts.fragment.partition("?")
+    return unquote(room) and "#" + unquote(room), "&".join(filter(None, (parts.query, behind)))
+
+
+def _checked_room(room: str) -> str | None:
+    try:
+        return check_room(as_room(room)) if room else None
+    except Refused as refused:
+        raise NoInvitation(f"the room in it is none: {refused.text}") from None
+
+
+def _fingerprint(query: str) -> str | None:
+    """A plus stands for itself: forms of web pages write spaces so, and no fingerprint has any."""
+    found = [value for name, value in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True) if name == "fp"]
+    if not found:
+        return None
+    try:
+        (only,) = {as_fingerprint(value) for value in found}
+    except ValueError:
+        raise NoInvitation("its fp is not one fingerprint like SHA256:…, so it was cut off or changed on its way") from None
+    return only

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from common.fingerprints import as_fingerprint, of_certificate
+from tests.support.certificates import make
+
+ONE = "SHA256:" + base64.b64encode(bytes(range(32))).decode().rstrip("=")
+
+
+def test_it_is_the_hash_of_the_key() -> None:
+    made = make()
+    key = made.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    told = of_certificate(made.certificate.public_bytes(Encoding.DER))
+    assert told == as_fingerprint(told)
+    assert base64.b64decode(told.removeprefix("SHA256:") + "=") == hashlib.sha256(key).digest()
+
+
+def test_a_renewed_certificate_of_the_same_key_has_the_same_one_and_another_key_has_another() -> None:
+    first = make("one.test")
+    renewed = make("two.test", key=first.key, days=(-1, 100))
+    assert renewed.fingerprint == first.fingerprint != make("one.test").fingerprint
+
+
+@pytest.mark.parametrize("text", [ONE, f" {ONE}\n", ONE + "="])
+def test_it_may_be_written_with_what_surrounds_it(text: str) -> None:
+    assert as_fingerprint(text) == ONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "SHA256:", ONE[:-1], ONE + "A", ONE.replace("A", "ä"), ONE[7:], "MD5:" + ONE[7:], ONE[:20] + " " + ONE[20:], ONE + "=A"],
+)
+def test_what_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        as_fingerprint(text)
+
+
+def test_no_certificate_has_none() -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        of_certificate(b"nothing")

@@ -1,0 +1,58 @@
+"""The first visit to a server in a terminal: its key is shown and asked about, and a changed one is told on the screen."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.certificates import make
+from tests.support.server import Server, running_server
+from tests.support.terminal import Terminal, terminal
+from tests.support.timeouts import seconds
+from tests.terminal.conftest import client_command
+
+MADE = make()
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("encrypted")
+    with running_server(folder / "data", "--tls-cert", str(MADE.write(folder / "pem")), workers=1) as running:
+        yield running
+
+
+def test_a_key_is_asked_about_once(encrypted: Server, tmp_path: Path) -> None:
+    command = client_command(encrypted, tmp_path, "--name", "ada", "--tls")
+    with terminal(command) as window:
+        window.wait_for(MADE.fingerprint, "Does its operator say the same?")
+        window.enter("no")
+        assert window.wait_exit() == 1
+    with terminal(command) as window:
+        window.wait_for("Does its operator say the same?")
+        window.enter("yes")
+        window.wait_for("● ada")
+    with terminal(command) as window:
+        window.wait_for("● ada")
+        assert b"operator" not in window.output
+
+
+def test_a_changed_key_is_told_on_the_screen_and_nothing_is_said(tmp_path: Path) -> None:
+    """It may come back with its own while one waits."""
+    pem = MADE.write(tmp_path / "pem")
+    with running_server(tmp_path / "data", "--tls-cert", str(pem), workers=1) as server:
+        with terminal(client_command(server, tmp_path / "ada", "--name", "ada", "--tls", "--accept-new")) as window:
+            window.wait_for("● ada")
+        other = make()
+        other.write(pem)
+        server.signal(signal.SIGHUP)
+        with terminal(client_command(server, tmp_path / "ada", "--name", "ada"), cols=100) as window:
+            wait_for_words(window, f"the key of 127.0.0.1:{server.port} has changed")
+            assert server.log.read_text().count("ada came") == 1
+
+
+def wait_for_words(window: Terminal, words: str) -> None:
+    """They may be broken over several rows."""
+    window.wait_until(lambda: words.replace(" ", "") in "".join(window.text.split()), f"{words} on the screen", seconds(5))

@@ -1,0 +1,46 @@
+"""urwid_client.table_file: what is not seen through `Tokens` and `Pins`, whose tests cover the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from urwid_client.errors import Failed
+from urwid_client.table_file import TableFile, Words
+
+
+class Unusable(Failed):
+    pass
+
+
+def table(directory: Path) -> TableFile:
+    return TableFile(directory / "table.json", lambda found: isinstance(found, dict), Words(Unusable, "so what", "too bad"))
+
+
+def test_what_is_changed_is_there_for_others_and_what_is_not_is_not_written(tmp_path: Path) -> None:
+    with table(tmp_path).changing() as entries:
+        entries["a"] = {"b": 1}
+    written = (tmp_path / "table.json").stat()
+    assert written.st_mode & 0o777 == 0o600
+    with table(tmp_path).changing() as entries:
+        assert entries == {"a": {"b": 1}}
+    assert (tmp_path / "table.json").stat().st_ino == written.st_ino
+    with table(tmp_path).changing() as entries:
+        entries["a"]["b"] = 2
+    assert table(tmp_path).read() == {"a": {"b": 2}}
+
+
+def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError), table(tmp_path).changing() as entries:
+        entries["a"] = b"no JSON"
+    assert table(tmp_path).read() == {}
+
+
+def test_problems_are_told_in_the_owner_s_words(tmp_path: Path) -> None:
+    (tmp_path / "table.json").write_text("[]")
+    with pytest.raises(Unusable, match=r"table.json is damaged: repair it, or move it away \(too bad\)$"):
+        table(tmp_path).read()
+    (tmp_path / "file").touch()
+    with pytest.raises(Unusable, match=r"file: this is not a directory; so what$"), table(tmp_path / "file").changing():
+        pass

@@ -1,0 +1,47 @@
+"""The servers that were spoken to in TLS, and what they are known by. How that is kept is `table_file`'s business."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common.fingerprints import as_fingerprint
+from urwid_client.table_file import TableFile, Words
+from urwid_client.trust import AUTHORITY, Unsafe
+
+FILE = "servers.json"
+"""Server to the fingerprint of its key, or to `AUTHORITY`."""
+
+
+class PinsUnusable(Unsafe):
+    """The file cannot be read or written: who is spoken to cannot be known."""
+
+
+_WORDS = Words(PinsUnusable, "which servers to trust cannot be remembered", "the keys of your servers are then not known")
+
+
+class Pins:
+    """The known servers of one data directory. Each call looks at the file: another client may have changed it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = TableFile(data_dir / FILE, _is_table, _WORDS)
+
+    def find(self, server: str) -> str | None:
+        """What a server (`host:port`) is known by; None if it never spoke TLS. Raises `PinsUnusable`."""
+        return self._file.read().get(server.lower())
+
+    def keep(self, server: str, known_by: str) -> None:
+        """Stores that; it is on the disk when this returns. Raises `PinsUnusable`."""
+        if self.find(server) != known_by:
+            with self._file.changing() as table:
+                table[server.lower()] = known_by
+
+
+def _is_table(table: object) -> bool:
+    return isinstance(table, dict) and all(_is_known_by(entry) for entry in table.values())
+
+
+def _is_known_by(entry: object) -> bool:
+    try:
+        return isinstance(entry, str) and (entry == AUTHORITY or as_fingerprint(entry) == entry)
+    except ValueError:
+        return False

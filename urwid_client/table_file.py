@@ -1,0 +1,118 @@
+"""A small table in one JSON file of the data directory that only its owner can read: tokens, and the keys of servers.
+
+Several clients may use a file at once. One that cannot be understood is never written to: somebody may want to repair it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from urwid_client.errors import Failed
+
+_LOCK_SECONDS = 1.0
+"""How long another client may hold the file."""
+
+
+class Words(NamedTuple):
+    """How to speak of a file that is of no use."""
+
+    problem: type[Failed]
+    """What is raised."""
+    consequence: str
+    """What cannot be done then."""
+    loss: str
+    """What moving a damaged one away leads to."""
+
+
+class TableFile:
+    """Each call looks at the file: another client may have changed it."""
+
+    def __init__(self, path: Path, is_table: Callable[[object], bool], words: Words) -> None:
+        self._path = path
+        self._is_table = is_table
+        self._words = words
+
+    def read(self) -> dict[str, Any]:
+        """The whole table. Raises what the words say."""
+        with self._in_words():
+            return self._read()
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[dict[str, Any]]:
+        """Gives the table to be changed; it is on the disk when this is left. Raises what the words say."""
+        with self._in_words(), self._locked():
+            table = self._read()
+            before = copy.deepcopy(table)
+            yield table
+            if table != before:
+                self._write(table)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            with open(self._path, "rb", opener=_without_waiting) as file:
+                table = json.load(file)
+        except FileNotFoundError:
+            return {}
+        except (ValueError, RecursionError):
+            raise self._damaged() from None
+        if not self._is_table(table):
+            raise self._damaged()
+        return table  # type: ignore[no-any-return]
+
+    def _damaged(self) -> Failed:
+        return self._words.problem(f"{self._path} is damaged: repair it, or move it away ({self._words.loss})")
+
+    def _write(self, table: dict[str, Any]) -> None:
+        """Replaces the file as a whole, so that nobody ever finds half of it."""
+        beside = self._path.with_suffix(".new")
+        beside.unlink(missing_ok=True)  # whatever it is: a link is not to be written through
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+            json.dump(table, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self._path)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone with the file among all clients."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._wait_for(lock)
+            yield
+        finally:
+            os.close(lock)
+
+    def _wait_for(self, lock: int) -> None:
+        """Others hold it for a moment only, unless they were stopped in it."""
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    words = f"{self._path} is in use by another client; {self._words.consequence}"
+                    raise self._words.problem(words) from None
+            time.sleep(_LOCK_SECONDS / 100)
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            reason = "this is not a directory" if isinstance(problem, FileExistsError) else problem.strerror
+            where = problem.filename or self._path
+            raise self._words.problem(f"{where}: {reason}; {self._words.consequence}") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe has nothing in it, instead of waiting for somebody who writes."""
+    return os.open(path, flags | os.O_NONBLOCK)
