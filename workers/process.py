@@ -27,7 +27,7 @@ from workers.fanout import Delivery, remainder
 from workers.handoff import HandoffClosed, WorkerEnd
 from workers.hub import Hub
 from workers.log_reader import LogReader
-from workers.session import Session
+from workers.session import Phase, Session
 from workers.transport import Opening, Plain, Tls, Transport, opening
 
 logger = logging.getLogger("chat_broker.worker")
@@ -318,7 +318,10 @@ class WorkerProcess:
             self._buffered[connection] = None
         else:
             self._buffered.pop(connection, None)
-        if transport.waiting or not self._hub.wants_input(connection.session):
+        session = connection.session
+        if session.phase is Phase.LEAVING:
+            return  # it is closed at the turn's end, and watched for that
+        if transport.waiting or not self._hub.wants_input(session):
             self._watch(connection)
 
     def _receive(self, connection: Connection) -> bytes | None:
