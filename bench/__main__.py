@@ -110,6 +110,8 @@ def figures_of(workload: Workload, told: dict[str, Any]) -> dict[str, float]:
             return {"KiB/connection": told["kib_per_connection"], "idle cpu s": cpu}
         case "connect":
             return {"visits/s": told["visits"] / took, "cpu µs/visit": cpu * 1e6 / told["visits"]}
+        case "crowd":
+            return {"p50 ms": told["p50_ms"], "p99 ms": told["p99_ms"]}
     figures = {
         "messages/s": told["messages"] / took,
         "deliveries/s": told["deliveries"] / took,

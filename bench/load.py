@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import multiprocessing
 import os
 import selectors
 import socket
@@ -215,7 +216,7 @@ class Talk:
             first = _watcher(group)
             if sum(first.heard.values()) < sum(client.sent for client in group):
                 return False
-            if any(client.listener.length < first.length for client in group):
+            if not all(client.listener.heard_as_much_as(first) for client in group):
                 return False
         return True
 
@@ -235,7 +236,10 @@ def _watcher(group: list[Client]) -> Watcher:
 
 
 def talk(order: Order) -> dict[str, Any]:
-    load = Talk(order.workload, order.address, order.payload)
+    return _measured(order, Talk(order.workload, order.address, order.payload))
+
+
+def _measured(order: Order, load: Talk) -> dict[str, Any]:
     worked, commits = order.processor_seconds(), logged(order.data_dir).commits
     mine, began = time.process_time(), time.monotonic()
     load.run(order.seconds)
@@ -272,11 +276,10 @@ def connect(order: Order) -> dict[str, Any]:
     """People who come, are welcomed in the lobby, and leave; some of them at once, until a number of them have been there."""
     worked, began = order.processor_seconds(), time.monotonic()
     selector = selectors.DefaultSelector()
-    names = [f"b{os.getpid()}x{number}" for number in range(order.workload.connections)]
-    done, due = 0, iter(names)
+    done, due = 0, (f"b{os.getpid()}x{number}" for number in range(order.workload.connections))
     for name in itertools.islice(due, _AT_ONCE):
         _visit(selector, order.address, name)
-    while done < len(names):
+    while done < order.workload.connections:
         ready = selector.select(_PATIENCE_SECONDS)
         if not ready:
             raise SystemExit(f"the server said nothing for {_PATIENCE_SECONDS:.0f} s")
@@ -323,7 +326,24 @@ def _steps(sock: socket.socket) -> Generator[None, bytes, None]:
                 return
 
 
-_KINDS: dict[str, Callable[[Order], dict[str, Any]]] = {"talk": talk, "idle": idle, "connect": connect}
+def crowd(order: Order) -> dict[str, Any]:
+    """What those who talk wait for while very many are there, and another process comes and goes as fast as it can."""
+    mark = f"c{os.getpid()}x"
+    silent = [Client(order.address, f"{mark}{number}", None) for number in range(order.workload.connections)]
+    for client in silent:
+        client.await_rooms(1)
+    load = Talk(order.workload, order.address, order.payload)
+    visits = order._replace(workload=order.workload._replace(connections=1_000_000))
+    visitors = multiprocessing.get_context("spawn").Process(target=connect, args=(visits,), daemon=True)
+    visitors.start()
+    try:
+        return _measured(order, load)
+    finally:
+        visitors.kill()
+        visitors.join()
+
+
+_KINDS: dict[str, Callable[[Order], dict[str, Any]]] = {"talk": talk, "idle": idle, "connect": connect, "crowd": crowd}
 
 
 def main(words: dict[str, Any]) -> None:

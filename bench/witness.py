@@ -28,8 +28,11 @@ class Listener:
         self.length += len(data)
         self.sum = zlib.crc32(data, self.sum)
 
-    def heard_the_same_as(self, other: Listener) -> bool:
-        return (self.length, self.sum) == (other.length, other.sum)
+    def heard_as_much_as(self, watcher: Watcher) -> bool:
+        return self.length >= watcher.length
+
+    def heard_the_same_as(self, watcher: Watcher) -> bool:
+        return (self.length, self.sum) == (watcher.length, watcher.sum)
 
 
 class Watcher(Listener):
@@ -58,6 +61,13 @@ class Watcher(Listener):
             elif isinstance(reply, m.Error | m.Goodbye):
                 self._note(f"the server said {reply}")
         return messages
+
+    def heard_as_much_as(self, watcher: Watcher) -> bool:
+        """Of messages: presence, which is for each connection alone, is left out."""
+        return sum(self.heard.values()) >= sum(watcher.heard.values())
+
+    def heard_the_same_as(self, watcher: Watcher) -> bool:
+        return (self.heard, self.last) == (watcher.heard, watcher.last)
 
     def _check(self, msg: m.Msg) -> None:
         if msg.id <= self.last:

@@ -11,7 +11,7 @@ class Workload(NamedTuple):
     name: str
     about: str
     kind: str
-    """`talk` (senders write to their conversation), `idle` or `connect`."""
+    """`talk` (senders write to their conversation), `idle`, `connect`, or `crowd` (all three at once)."""
     members: int = 0
     """People in each conversation; in a direct one it is 2."""
     senders: int = 0
@@ -22,7 +22,7 @@ class Workload(NamedTuple):
     rate: float | None = None
     direct: bool = False
     connections: int = 0
-    """For `idle` and `connect`."""
+    """The silent ones of `idle` and `crowd`; how many come and go, of `connect`."""
 
 
 WORKLOADS = {
@@ -38,6 +38,15 @@ WORKLOADS = {
         Workload("open-direct", "100 pairs, 10,000 messages/s", "talk", 2, 1, conversations=100, rate=10_000, direct=True),
         Workload("idle", "2,000 silent connections, rooms of 10", "idle", 10, connections=2_000),
         Workload("connect", "hello, join, leave; 32 at once", "connect", connections=3_000),
+        Workload(
+            "crowd",
+            "9,000 in the lobby where others come and go; a room of 10, 200/s",
+            "crowd",
+            10,
+            10,
+            rate=200,
+            connections=9_000,
+        ),
     )
 }
 QUICK = ("closed10", "closed100", "direct", "open100")
