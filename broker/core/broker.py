@@ -503,7 +503,7 @@ class Broker:
 
     def _place(self, session: Session, to: str, conv: str | None) -> Place:
         """Raises `Refused` where there is none for this session, and `StorageError`."""
-        room = session.rooms.get(conv or fold(to))
+        room = session.rooms.get(fold(to) if conv is None else conv)
         if room is not None:
             return Place(room.conv, room.name, room.recipients)
         if m.is_room(to) if conv is None else not is_direct(conv):
