@@ -753,6 +753,7 @@ def requests(number: int) -> st.SearchStrategy[Item]:
     sids = st.integers(1, 3)
     refs = st.integers(1, 6).map(lambda counter: m.make_ref(number, counter))
     identities = st.sampled_from([ADA, BOB, CYD])
+    messages = st.tuples(refs, st.sampled_from("xy"), st.none() | st.integers(1, 6))
     limit = st.integers(1, 200)
     after = st.none() | st.integers(0, 5)
     names = st.sampled_from(["ada", "Ada", "bob", "eve", "not a name", "root", ""])
@@ -761,13 +762,20 @@ def requests(number: int) -> st.SearchStrategy[Item]:
         st.tuples(st.just("hello"), sids, refs, identities, names, after, log, st.lists(TARGETS, max_size=3), st.booleans()),
         st.tuples(st.just("join"), sids, refs, ROOM_NAMES),
         st.tuples(st.just("part"), sids, refs, ROOM_NAMES),
-        st.tuples(st.just("send"), sids, refs, TARGETS, st.sampled_from("xy"), CONVS, st.none() | st.integers(1, 6)),
+        st.builds(several, sids, TARGETS, CONVS, st.lists(messages, min_size=1, max_size=3)),
+        st.builds(several, sids, st.just("#lobby"), st.none(), st.lists(messages, min_size=1, max_size=3)),
         st.tuples(st.just("find"), sids, refs, TARGETS, after, limit),
         st.tuples(st.just("members"), sids, refs, ROOM_NAMES, TARGETS, limit),
         st.tuples(st.just("rooms"), sids, refs, TARGETS, limit),
         st.tuples(st.just("gone"), sids, st.booleans()),
     ]
     return st.one_of(shapes).map(list)
+
+
+def several(sid: int, to: str, conv: str | None, messages: list[tuple[int, str, int | None]]) -> Item:
+    """Messages that follow each other."""
+    refs, texts, prevs = map(list, zip(*messages, strict=True))
+    return ["send", sid, refs, to, texts, conv, prevs]
 
 
 class Seen:
@@ -808,12 +816,13 @@ class Seen:
             if outcome[0] == "welcome":
                 self.here[sid] = fields[1]
         elif sid in self.here:
-            outcome = next(outcomes)
-            if outcome[0] in ("room", "direct"):
-                assert tag == "send"
-                assert (outcome[-1].options["from"], outcome[-1].ref) == (self.here[sid], fields[0])
-            else:
-                assert (outcome[1], outcome[-1].ref if outcome[0] == "reply" else outcome[2]) == (sid, fields[0])
+            for ref in fields[0] if tag == "send" else fields[:1]:
+                outcome = next(outcomes)
+                if outcome[0] in ("room", "direct"):
+                    assert tag == "send"
+                    assert (outcome[-1].options["from"], outcome[-1].ref) == (self.here[sid], ref)
+                else:
+                    assert (outcome[1], outcome[-1].ref if outcome[0] == "reply" else outcome[2]) == (sid, ref)
 
 
 TURNS = st.lists(
