@@ -285,3 +285,17 @@ def test_a_goodbye_is_read_also_when_much_was_said_that_nobody_reads(server: Ser
         ada.send(m.Bye(1), *pings)
         ada.expect(m.Goodbye)
         assert ada.receive() is None
+
+
+def test_one_that_reads_nothing_and_then_is_gone_leaves_nothing_behind(server: Server) -> None:
+    """What was encrypted for it waits for nobody."""
+    with Wire(server.host, server.port) as bob:
+        bob.hello("bob-flood", rooms=["#flood"])
+        with encrypted(server) as deaf:
+            deaf.hello("deaf", rooms=["#flood"])
+            before = server.status()["connections"]
+            for number in range(60):
+                bob.say(m.make_ref(1, number), "#flood", "x" * 15_000)
+            wait_until(lambda: any(worker["lagging"] for worker in server.status()["per_worker"]), "it lags", every=0.1)
+            deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wait_until(lambda: server.status()["connections"] == before - 1, "it is forgotten", every=0.1)
