@@ -9,7 +9,6 @@ import signal
 import socket
 import ssl
 import struct
-import subprocess
 import time
 import warnings
 from collections.abc import Iterator
@@ -149,33 +148,20 @@ def test_with_a_certificate_that_is_no_good_it_does_not_start(tmp_path: Path) ->
         assert (run.out, run.err.count("\n")) == ("", 1)
 
 
-def test_the_client_that_it_runs_is_told_whom_to_trust(tmp_path: Path) -> None:
-    script = "echo $CHAT_CLIENT_HOST $CHAT_CLIENT_TLS $CHAT_CLIENT_FINGERPRINT"
-    with Place(tmp_path).serve("--host", REACHABLE, "--", "sh", "-c", script) as run:
-        assert run.end() == 0
-        assert re.fullmatch(r"::ffff:127\.0\.0\.1 true SHA256:\S{43}\n", run.out)
-
-
-def test_scripts_get_in_by_an_invitation_or_are_told_what_is_missing(tmp_path: Path) -> None:
-    with Place(tmp_path).serve("--host", REACHABLE) as run:
-        port = ready(run)
-        fingerprint, invitation = told(run.out)
-        client = tmp_path / "client"
-
-        def ends(status: int, *arguments: str) -> str:
-            command: list[str | Path] = [SCRIPTS / "chat-client", *arguments, "--name", "ada", "--data-dir", client]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds(10))
-            assert done.returncode == status, done.stderr
-            assert done.stderr.count("\n") == (1 if status else 0)
-            return str(done.stderr or done.stdout)
-
-        assert fingerprint in ends(1, "send", "--tls", "--port", str(port), "--to", "#dev", "hello")
-        ends(0, "send", invitation.replace("/?", "/dev?"), "hello")
-        tail = ends(0, "tail", invitation.replace("/?", "/%23dev?"), "--history", "1", "--count", "1")
-        assert tail.endswith(" #dev ada: hello\n")
-        assert (client / "servers.json").stat().st_mode & 0o777 == 0o600
-        run.send(signal.SIGTERM)
-        assert run.end() == 0
+def test_the_client_that_it_runs_knows_whom_to_trust_and_others_get_in_by_an_invitation(tmp_path: Path) -> None:
+    script = """
+chat-client send --data-dir "$0/one" --name ada --to '#dev' hello &&
+url="chat://[$CHAT_CLIENT_HOST]:$CHAT_CLIENT_PORT/%23dev?fp=$CHAT_CLIENT_FINGERPRINT"
+unset CHAT_CLIENT_HOST CHAT_CLIENT_PORT CHAT_CLIENT_FINGERPRINT CHAT_CLIENT_TLS
+exec chat-client tail "$url" --data-dir "$0/two" --name bob --history 1 --count 1
+"""
+    place = Place(tmp_path)
+    path = f"{SCRIPTS}:{os.environ['PATH']}"
+    with place.run("--port", "0", "--workers", "2", "--host", REACHABLE, "--", "sh", "-c", script, tmp_path, PATH=path) as run:
+        assert run.end() == 0, run.err
+        assert run.out.endswith(" #dev ada: hello\n")
+    for client in ("one", "two"):
+        assert (tmp_path / client / "servers.json").stat().st_mode & 0o777 == 0o600
 
 
 # --- SIGHUP -----------------------------------------------------------------------------------------------------------------
