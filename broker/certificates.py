@@ -10,6 +10,7 @@ import os
 import ssl
 import stat
 import tempfile
+import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +43,13 @@ class Source(NamedTuple):
 
     def read(self) -> Certificate:
         """Raises `CertificateUnusable`."""
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of what is odd but works; they would go to the terminal
+                return self._read()
+        except (ValueError, UnsupportedAlgorithm) as problem:
+            raise CertificateUnusable(f"the certificate in {self.certificate} cannot be understood: {problem}") from None
+
+    def _read(self) -> Certificate:
         chain = _certificates(self.certificate)
         key = _key(self.key)
         if _public(chain[0].public_key()) != _public(key.public_key()):

@@ -21,7 +21,7 @@ TLS_CERT = Setting(
     "tls_cert",
     Location("FILE"),
     "certificate (PEM) to encrypt with",
-    default_text="a key of its own where other machines can reach it",
+    default_text="its own, where others can come",
 )
 TLS_KEY = Setting("tls_key", Location("FILE"), "its private key (PEM)", default_text="in the certificate's file")
 JSON = Setting("json", Flag(), "as one JSON object, for programs", option_only=True)

@@ -9,16 +9,22 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import warnings
 
 _PREFIX = "SHA256:"
 
 
 def of_certificate(der: bytes) -> str:
-    """The fingerprint of the key that a certificate (DER) is about. Raises `ValueError` if it is none."""
+    """The fingerprint of the key that a certificate (DER) is about. Raises `ValueError` if it is none, or of no known kind."""
     from cryptography import x509  # slow to import, and only for those who have to do with certificates
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    key = x509.load_der_x509_certificate(der).public_key()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what else is odd about it, the library would write to the terminal
+            key = x509.load_der_x509_certificate(der).public_key()
+    except UnsupportedAlgorithm as problem:
+        raise ValueError(str(problem)) from None
     return _written(hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest())
 
 

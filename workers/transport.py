@@ -137,6 +137,7 @@ class Tls:
             with contextlib.suppress(ssl.SSLError):  # it wants to hear their end, or has something else to say: ours is made
                 self._tls.unwrap()
             self._push()
+            self._unsent = b""
         self._socket.shutdown(socket.SHUT_WR)
 
     def _push(self) -> bool:
@@ -144,6 +145,11 @@ class Tls:
         if self._out.pending:
             self._unsent += self._out.read()
         if self._unsent:
-            with contextlib.suppress(BlockingIOError):
+            try:
                 self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            except BlockingIOError:
+                return False
+            except OSError:
+                self._unsent = b""  # nobody is there who could take it, so it waits for nobody
+                raise
         return not self._unsent

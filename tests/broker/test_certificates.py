@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import datetime
 import os
+import ssl
 import threading
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from broker.certificates import FILE, Source, own
 from broker.encryption import CertificateUnusable
@@ -64,6 +66,16 @@ def test_what_cannot_be_used_is_told_in_words(tmp_path: Path) -> None:
     assert refused(Source(tmp_path, key)) == f"{tmp_path} cannot be read: Is a directory"
     os.mkfifo(tmp_path / "pipe")
     assert refused(Source(tmp_path / "pipe", key)) == f"there is no certificate (PEM) in {tmp_path}/pipe"
+
+
+def test_a_certificate_about_a_key_of_an_unknown_kind(tmp_path: Path) -> None:
+    made = make()
+    der = made.certificate.public_bytes(Encoding.DER)
+    odd = der.replace(bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d020f"))
+    (tmp_path / "cert").write_text(ssl.DER_cert_to_PEM_cert(odd))
+    (tmp_path / "key").write_bytes(made.key_pem())
+    said = refused(Source(tmp_path / "cert", tmp_path / "key"))
+    assert said.startswith(f"the certificate in {tmp_path}/cert cannot be understood: ")
 
 
 @pytest.mark.parametrize(("days", "said"), [((-9, -1), "expired on 20"), ((1, 9), "is not valid before 20")])

@@ -40,6 +40,21 @@ def test_what_is_none(text: str) -> None:
         as_fingerprint(text)
 
 
+def test_one_that_breaks_rules_is_looked_at_without_a_word() -> None:
+    """A warning would end up on the screen; here it would be an error."""
+    made = make()
+    der = made.certificate.public_bytes(Encoding.DER)
+    serial = made.certificate.serial_number.to_bytes(20)
+    assert of_certificate(der.replace(serial, b"\x80" + serial[1:])) == made.fingerprint
+
+
+def test_a_key_of_an_unknown_kind_has_none() -> None:
+    der = make().certificate.public_bytes(Encoding.DER)
+    elliptic_curves, nothing = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d020f")
+    with pytest.raises(ValueError, match="key type"):
+        of_certificate(der.replace(elliptic_curves, nothing))
+
+
 def test_no_certificate_has_none() -> None:
     with pytest.raises(ValueError, match=r".*"):
         of_certificate(b"nothing")

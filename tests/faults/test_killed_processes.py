@@ -30,7 +30,7 @@ def experiment(tmp_path: Path, tls: bool = False) -> None:
     data_dir = tmp_path / "data"
     with running_server(data_dir, *tls_options(tmp_path, tls)) as server, Load(server.port, chance, tls=tls) as load:
         load.start()
-        backs = [one_round(server, load, chance, victim) for victim in victims(chance)]
+        backs = [one_round(server, load, chance, victim) for victim in (workers() if tls else victims(chance))]
         load.settle()
         load.close()
         wait_until(lambda: told_of(server) == (len(backs), len(backs)), "the server's log tells each death and return")
@@ -56,6 +56,11 @@ def victims(chance: random.Random) -> list[str]:
     victims = ["broker", "acceptor", "worker 1", "broker", "acceptor", "worker 2"] * rounds(1, 34)
     chance.shuffle(victims)
     return victims[: rounds(6, 200)]
+
+
+def workers() -> list[str]:
+    """Of all processes those are the ones that know of TLS."""
+    return ["worker 1", "worker 2"] * rounds(1, 50)
 
 
 def one_round(server: Server, load: Load, chance: random.Random, victim: str) -> float:

@@ -50,7 +50,7 @@ def experiment(data_dir: Path, tls: bool = False) -> None:
     options = tls_options(data_dir.parent, tls)
     with Load(0, chance, clients=20, rooms=4, rate=300, tls=tls) as load:
         ended = []
-        for _ in range(rounds(2, 100)):
+        for _ in range(rounds(1 if tls else 2, 100)):
             with running_server(data_dir, *options) as server:
                 load.address = (server.host, server.port)
                 ended.append(terminate(server, load, chance))

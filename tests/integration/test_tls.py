@@ -9,7 +9,6 @@ import signal
 import socket
 import ssl
 import struct
-import subprocess
 import time
 import warnings
 from collections.abc import Iterator
@@ -133,49 +132,36 @@ def test_where_others_can_listen_it_makes_a_key_keeps_it_and_takes_nothing_else_
     with place.serve("--host", REACHABLE, "--insecure") as run:
         port = ready(run)
         assert told(run.out)[0] == fingerprint
-        with Wire("127.0.0.1", port, tls=trusting()) as ada, Wire("127.0.0.1", port) as bob:
+        with Wire("127.0.0.1", port, tls=trusting()) as ada, Wire("127.0.0.1", port) as bob, Wire("127.0.0.1", port) as half:
             ada.hello("ada")
             bob.hello("bob")
-        run.send(signal.SIGTERM)
+            half.send_bytes(client_hello()[:50])
+            run.send(signal.SIGTERM)
+            assert [ada.expect(m.Goodbye).reason, bob.expect(m.Goodbye).reason] == ["shutdown", "shutdown"]
+            assert half.receive() is None, "there is nobody yet who could be told"
         assert run.end() == 0
 
 
-@pytest.mark.parametrize("options", [["--tls-key", "/tmp/key"], ["--tls-cert", "/no/such/file"]])
-def test_with_a_certificate_that_is_no_good_it_does_not_start(options: list[str], tmp_path: Path) -> None:
-    with Place(tmp_path).serve(*options) as run:
+def test_with_a_certificate_that_is_no_good_it_does_not_start(tmp_path: Path) -> None:
+    with Place(tmp_path).serve("--tls-cert", "/no/such/file") as run:
         assert run.end() == 2
         assert (run.out, run.err.count("\n")) == ("", 1)
 
 
-def test_the_client_that_it_runs_is_told_whom_to_trust(tmp_path: Path) -> None:
-    script = "echo $CHAT_CLIENT_HOST $CHAT_CLIENT_TLS $CHAT_CLIENT_FINGERPRINT"
-    with Place(tmp_path).serve("--host", REACHABLE, "--", "sh", "-c", script) as run:
-        assert run.end() == 0
-        assert re.fullmatch(r"::ffff:127\.0\.0\.1 true SHA256:\S{43}\n", run.out)
-
-
-def test_scripts_get_in_by_an_invitation_or_are_told_what_is_missing(tmp_path: Path) -> None:
-    with Place(tmp_path).serve("--host", REACHABLE) as run:
-        port = ready(run)
-        fingerprint, invitation = told(run.out)
-        client = tmp_path / "client"
-
-        def ends(status: int, *arguments: str, name: str = "ada") -> str:
-            command: list[str | Path] = [SCRIPTS / "chat-client", *arguments, "--name", name, "--data-dir", client]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds(10))
-            assert done.returncode == status, done.stderr
-            assert done.stderr.count("\n") == (1 if status else 0)
-            return str(done.stderr or done.stdout)
-
-        assert fingerprint in ends(1, "send", "--tls", "--port", str(port), "--to", "#dev", "hello")
-        assert "takes encrypted connections only" in ends(1, "send", "--port", str(port), "--to", "#dev", "hello")
-        ends(0, "send", invitation.replace("/?", "/dev?"), "hello")
-        ends(0, "send", "--accept-new", "--tls", "--port", str(port), "--to", "#dev", "hello again", name="bob")
-        lines = ends(0, "tail", invitation.replace("/?", "/%23dev?"), "--history", "2", "--count", "2").splitlines()
-        assert [line.rpartition(": ")[2] for line in lines] == ["hello", "hello again"]
-        assert (client / "servers.json").stat().st_mode & 0o777 == 0o600
-        run.send(signal.SIGTERM)
-        assert run.end() == 0
+def test_the_client_that_it_runs_knows_whom_to_trust_and_others_get_in_by_an_invitation(tmp_path: Path) -> None:
+    script = """
+chat-client send --data-dir "$0/one" --name ada --to '#dev' hello &&
+url="chat://[$CHAT_CLIENT_HOST]:$CHAT_CLIENT_PORT/%23dev?fp=$CHAT_CLIENT_FINGERPRINT"
+unset CHAT_CLIENT_HOST CHAT_CLIENT_PORT CHAT_CLIENT_FINGERPRINT CHAT_CLIENT_TLS
+exec chat-client tail "$url" --data-dir "$0/two" --name bob --history 1 --count 1
+"""
+    place = Place(tmp_path)
+    path = f"{SCRIPTS}:{os.environ['PATH']}"
+    with place.run("--port", "0", "--workers", "2", "--host", REACHABLE, "--", "sh", "-c", script, tmp_path, PATH=path) as run:
+        assert run.end() == 0, run.err
+        assert run.out.endswith(" #dev ada: hello\n")
+    for client in ("one", "two"):
+        assert (tmp_path / client / "servers.json").stat().st_mode & 0o777 == 0o600
 
 
 # --- SIGHUP -----------------------------------------------------------------------------------------------------------------
@@ -287,13 +273,15 @@ def test_a_goodbye_is_read_also_when_much_was_said_that_nobody_reads(server: Ser
         assert ada.receive() is None
 
 
-def test_when_the_server_stops_everybody_hears_it(own: Made, tmp_path: Path) -> None:
-    pem = own.write(tmp_path / "pem")
-    with running_server(tmp_path / "data", "--tls-cert", str(pem)) as server:
-        with encrypted(server) as ada, Wire(server.host, server.port) as half:
-            ada.hello("ada")
-            half.send_bytes(client_hello()[:50])
-            server.signal(signal.SIGTERM)
-            assert ada.expect(m.Goodbye).reason == "shutdown"
-            assert half.receive() is None
-        assert server.process.wait(seconds(5)) == 0
+def test_one_that_reads_nothing_and_then_is_gone_leaves_nothing_behind(server: Server) -> None:
+    """What was encrypted for it waits for nobody."""
+    with Wire(server.host, server.port) as bob:
+        bob.hello("bob-flood", rooms=["#flood"])
+        with encrypted(server) as deaf:
+            deaf.hello("deaf", rooms=["#flood"])
+            before = server.status()["connections"]
+            for number in range(60):
+                bob.say(m.make_ref(1, number), "#flood", "x" * 15_000)
+            wait_until(lambda: any(worker["lagging"] for worker in server.status()["per_worker"]), "it lags", every=0.1)
+            deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wait_until(lambda: server.status()["connections"] == before - 1, "it is forgotten", every=0.1)

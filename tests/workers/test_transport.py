@@ -159,6 +159,17 @@ def test_a_reset_shows(pair: Pair) -> None:
     socket.socket(fileno=pair.client.detach()).close()
     with pytest.raises(OSError, match="ipe"):
         pair.transport.send(b"is anybody there?" * 1000)
+    assert not pair.transport.waiting, "it would be tried again and again"
+
+
+def test_what_waits_for_one_that_is_gone_waits_no_more(pair: Pair) -> None:
+    pair.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 5_000)
+    while more(pair.transport, b"x" * 10_000):
+        pass
+    socket.socket(fileno=pair.client.detach()).close()
+    with pytest.raises(OSError, match="ipe"):
+        pair.transport.send(b"x")
+    assert not pair.transport.waiting
 
 
 def test_before_the_handshake_nothing_can_be_said_and_nothing_waits() -> None:

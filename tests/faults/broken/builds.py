@@ -401,17 +401,6 @@ def queues_for_slow_readers(fanout: Any) -> None:
     fanout.remainder = lambda delivery, taken, room: fanout.Remainder(delivery.data[taken:], None)
 
 
-@build("workers.transport")
-def takes_too_much_for_sent(transport: Any) -> None:
-    """Of what a client is sent over TLS all counts as taken, also what was not encrypted yet."""
-    send = transport.Tls.send
-
-    def send_and_exaggerate(self: Any, data: bytes) -> int:
-        return len(data) if send(self, data) else 0
-
-    transport.Tls.send = send_and_exaggerate
-
-
 @build("workers.process")
 def shakes_all_hands_at_once(process: Any) -> None:
     """A turn goes on with every TLS handshake that can go on."""
