@@ -232,6 +232,11 @@ class Hub:
         self._draining = True
 
     @property
+    def asks(self) -> bool:
+        """The broker has requests that it has not answered."""
+        return bool(self._asked)
+
+    @property
     def drained(self) -> bool:
         return self._draining and not self._asked and not self._pages.any_due
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
+import select
 import selectors
 import socket
 import ssl
@@ -34,6 +35,7 @@ logger = logging.getLogger("chat_broker.worker")
 
 _READ_BYTES = 4 * 1024
 """What one turn reads from a client: so nobody makes the others wait by asking for much at once."""
+_TOGETHER_MS = 1
 _LINGER_SECONDS = 2.0
 """How long a connection that was said goodbye to may take to read it."""
 _HANDSHAKING_SECONDS = 0.005
@@ -78,6 +80,8 @@ class WorkerProcess:
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ, self._take_orders)
         self._broker: Channel | None = None
+        self._answers = select.poll()
+        """Watches the pipe to the broker alone."""
         self._handoff: WorkerEnd | None = None
         self._connections: dict[int, Connection] = {}
         self._paused: set[Connection] = set()
@@ -99,6 +103,7 @@ class WorkerProcess:
     def run(self) -> None:
         """Works until it is told to drain, and has. Raises `ControlClosed`."""
         while not self._stopped:
+            self._await_answers()
             self._handshaking_left = _HANDSHAKING_SECONDS
             buffered = [connection for connection in self._buffered if connection.events & selectors.EVENT_READ]
             for key, events in self._selector.select(0.0 if buffered else self._patience()):
@@ -107,6 +112,14 @@ class WorkerProcess:
                 if connection in self._buffered:
                     self._read(connection)
             self._finish_turn()
+
+    def _await_answers(self) -> None:
+        """While the broker has requests of ours, what clients ask for further would only wait in the pipe.
+
+        So it may come together first, for a moment, which saves a turn of this loop for each of them.
+        """
+        if self._broker is not None and self._hub.asks:
+            self._answers.poll(_TOGETHER_MS)
 
     def _patience(self) -> float:
         """How long to wait for something to come in (seconds)."""
@@ -193,6 +206,8 @@ class WorkerProcess:
     def _meet_broker(self, channel: Channel) -> None:
         self._leave_broker()
         self._broker = channel
+        self._answers = select.poll()
+        self._answers.register(channel, select.POLLIN)
         self._selector.register(channel, selectors.EVENT_READ, self._hear_broker)
         self._hub.broker_came()
 
