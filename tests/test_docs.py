@@ -107,6 +107,10 @@ def test_the_table_of_errors() -> None:
         (r"`members` has at most (\d+) names", limits.MEMBERS_SHOWN),
         (r"In rooms of more than (\d+) people", limits.MEMBERS_SHOWN),
         (r"at most `limit`, at most (\d+)", limits.PAGE_MESSAGES),
+        (r"refused hellos \((\d+), `hellos_refused`\)", limits.Limits().hellos_refused),
+        (r"above (\d+) a second", limits.Limits().messages_per_second),
+        (r"share (\d+) a second", limits.Limits().user_messages_per_second),
+        (r"after ([\d,]+) messages at once", limits.Limits().messages_per_second * limits.Limits().burst_seconds),
         (r"A name is kept for a while \((\d+) s\)", limits.Limits().name_grace_seconds),
     ],
 )

@@ -25,7 +25,7 @@ class Names:
     """All names in use, by their folded form."""
 
     def __init__(self, grace_ms: int) -> None:
-        self._grace_ms = grace_ms
+        self.grace_ms = grace_ms
         self._owners: dict[str, Owner] = {}
 
     def claim(self, key: str, name: str, identity: str, now_ms: int) -> str:
@@ -49,7 +49,7 @@ class Names:
         owner.sessions -= 1
         if owner.sessions > 0:
             return None
-        owner.kept_until_ms = now_ms + self._grace_ms
+        owner.kept_until_ms = now_ms + self.grace_ms
         return owner.kept_until_ms
 
     def free(self, key: str) -> None:
