@@ -437,19 +437,23 @@ class Broker:
         if conv not in session.rooms:
             if len(session.rooms) >= self._limits.rooms_per_connection:
                 raise Refused(Code.TOO_MANY_ROOMS, f"you are in {len(session.rooms)} rooms already, part one first")
-            self._check_room(session, conv)
+            self._check_room(session, conv, name)
             self._enter(session, conv, name)
             if conv != _LOBBY:
                 self._remember(session)
         room = self._rooms[conv]
         return [room.name, conv, len(room.people), room.members()]
 
-    def _check_room(self, session: Session, conv: str) -> None:
+    def _check_room(self, session: Session, conv: str, name: str) -> None:
         """Raises `Refused` where nobody else may come in."""
         room = self._rooms.get(conv)
-        if room is None or conv == _LOBBY or session.name in room.people:
-            return
-        if len(room.people) >= self._limits.members_per_room:
+        if room is None:
+            if (other := self._rooms.like(conv, name)) is not None:
+                raise Refused(
+                    Code.ROOM_CONFUSABLE,
+                    f"{name} looks like {other.name}, which is another room: join that, or pick another name",
+                )
+        elif conv != _LOBBY and session.name not in room.people and len(room.people) >= self._limits.members_per_room:
             raise Refused(Code.ROOM_FULL, f"{room.name} has {len(room.people)} people, as many as may be in one room")
 
     def _join(self, session: Session, ref: int, room: str) -> None:

@@ -761,7 +761,15 @@ def requests(number: int) -> st.SearchStrategy[Item]:
         st.tuples(st.just("hello"), sids, refs, identities, names, after, log, st.lists(TARGETS, max_size=3), st.booleans()),
         st.tuples(st.just("join"), sids, refs, ROOM_NAMES),
         st.tuples(st.just("part"), sids, refs, ROOM_NAMES),
-        st.tuples(st.just("send"), sids, refs, TARGETS, st.sampled_from("xy"), CONVS, st.none() | st.integers(1, 6)),
+        st.tuples(
+            st.just("send"),
+            sids,
+            refs.map(lambda one: [one]),
+            TARGETS,
+            st.sampled_from("xy").map(lambda text: [text]),
+            CONVS,
+            (st.none() | st.integers(1, 6)).map(lambda prev: [prev]),
+        ),
         st.tuples(st.just("find"), sids, refs, TARGETS, after, limit),
         st.tuples(st.just("members"), sids, refs, ROOM_NAMES, TARGETS, limit),
         st.tuples(st.just("rooms"), sids, refs, TARGETS, limit),
@@ -798,6 +806,8 @@ class Seen:
 
     def follow(self, request: Item, outcomes: Iterator[Item]) -> None:
         tag, sid, *fields = request
+        if tag == "send":
+            fields[0] = fields[0][0]
         if tag == "gone":
             self.here.pop(sid, None)
         elif tag == "hello":
@@ -872,3 +882,22 @@ def test_new_limits_hold_at_once(office: Office) -> None:
     office.ask(1, ["gone", 1, False])
     office.now_ms += 5_000
     assert office.hello(1, 2, "gbob", "ada")[0] == "welcome"
+
+
+# --- what looks alike ----------------------------------------------------------------------------------------------------
+
+
+def test_nobody_gets_a_name_that_looks_like_anothers(office: Office) -> None:
+    office.hello(1, 1, "gada", "ada")
+    refused = office.hello(1, 2, "gbob", "аda")
+    assert refused == ["refused", 2, 1, "name_confusable", "аda looks like ada, who is somebody else: pick another name"]
+
+
+def test_a_room_that_looks_like_another_is_not_made(office: Office) -> None:
+    office.hello(1, 1, "gada", "ada", "#dev")
+    assert office.hello(1, 2, "gbob", "bob", "#dеv", "#lоbby")[6] == {"#dеv": "room_confusable", "#lоbby": "room_confusable"}
+    assert office.error(1, ["join", 2, 7, "#dеv"]) == "room_confusable"
+    assert office.ask(1, ["join", 2, 7, "#DEV"])[0][0] == "joined", "that is the same room"
+    for sid in (1, 2):
+        office.ask(1, ["part", sid, 7, "#dev"])
+    assert office.ask(1, ["join", 2, 7, "#dеv"])[0][0] == "joined", "nobody is in the other one"
