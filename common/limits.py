@@ -37,7 +37,7 @@ class Limits:
     new_connections_per_minute: int = _limit(
         200, "new connections from one address in a minute, also all at once; the same goes for these"
     )
-    hellos_refused: int = _limit(10, "refused hellos after which a connection is closed")
+    hellos_refused: int = _limit(100, "refused hellos after which a connection is closed")
     messages_per_second: int = _limit(100, "messages that one connection may send, in the long run")
     user_messages_per_second: int = _limit(
         200, "messages that all connections of one person may send, at each worker, in the long run"
