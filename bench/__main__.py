@@ -30,6 +30,7 @@ _READY = re.compile(r"chat-broker ready on (?P<host>\S+):(?P<port>\d+)")
 _STOP_SECONDS = 10.0
 _LOAD_SECONDS = 120.0
 """Beside the run itself: to connect, to settle, and to hear the rest."""
+_UNLIMITED = ("CONNECTIONS", "MEMBERS_PER_ROOM", "MESSAGES_PER_SECOND", "USER_MESSAGES_PER_SECOND")
 ROOT = Path(__file__).parents[1]
 
 
@@ -44,8 +45,9 @@ class Server(NamedTuple):
 def serving(data_dir: Path, workers: int) -> Iterator[Server]:
     """A server on a free port, with the same code as this."""
     command = [sys.executable, "-m", "broker.cli", "--port", "0", "--workers", str(workers), "--data-dir", str(data_dir)]
-    # The children find the code by the path alone, and nobody is asked for a sign of life in the middle of a run.
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "CHAT_BROKER_LIMITS_IDLE_SECONDS": "3600"}
+    # The children find the code by the path alone. Nobody is asked for a sign of life in the middle of a run, or held back.
+    limits = {"IDLE_SECONDS": 3_600} | dict.fromkeys(_UNLIMITED, 1_000_000)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)} | {f"CHAT_BROKER_LIMITS_{name}": str(most) for name, most in limits.items()}
     with (data_dir.parent / "server.log").open("a") as log:
         process = subprocess.Popen(
             [*command, "--log-level", "warning"], stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT, env=environ

@@ -10,7 +10,7 @@ import logging
 import os
 import resource
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from common.settings import UsageError, describe, read_options
 if TYPE_CHECKING:
     from broker.encryption import Encryption
     from broker.listening import Address
+    from common.limits import Limits
 
 logger = logging.getLogger("chat_broker.supervisor")
 
@@ -31,7 +32,7 @@ usage: chat-broker [options] [-- COMMAND ARG…]
        chat-broker check [--data-dir DIR] [--config FILE]
 
 A chat server. Ctrl+C stops it; its clients are told. With a COMMAND it runs for as long as that does. SIGHUP has it read its
-certificate anew.
+limits and its certificate anew.
 `status` tells about a running server. `check` verifies the log of one that does not run, and changes nothing.
 
 options:
@@ -80,7 +81,7 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return 0
     if dashes and not command:
         raise UsageError("a command is missing after --, write for example: chat-broker -- chat-client")
-    return _run_server(settings.server_settings(given, environ), command)
+    return _run_server(settings.server_settings(given, environ), command, lambda: settings.server_settings(given, environ).limits)
 
 
 def _split(arguments: Sequence[str]) -> tuple[Sequence[str], bool, Sequence[str]]:
@@ -91,7 +92,7 @@ def _split(arguments: Sequence[str]) -> tuple[Sequence[str], bool, Sequence[str]
     return arguments[:at], True, arguments[at + 1 :]
 
 
-def _run_server(wanted: settings.ServerSettings, command: Sequence[str]) -> int:
+def _run_server(wanted: settings.ServerSettings, command: Sequence[str], reload: Callable[[], Limits]) -> int:
     from broker import listening, supervisor  # not for the other forms
     from common.child import Boot
 
@@ -119,6 +120,7 @@ def _run_server(wanted: settings.ServerSettings, command: Sequence[str]) -> int:
         encryption=encryption,
         command=command,
         log_fd=log_fd,
+        reload=reload,
     )
     return supervisor.Supervisor(plan, listener, complain).run()
 
@@ -215,7 +217,7 @@ def _asked_about_itself(given: Mapping[str, object]) -> bool:
     """Answers --help and --version, if one of them was given."""
     if "help" in given:
         options = describe(setting for setting in settings.SERVE if not setting.section)
-        limits = "\n".join(f"  {s.name:<22} {s.help} (default: {s.default})" for s in settings.SERVE if s.section)
+        limits = "\n".join(f"  {s.name:<26} {s.help} (default: {s.default})" for s in settings.SERVE if s.section)
         say(_USAGE.format(options=options, limits=limits).rstrip())
     elif "version" in given:
         say(f"chat-broker {__version__}")

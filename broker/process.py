@@ -19,6 +19,7 @@ from broker.storage.sqlite import SqliteLog
 from common.channel import Channel, ChannelClosed
 from common.child import Boot, CannotStart
 from common.control import Control, Order
+from common.limits import Limits
 
 logger = logging.getLogger("chat_broker.broker")
 
@@ -129,6 +130,8 @@ class BrokerProcess:
             case "begin":
                 self._began_at = time.monotonic()
                 self._core.begin(self._now_ms())
+            case "limits":
+                self._core.use_limits(Limits(**order.data))
             case "status":
                 self._control.send("status", self._core.figures())
             case "stop":

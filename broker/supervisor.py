@@ -7,6 +7,7 @@ something is due. No other module of `broker` may name the workers; this one doe
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import selectors
@@ -30,6 +31,8 @@ from broker.status_socket import StatusSocket
 from common import __version__
 from common.child import CANNOT_START, Boot
 from common.control import ControlClosed, Order
+from common.limits import Limits
+from common.settings import UsageError
 
 logger = logging.getLogger("chat_broker.supervisor")
 
@@ -66,6 +69,8 @@ class Plan(NamedTuple):
     log_fd: int = 2
     """Where the children's logs go."""
     modules: Mapping[str, str] = MODULES
+    reload: Callable[[], Limits] | None = None
+    """Reads the limits anew. Raises `UsageError`."""
     beat_seconds: float = 5.0
     """How often each child is asked for a sign of life."""
 
@@ -120,7 +125,7 @@ class Supervisor:
             if number == signal.SIGINT and self._command:
                 continue  # it was meant for the command, which got it too
             if number == signal.SIGHUP and not signals.terminal_is_gone():
-                self._renew_certificate()
+                self._read_anew()
             elif number in STOP_SIGNALS:
                 self._stop_asked()
 
@@ -194,7 +199,7 @@ class Supervisor:
     def _connect(self, key: Key) -> None:
         """Gives a new child, and those that it works with, the two ends of what connects them."""
         if key == ACCEPTOR:
-            self._children[ACCEPTOR].control.send("listen", fds=[self._listener.fileno()])
+            self._children[ACCEPTOR].control.send("listen", {"plain": not self._tls_required}, [self._listener.fileno()])
         for worker in self._workers() if key.role != "worker" else [self._children[key]]:
             if key != ACCEPTOR and (broker := self._children.get(BROKER)):
                 _connect_broker(broker, worker)
@@ -282,18 +287,41 @@ class Supervisor:
         except OSError as problem:
             self._give_up(f"cannot run {self._plan.command[0]}: {problem.strerror}")
 
-    # --- the certificate -----------------------------------------------------------------------------------------------
+    # --- what can be read anew -----------------------------------------------------------------------------------------------
 
     def _give_certificate(self, worker: Child) -> None:
         if self._plan.encryption:
             worker.control.send("tls", self._plan.encryption.order())
 
-    def _renew_certificate(self) -> None:
-        """Reads it anew: who is connected stays so, who comes gets the new one. One that is no good changes nothing."""
-        encryption = self._plan.encryption
-        if encryption is None or self._stop_at:
-            logger.info("SIGHUP: there is nothing to be read anew")
+    @property
+    def _tls_required(self) -> bool:
+        return self._plan.encryption is not None and self._plan.encryption.required
+
+    def _read_anew(self) -> None:
+        """The limits and the certificate: who is connected stays so. Of what is no good the one before stays in use."""
+        if self._stop_at:
             return
+        if self._plan.reload is not None:
+            self._renew_limits(self._plan.reload)
+        if self._plan.encryption is not None:
+            self._renew_certificate(self._plan.encryption)
+
+    def _renew_limits(self, reload: Callable[[], Limits]) -> None:
+        try:
+            limits = reload()
+        except UsageError as problem:
+            logger.error("the limits stay as they were: %s", problem)
+            return
+        before = dataclasses.asdict(self._plan.boot.limits)
+        after = dataclasses.asdict(limits)
+        changed = [f"{name} {before[name]} -> {value}" for name, value in after.items() if value != before[name]]
+        logger.info("the limits were read anew, %s", ", ".join(changed) or "they are the same")
+        self._plan = self._plan._replace(boot=self._plan.boot._replace(limits=limits))
+        for child in self._children.values():
+            child.control.send("limits", after)
+
+    def _renew_certificate(self, encryption: Encryption) -> None:
+        """Who comes gets the new one."""
         try:
             renewed = encryption.renew()
         except CertificateUnusable as problem:

@@ -14,17 +14,23 @@ person, and would either lose it or say it twice.
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Container
 from typing import Any, NamedTuple, TypeAlias
 
 from common import messages as m
-from common.errors import MEANINGS, Code, Refused
+from common.errors import MEANINGS, Code, Refused, wait_in
 from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES
 from common.names import fold
 
 _TOKEN_CHARS = 1_000
 """No token is longer."""
+RETRY_SECONDS = 1.0
+"""After what time a message is sent again that was refused for a passing reason, unless it was told."""
+_WAIT_MOST = 60
+_RETRIED_AT_ONCE = 64
+"""How many of those that were refused are sent again before the first of them is in the log."""
 
 
 class Phase(enum.Enum):
@@ -195,6 +201,11 @@ class ClientProtocol:
         self._named: list[str] = []
         """The rooms of the last hello."""
         self._retry: set[int] = set()
+        """What was refused for a passing reason, or stands behind such a one; until `retry` none of it is sent."""
+        self._retried: set[int] = set()
+        """What was sent again and is not answered."""
+        self.retry_after = RETRY_SECONDS
+        """How long to wait until `retry` (seconds)."""
         self._decoder = FrameDecoder(FRAME_BYTES)
         self._out: list[bytes] = []
 
@@ -212,6 +223,7 @@ class ClientProtocol:
         self._sending = False
         self._out.clear()
         self._retry.clear()
+        self._retried.clear()
         self._joining.clear()
 
     def choose_name(self, name: str) -> None:
@@ -258,7 +270,9 @@ class ClientProtocol:
         before = self._newest()
         ref = self._next_ref()
         self.outbox[ref] = _Outgoing(to, conv, text)
-        if self._sending:
+        if self._retry:
+            self._retry.add(ref)  # it follows what was refused
+        elif self._sending:
             self._send_one(ref, before)
         return ref
 
@@ -300,10 +314,15 @@ class ClientProtocol:
         self.phase = Phase.LEAVING
 
     def retry(self) -> None:
-        """Sends again what was refused for a passing reason (a full disk, say). To be called now and then."""
+        """Sends again what was refused for a passing reason (a full disk, say). To be called after `retry_after`.
+
+        Not all at once: the rest follows what is accepted, so that a server which takes little is not sent everything each time.
+        """
         if self._retry and self._sending:
-            refused, self._retry = self._retry, set()
-            self._send_outbox(refused)
+            self.retry_after = RETRY_SECONDS
+            self._retried = {*itertools.islice(filter(self._retry.__contains__, self.outbox), _RETRIED_AT_ONCE)}
+            self._retry -= self._retried
+            self._send_outbox(self._retried)
 
     @property
     def wants_retry(self) -> bool:
@@ -460,6 +479,10 @@ class ClientProtocol:
         events: list[Event] = []
         if msg.options.get("from") == self.identity and self.outbox.pop(msg.ref, None) is not None:
             self._retry.discard(msg.ref)
+            if msg.ref in self._retried:
+                self._retried.discard(msg.ref)
+                if not self._retried:
+                    self.retry()  # all of them were accepted
             self._last_committed = max(self._last_committed or 0, m.split_ref(msg.ref)[1])
             events.append(Acknowledged(msg.ref, msg))
         if not msg.options.get("again") and msg.id > (self.cursor or 0):
@@ -489,7 +512,7 @@ class ClientProtocol:
                 self._token = None
                 self._say_hello()
                 return []
-            case Code.NAME_TAKEN | Code.BAD_NAME | Code.RESERVED_NAME:
+            case Code.NAME_TAKEN | Code.NAME_CONFUSABLE | Code.BAD_NAME | Code.RESERVED_NAME:
                 return [NameRefused(self.name, error.code, error.text)]
             case code if code in _PASSING:
                 return [Broken(f"the server cannot take anybody in now: {error.text}")]
@@ -498,11 +521,13 @@ class ClientProtocol:
 
     def _on_send_refused(self, ref: int, error: m.Error) -> list[Event]:
         """A passing refusal, and what was refused for it, wait for `retry`; anything else is given back for good."""
+        self._retried.clear()
         if error.code == Code.OUT_OF_ORDER:
             self._retry.add(ref)
             return []
         if error.code in _PASSING:
             self._retry.add(ref)
+            self.retry_after = max(self.retry_after, min(wait_in(error.text) or 0, _WAIT_MOST))
             return [SendDelayed(ref, error.code, error.text)]
         self._retry.discard(ref)
         to, _, text = self.outbox.pop(ref)

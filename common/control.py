@@ -6,12 +6,13 @@ An AF_UNIX SOCK_SEQPACKET socketpair; a packet is msgpack `[kind, data]` and up 
                              begin {}                          that was the last of the workers that live now
                              worker_gone {number, generation}  it has been reaped
                              stop {}
+    supervisor -> each       limits {limit: number, …}         all of them, when they were read anew
     supervisor -> worker     tls {pem, required}               the certificate and its key, before anything else, and when they
                                                                are new; whether plain text is refused
                              broker {} +fd                     one end of the pipe to the (new) broker
                              acceptor {} +fd                   the handoff socket of the (new) acceptor
                              drain {}                          tell the clients, then exit
-    supervisor -> acceptor   listen {} +fd                     the listening socket
+    supervisor -> acceptor   listen {plain} +fd                the listening socket, and whether plain text is spoken there
                              worker {number, generation} +fd   the handoff socket to that worker
                              worker_gone {number, generation}
                              stop {}

@@ -6,6 +6,8 @@ The table in `docs/protocol.md` is checked against this one.
 from __future__ import annotations
 
 import enum
+import math
+import re
 from typing import NamedTuple
 
 
@@ -18,6 +20,8 @@ class Code(enum.StrEnum):
     BAD_VERSION = "bad_version"
     LOGIN_TIMEOUT = "login_timeout"
     TLS_REQUIRED = "tls_required"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     # The request is refused, the connection goes on.
     EMPTY_FRAME = "empty_frame"
     BAD_MESSAGE = "bad_message"
@@ -27,9 +31,12 @@ class Code(enum.StrEnum):
     BAD_NAME = "bad_name"
     RESERVED_NAME = "reserved_name"
     NAME_TAKEN = "name_taken"
+    NAME_CONFUSABLE = "name_confusable"
     BAD_TOKEN = "bad_token"
     BAD_RESUME = "bad_resume"
     BAD_ROOM = "bad_room"
+    ROOM_CONFUSABLE = "room_confusable"
+    ROOM_FULL = "room_full"
     TOO_MANY_ROOMS = "too_many_rooms"
     NOT_IN_ROOM = "not_in_room"
     NO_SUCH_USER = "no_such_user"
@@ -42,6 +49,7 @@ class Code(enum.StrEnum):
     STORAGE_FULL = "storage_full"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     BUSY = "busy"
+    RATE_LIMITED = "rate_limited"
 
 
 class Meaning(NamedTuple):
@@ -60,6 +68,8 @@ MEANINGS: dict[Code, Meaning] = {
     Code.BAD_VERSION: Meaning("this server speaks another version of the protocol", closes=True),
     Code.LOGIN_TIMEOUT: Meaning("no hello came in time", closes=True),
     Code.TLS_REQUIRED: Meaning("this address takes encrypted connections only: begin with TLS", closes=True),
+    Code.TOO_MANY_CONNECTIONS: Meaning("the server, or your address, has as many connections as it may have", closes=True),
+    Code.TOO_MANY_ATTEMPTS: Meaning("too many hellos were refused on this connection", closes=True),
     Code.EMPTY_FRAME: Meaning("a frame of length 0"),
     Code.BAD_MESSAGE: Meaning("a message does not have the documented shape"),
     Code.UNKNOWN_TYPE: Meaning("there is no message of this type"),
@@ -68,9 +78,12 @@ MEANINGS: dict[Code, Meaning] = {
     Code.BAD_NAME: Meaning("not a valid name"),
     Code.RESERVED_NAME: Meaning("this name is reserved"),
     Code.NAME_TAKEN: Meaning("this name belongs to somebody else"),
+    Code.NAME_CONFUSABLE: Meaning("this name looks like another one that is taken or reserved"),
     Code.BAD_TOKEN: Meaning("the token is not one of this server's, or has expired"),
     Code.BAD_RESUME: Meaning("the cursor belongs to another log, or lies beyond this one's end"),
     Code.BAD_ROOM: Meaning("not a valid room name"),
+    Code.ROOM_CONFUSABLE: Meaning("this room's name looks like that of another one with people in it"),
+    Code.ROOM_FULL: Meaning("as many people are in the room as may be"),
     Code.TOO_MANY_ROOMS: Meaning("this connection is in as many rooms as it may be"),
     Code.NOT_IN_ROOM: Meaning("join the room first"),
     Code.NO_SUCH_USER: Meaning("nobody has this name"),
@@ -82,6 +95,7 @@ MEANINGS: dict[Code, Meaning] = {
     Code.STORAGE_FULL: Meaning("the server's disk is full", passing=True),
     Code.STORAGE_UNAVAILABLE: Meaning("the server cannot write its log", passing=True),
     Code.BUSY: Meaning("the server cannot answer now", passing=True),
+    Code.RATE_LIMITED: Meaning("too many messages at once: send it again after the wait that the text ends with", passing=True),
 }
 
 
@@ -92,6 +106,20 @@ class Reason(enum.StrEnum):
     SHUTDOWN = "shutdown"
     ERROR = "error"
     IDLE = "idle"
+
+
+_WAIT = re.compile(r" wait ([0-9]{1,6}) s$")
+
+
+def in_so_long(text: str, seconds: float) -> str:
+    """A text that ends with how long to wait, in whole seconds, one at least."""
+    return f"{text}, wait {max(1, math.ceil(seconds))} s"
+
+
+def wait_in(text: str) -> int | None:
+    """How long to wait (seconds), if the text of an error ends with that."""
+    told = _WAIT.search(text)
+    return int(told[1]) if told else None
 
 
 class Refused(Exception):

@@ -27,6 +27,7 @@ from workers.log_reader import LogReader
 from workers.session import Session
 
 NOW_MS = 1_800_000_000_000
+UNHURRIED = Limits(messages_per_second=1_000_000, user_messages_per_second=1_000_000)
 
 
 class Chat:
@@ -35,9 +36,9 @@ class Chat:
     def __init__(self, data_dir: Path, people: int) -> None:
         data_dir.mkdir()
         self.log = SqliteLog.open(data_dir, synchronous="OFF")
-        self.broker = Broker(self.log, Limits(), NOW_MS)
+        self.broker = Broker(self.log, UNHURRIED, NOW_MS)
         self.broker.begin(NOW_MS)
-        self.hub = Hub(LogReader(data_dir), Limits(), "test", self._identity)
+        self.hub = Hub(LogReader(data_dir), UNHURRIED, "test", self._identity)
         self.hub.broker_came()
         self.broker.worker_came(1, 0)
         self._identities = 0

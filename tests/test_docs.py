@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import tomllib
@@ -12,6 +13,7 @@ import msgpack
 import pytest
 
 from broker import settings as broker_settings
+from broker.children import STOP_SIGNALS
 from common import codec, limits
 from common import messages as m
 from common.errors import MEANINGS, Reason
@@ -21,6 +23,7 @@ from urwid_client import settings as client_settings
 from urwid_client.commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
+OPERATING = (ROOT / "docs" / "operating.md").read_text()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 README = (ROOT / "README.md").read_text()
 
@@ -107,6 +110,10 @@ def test_the_table_of_errors() -> None:
         (r"`members` has at most (\d+) names", limits.MEMBERS_SHOWN),
         (r"In rooms of more than (\d+) people", limits.MEMBERS_SHOWN),
         (r"at most `limit`, at most (\d+)", limits.PAGE_MESSAGES),
+        (r"refused hellos \((\d+), `hellos_refused`\)", limits.Limits().hellos_refused),
+        (r"above (\d+) a second", limits.Limits().messages_per_second),
+        (r"share (\d+) a second", limits.Limits().user_messages_per_second),
+        (r"after ([\d,]+) messages at once", limits.Limits().messages_per_second * limits.Limits().burst_seconds),
         (r"A name is kept for a while \((\d+) s\)", limits.Limits().name_grace_seconds),
     ],
 )
@@ -120,6 +127,35 @@ def test_the_reasons_of_a_goodbye() -> None:
     sentence = re.search(r"The server's reasons: (.*?)\n\S*After a minute", PROTOCOL, re.DOTALL)
     assert sentence
     assert re.findall(r"`(\w+)`", sentence[1]) == list(Reason)
+
+
+# --- operating -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_limits() -> None:
+    coded = [
+        [f"`{field.name}`", f"{field.default:,}", f"{field.metadata['most']:,}", field.metadata["help"]]
+        for field in dataclasses.fields(limits.Limits)
+    ]
+    assert list(rows(OPERATING, "## Limits")) == coded
+
+
+def test_the_example_of_a_configuration() -> None:
+    example = re.search(r"```toml\n(.*?)```", OPERATING, re.DOTALL)
+    assert example
+    known = {setting.key for setting in broker_settings.SERVE}
+    tables = tomllib.loads(example[1])
+    assert {f"limits.{name}" for name in tables.pop("limits")} | set(tables) <= known
+
+
+def test_the_lengths_that_are_no_settings() -> None:
+    lengths = (limits.FRAME_BYTES // 1024, limits.NAME_CHARS, limits.ROOM_CHARS)
+    assert "at most {} KiB, a name {} characters, a room's name {}".format(*lengths) in OPERATING
+
+
+def test_the_signals() -> None:
+    named = {name for signals, _ in rows(OPERATING, "## Signals") for name in signals.split(", ")}
+    assert named == {number.name for number in STOP_SIGNALS}
 
 
 # --- the README ----------------------------------------------------------------------------------------------------------

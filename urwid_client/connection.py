@@ -23,8 +23,6 @@ from urwid_client.trust import Unsafe, encryption_required
 
 CONNECT_SECONDS = 10.0
 GOODBYE_SECONDS = 1.0
-RETRY_SECONDS = 1.0
-"""How often what the server refused for a passing reason is sent again."""
 _READ_BYTES = 65_536
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a server that does not read. One does not wait for it: it may be waiting for us to read."""
@@ -246,7 +244,7 @@ class Connection:
         if not self._protocol.wants_retry:
             self._retry_at = None
         elif self._retry_at is None:
-            self._retry_at = _now() + RETRY_SECONDS
+            self._retry_at = _now() + self._protocol.retry_after
         elif self._retry_at <= _now():
             self._retry_at = None
             self._protocol.retry()

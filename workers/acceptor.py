@@ -1,8 +1,9 @@
 """The acceptor: takes connections from the listening socket and passes each to a worker. Runs as a child of the supervisor.
 
-It never reads from a connection, and keeps no copy of it: once passed, a connection is the worker's, and what a dead worker
-had not taken yet is closed by the kernel together with its handoff socket. When there is nobody to take a connection, none
-is accepted: it waits in the kernel's queue.
+It serves none, and keeps no copy of it: once passed, a connection is the worker's, and what a dead worker had not taken yet is
+closed by the kernel together with its handoff socket. When there is nobody to take a connection, none is accepted: it waits in
+the kernel's queue. One that is too many is told so where plain text is spoken, and closed. What it has said by then is read away,
+since it would destroy what it is told.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import selectors
 import socket
 import time
 
+from common import messages as m
 from common.child import Boot
 from common.control import Control, Order
+from common.errors import Reason, Refused
+from common.limits import Limits
+from workers.admission import Admission, source_of
 from workers.handoff import AcceptorEnd, HandoffClosed
 from workers.placement import Placement
 
@@ -24,13 +29,14 @@ _BURST = 64
 _PAUSE_SECONDS = 0.25
 """How long nothing is accepted after the system was short of descriptors or memory."""
 _QUIET_SECONDS = 60.0
-"""How long a shortage is not reported again."""
+"""How long a shortage, or that connections are refused, is not reported again."""
+_READ_AWAY_BYTES = 65_536
 
 
 class Acceptor:
     """One loop over the control socket, the listening socket and the workers' handoff sockets."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, limits: Limits, control: Control) -> None:
         self._control = control
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ, self._take_orders)
@@ -39,11 +45,16 @@ class Acceptor:
         self._handoffs: dict[int, AcceptorEnd] = {}
         self._generations: dict[int, int] = {}
         self._placement = Placement()
+        self._admission = Admission(limits)
+        self._plain = False
+        """Plain text is spoken here, so that whoever is refused can be told why."""
         self._in_hand: tuple[socket.socket, str, int] | None = None
         """A connection that was accepted while the last worker that could have taken it went away."""
         self._paused_until = 0.0
         self._quiet_until = 0.0
         self._accepted = 0
+        self._refused = 0
+        self._refusals_quiet_until = 0.0
         self._stopped = False
 
     def run(self) -> None:
@@ -64,6 +75,7 @@ class Acceptor:
         match order.kind:
             case "listen":
                 self._listener = socket.socket(fileno=order.fds[0])
+                self._plain = order.data["plain"]
                 self._control.send("ready")
             case "worker":
                 self._add_worker(order.data["number"], order.data["generation"], order.fds[0])
@@ -71,7 +83,9 @@ class Acceptor:
                 if self._generations.get(order.data["number"]) == order.data["generation"]:
                     self._drop_worker(order.data["number"])
             case "status":
-                self._control.send("status", {"accepted": self._accepted})
+                self._control.send("status", {"accepted": self._accepted, "refused": self._refused})
+            case "limits":
+                self._admission.limits = Limits(**order.data)
             case "stop":
                 self._stopped = True
 
@@ -81,10 +95,12 @@ class Acceptor:
         self._handoffs[number] = handoff
         self._generations[number] = generation
         self._placement.add(number)
+        self._admission.add(number)
         self._selector.register(handoff, selectors.EVENT_READ, lambda: self._hear(number, handoff))
 
     def _drop_worker(self, number: int) -> None:
         self._placement.remove(number)
+        self._admission.remove(number)
         if handoff := self._handoffs.pop(number, None):
             self._selector.unregister(handoff)
             handoff.close()
@@ -99,6 +115,7 @@ class Acceptor:
             return
         if load:
             self._placement.confirm(number, load.confirmed, load.open, time.monotonic())
+            self._admission.confirm(number, load.confirmed, load.sources)
 
     # --- connections ---------------------------------------------------------------------------------------------------
 
@@ -130,8 +147,29 @@ class Acceptor:
             except OSError as problem:
                 self._pause(problem)
                 return
+            try:
+                self._admission.check(source_of(peer[0]), self._placement.connections, time.monotonic())
+            except Refused as refused:
+                self._refuse(connection, peer[0], refused)
+                continue
             self._accepted += 1
             self._pass_on(connection, peer[0], peer[1])
+
+    def _refuse(self, connection: socket.socket, host: str, why: Refused) -> None:
+        self._refused += 1
+        now = time.monotonic()
+        if now >= self._refusals_quiet_until:
+            self._refusals_quiet_until = now + _QUIET_SECONDS
+            logger.warning("connections are refused, one of %s: %s", host, why.text)
+        with connection:
+            connection.setblocking(False)
+            try:
+                if self._plain:
+                    connection.send(m.encode(m.Error(None, why.code, why.text)) + m.encode(m.Goodbye(Reason.ERROR, why.text)))
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.recv(_READ_AWAY_BYTES)
+            except OSError:
+                pass  # it is gone, or has said nothing yet
 
     def _pass_on(self, connection: socket.socket, host: str, port: int) -> None:
         """Gives the connection to a worker, or keeps it in hand while there is none."""
@@ -147,6 +185,7 @@ class Acceptor:
                 self._pause(problem)
                 break
             self._placement.give(number, now)
+            self._admission.give(number, source_of(host))
             connection.close()
             return
         self._in_hand = (connection, host, port)
@@ -161,4 +200,4 @@ class Acceptor:
 
 def main(boot: Boot, control: Control) -> None:
     """What `common.child.run` calls."""
-    Acceptor(control).run()
+    Acceptor(boot.limits, control).run()

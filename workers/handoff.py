@@ -1,18 +1,22 @@
 """The handoff socket between the acceptor and one worker: connections one way, confirmations the other.
 
 An AF_UNIX SOCK_SEQPACKET socketpair. A packet to the worker is `[peer_host, peer_port]` with exactly one descriptor; a packet
-to the acceptor is `[confirmed_total, open_connections]`. Which worker gets a connection is `workers.placement`'s business.
+to the acceptor is `[confirmed_total, open_connections, {source: open_connections}]`, where a source stands if its number is
+another than before (see `workers.admission`). Which worker gets a connection is `workers.placement`'s business.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from typing import NamedTuple
 
 import msgpack
 
-_PACKET_BYTES = 1024
+_PACKET_BYTES = 8 * 1024
+_SOURCES = 100
+"""The most in one packet."""
 _AT_ONCE = 64
 
 
@@ -34,7 +38,9 @@ class Load(NamedTuple):
     confirmed: int
     """Connections that it took from this handoff socket, in all."""
     open: int
-    """Connections that it has, wherever they came from."""
+    """Connections that it has, whoever gave them."""
+    sources: dict[str, int]
+    """How many it has from those addresses where that has changed."""
 
 
 class AcceptorEnd:
@@ -57,8 +63,9 @@ class AcceptorEnd:
             raise HandoffClosed from problem
 
     def load(self) -> Load | None:
-        """The newest of what the worker said since the last call. Raises `HandoffClosed`."""
+        """What the worker said since the last call, the newest of it. Raises `HandoffClosed`."""
         newest = None
+        sources: dict[str, int] = {}
         for _ in range(_AT_ONCE):
             try:
                 packet = self._socket.recv(_PACKET_BYTES)
@@ -68,7 +75,9 @@ class AcceptorEnd:
                 continue  # it left connections unread; Linux says so ahead of what it had sent itself
             if not packet:
                 raise HandoffClosed
-            newest = Load(*msgpack.unpackb(packet))
+            confirmed, connections, changed = msgpack.unpackb(packet)
+            sources |= changed
+            newest = Load(confirmed, connections, sources)
         return newest
 
     def close(self) -> None:
@@ -85,7 +94,8 @@ class WorkerEnd:
     def __init__(self, fd: int) -> None:
         self._socket = _adopt(fd)
         self._taken = 0
-        self._said = Load(0, 0)
+        self._said = (0, 0)
+        self._unsaid: dict[str, int] = {}
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -114,18 +124,24 @@ class WorkerEnd:
             taken.append(Passed(socket.socket(family, socket.SOCK_STREAM, 0, fds[0]), host, port))
         return taken
 
+    def note(self, source: str, connections: int) -> None:
+        """So many are open from there: goes with the next `confirm`."""
+        self._unsaid[source] = connections
+
     def confirm(self, open_connections: int) -> None:
         """Tells the acceptor how many were taken and are open, if that is news. What does not fit now is said later."""
-        load = Load(self._taken, open_connections)
-        if load == self._said:
-            return
-        try:
-            self._socket.send(msgpack.packb(load))
-        except BlockingIOError:
-            return
-        except ConnectionError:
-            pass  # `take` is where it shows that the acceptor is gone
-        self._said = load
+        counts = (self._taken, open_connections)
+        while self._unsaid or counts != self._said:
+            sources = dict(itertools.islice(self._unsaid.items(), _SOURCES))
+            try:
+                self._socket.send(msgpack.packb([*counts, sources]))
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                pass  # `take` is where it shows that the acceptor is gone
+            self._said = counts
+            for source in sources:
+                del self._unsaid[source]
 
     def close(self) -> None:
         self._socket.close()

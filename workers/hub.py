@@ -25,6 +25,7 @@ from common.text import clean, is_blank
 from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
 from workers.history import PagesWanted, PageWanted
+from workers.pace import Pace
 from workers.presence import SHARES, PresenceCollector
 from workers.requests import ANSWERED_WITH_LISTS, Requests
 from workers.session import Phase, Session
@@ -82,6 +83,7 @@ class Hub:
         self._now_ms = 0
         self._deliveries: list[Delivery] = []
         self._sessions: dict[int, Session] = {}
+        self._pace = Pace(limits)
         self._live: defaultdict[str, set[int]] = defaultdict(set)
         """The live sessions in each room."""
         self._lagging: dict[int, None] = {}
@@ -94,8 +96,7 @@ class Hub:
         self._turn = Turn()
         self._closing: list[int] = []
         self._notices: list[str] = []
-        self._connected = False
-        self._introducing = False
+        self._connected = self._introducing = False
         self._asked = Requests()
         self._draining = False
         self._next_idle_check = 0.0
@@ -129,6 +130,11 @@ class Hub:
             "lost": self._lost,
         }
 
+    def use_limits(self, limits: Limits) -> None:
+        """These hold from now on; not so `backlog_bytes`, and what requests count for, which stay as they were first."""
+        self._limits = limits
+        self._pace.use_limits(limits)
+
     # --- for the shell -------------------------------------------------------------------------------------------------
 
     def opened(self, sid: int, peer: str, now: float) -> Session:
@@ -145,6 +151,7 @@ class Hub:
         session.heard = now
         session.pinged = False
         self._now_ms = now_ms
+        self._pace.set_time(now)
         bodies, too_large = session.decoder.feed(data)
         session.inbox += bodies
         if too_large is not None:
@@ -182,6 +189,7 @@ class Hub:
         self._waiting.pop(sid, None)
         self._kept_waiting.pop(sid, None)
         self._turn.closed(sid)
+        self._pace.remove(session)
         if session.identity:
             self._asked.add(["gone", sid, session.newcomer and session.phase is Phase.ASKED])
             if session.name:
@@ -215,6 +223,7 @@ class Hub:
 
     def tick(self, now: float) -> None:
         """Timers: presence, logins that take too long, silence."""
+        self._pace.set_time(now)
         for conv, share, presence in self._presence.take_due(now):
             self._tell_room(conv, m.encode(presence), share)
         if now >= self._next_idle_check:
@@ -431,6 +440,8 @@ class Hub:
 
     def _on_hello(self, session: Session, ref: int, version: int, name: str, options: m.Options) -> None:
         session.require_greeting()
+        if session.hellos_refused >= self._limits.hellos_refused:
+            raise Refused(Code.TOO_MANY_ATTEMPTS)
         if version != m.VERSION:
             raise Refused(Code.BAD_VERSION, f"this server speaks version {m.VERSION} of the protocol, not {version}")
         session.phase = Phase.ASKED
@@ -459,6 +470,7 @@ class Hub:
     def _greet_again(self, session: Session) -> None:
         """The hello is refused; another one is due."""
         session.phase = Phase.GREETING
+        session.hellos_refused += 1
         session.hello_due_since = max(self._now, session.heard)
 
     def _on_join(self, session: Session, ref: int, room: str, options: m.Options) -> None:
@@ -471,6 +483,7 @@ class Hub:
 
     def _on_send(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
         session.require_welcome()
+        self._pace.spend(session)
         text = clean(text)
         if not text or text.isspace() or (not text.isascii() and is_blank(text)):
             raise Refused(Code.EMPTY_TEXT)
@@ -538,6 +551,7 @@ class Hub:
         if session is None or session.phase is not Phase.ASKED:
             return
         session.name = name
+        self._pace.add(session)
         after = position if session.resuming is None else session.resuming[1]
         session.cursor = session.since = after
         token = tokens.mint(self._key, session.identity, self._now_ms, self._limits.token_days)

@@ -48,6 +48,11 @@ class Placement:
         """It gets no more connections. Nothing happens if it is not there."""
         self._workers.pop(number, None)
 
+    @property
+    def connections(self) -> int:
+        """Those of all workers."""
+        return sum(worker.open + worker.unconfirmed for worker in self._workers.values())
+
     def confirm(self, number: int, confirmed: int, open_connections: int, now: float) -> None:
         """What the worker said: connections taken in all, and open now."""
         worker = self._workers[number]

@@ -14,6 +14,7 @@ import selectors
 import socket
 import ssl
 import time
+from collections import Counter
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from common.control import Control, Order
 from common.errors import Code, Refused
 from common.limits import Limits
 from common.tls import server_context
+from workers.admission import source_of
 from workers.fanout import Delivery, remainder
 from workers.handoff import HandoffClosed, WorkerEnd
 from workers.hub import Hub
@@ -47,11 +49,13 @@ _DRAIN_SECONDS = 1.5
 class Connection:
     """A client's socket, and what it has not taken yet."""
 
-    __slots__ = ("closes_at", "events", "opened", "session", "socket", "transport", "unsent")
+    __slots__ = ("closes_at", "events", "opened", "session", "socket", "source", "transport", "unsent")
 
-    def __init__(self, sock: socket.socket, session: Session) -> None:
+    def __init__(self, sock: socket.socket, session: Session, source: str) -> None:
         self.socket = sock
         self.session = session
+        self.source = source
+        """What counts as its address, see `workers.admission`."""
         self.transport: Transport = Plain(sock)
         """What it is until the client has begun."""
         self.opened = False
@@ -84,6 +88,8 @@ class WorkerProcess:
         """Watches the pipe to the broker alone."""
         self._handoff: WorkerEnd | None = None
         self._connections: dict[int, Connection] = {}
+        self._sources: Counter[str] = Counter()
+        """Where the connections come from, see `workers.admission`."""
         self._paused: set[Connection] = set()
         """Those that are not read from now."""
         self._closing: set[Connection] = set()
@@ -170,9 +176,14 @@ class WorkerProcess:
             case "acceptor":
                 self._leave_acceptor()
                 self._handoff = WorkerEnd(order.fds[0])
+                for source, count in self._sources.items():
+                    self._handoff.note(source, count)
                 self._selector.register(self._handoff, selectors.EVENT_READ, self._take_connections)
             case "tls":
                 self._take_certificate(order.data["pem"], order.data["required"])
+            case "limits":
+                self._limits = Limits(**order.data)
+                self._hub.use_limits(self._limits)
             case "status":
                 self._control.send("status", self._hub.figures())
             case "drain":
@@ -267,9 +278,9 @@ class WorkerProcess:
             self._leave_acceptor()
             return
         for sock, host, port in passed:
-            self._welcome(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            self._welcome(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", source_of(host))
 
-    def _welcome(self, sock: socket.socket, peer: str) -> None:
+    def _welcome(self, sock: socket.socket, peer: str, source: str) -> None:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -279,8 +290,16 @@ class WorkerProcess:
             return
         self._next_sid += 1
         session = self._hub.opened(self._next_sid, peer, time.monotonic())
-        connection = self._connections[session.sid] = Connection(sock, session)
+        connection = self._connections[session.sid] = Connection(sock, session, source)
+        self._count(source, 1)
         self._selector.register(connection, connection.events, lambda events: self._serve(connection, events))
+
+    def _count(self, source: str, more: int) -> None:
+        self._sources[source] += more
+        if self._handoff is not None:
+            self._handoff.note(source, self._sources[source])
+        if not self._sources[source]:
+            del self._sources[source]
 
     def _close_gently(self, connection: Connection, now: float) -> None:
         """Closes the connection once its client has read what was said last, or after a while."""
@@ -304,6 +323,7 @@ class WorkerProcess:
         if connection.events:
             self._selector.unregister(connection)
         connection.socket.close()
+        self._count(connection.source, -1)
         self._paused.discard(connection)
         self._closing.discard(connection)
         self._buffered.pop(connection, None)

@@ -35,8 +35,10 @@ class Session:
         "departed",
         "heard",
         "hello_due_since",
+        "hellos_refused",
         "identity",
         "inbox",
+        "interval",
         "leaving",
         "name",
         "newcomer",
@@ -48,6 +50,7 @@ class Session:
         "rooms",
         "sid",
         "since",
+        "spent_until",
         "uncertain",
     )
 
@@ -82,6 +85,11 @@ class Session:
         """The reason and the text to say goodbye with, once everything asked for was answered."""
         self.hello_due_since = now
         """When the connection was made, or the last hello refused (monotonic seconds, like the next)."""
+        self.hellos_refused = 0
+        self.interval = 0.0
+        """Seconds that each message costs it; with several connections of one person at this worker, more."""
+        self.spent_until = 0.0
+        """How far into the future it has spent its time by sending: only so much further than now is borrowed."""
         self.heard = now
         """When the client last said anything, or could not be heard."""
         self.pinged = False

@@ -65,6 +65,11 @@ class Broker:
         }
         self._keep_names()
 
+    def use_limits(self, limits: Limits) -> None:
+        """These hold from now on."""
+        self._limits = limits
+        self._names.grace_ms = limits.name_grace_seconds * 1000
+
     def _keep_names(self) -> None:
         """Who was here when the last broker ended gets the grace from now on; workers that live will speak for theirs.
 
@@ -432,11 +437,24 @@ class Broker:
         if conv not in session.rooms:
             if len(session.rooms) >= self._limits.rooms_per_connection:
                 raise Refused(Code.TOO_MANY_ROOMS, f"you are in {len(session.rooms)} rooms already, part one first")
+            self._check_room(session, conv, name)
             self._enter(session, conv, name)
             if conv != _LOBBY:
                 self._remember(session)
         room = self._rooms[conv]
         return [room.name, conv, len(room.people), room.members()]
+
+    def _check_room(self, session: Session, conv: str, name: str) -> None:
+        """Raises `Refused` where nobody else may come in."""
+        room = self._rooms.get(conv)
+        if room is None:
+            if (other := self._rooms.like(conv, name)) is not None:
+                raise Refused(
+                    Code.ROOM_CONFUSABLE,
+                    f"{name} looks like {other.name}, which is another room: join that, or pick another name",
+                )
+        elif conv != _LOBBY and session.name not in room.people and len(room.people) >= self._limits.members_per_room:
+            raise Refused(Code.ROOM_FULL, f"{room.name} has {len(room.people)} people, as many as may be in one room")
 
     def _join(self, session: Session, ref: int, room: str) -> None:
         joined = self._join_room(session, room)

@@ -1,9 +1,13 @@
-"""Who has which name. A name belongs to an identity, from its first session with it until a grace after its last."""
+"""Who has which name. A name belongs to an identity, from its first session with it until a grace after its last.
+
+As long, nobody else gets one that looks like it. A name that anybody may have protects none: it could be had itself.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
+from broker.core.looks import Looks
 from common.errors import Code, Refused
 
 
@@ -25,23 +29,31 @@ class Names:
     """All names in use, by their folded form."""
 
     def __init__(self, grace_ms: int) -> None:
-        self._grace_ms = grace_ms
+        self.grace_ms = grace_ms
         self._owners: dict[str, Owner] = {}
+        self._looks = Looks()
 
     def claim(self, key: str, name: str, identity: str, now_ms: int) -> str:
         """One more session of `identity` uses the name: as it is written from the first of them on.
 
-        Raises `Refused` with `name_taken`.
+        Raises `Refused` with `name_taken` or `name_confusable`.
         """
         owner = self._owners.get(key)
         if owner is not None and owner.identity != identity and owner.holds(now_ms):
             raise Refused(Code.NAME_TAKEN, _taken(owner, now_ms))
-        if owner is None or owner.identity != identity:
+        if owner is None or owner.identity != identity or not owner.sessions:
+            self._check_looks(key, name, identity, now_ms)
             owner = self._owners[key] = Owner(identity, name)
-        if not owner.sessions:
-            owner.name = name
+            self._looks.put(key, name)
         owner.sessions += 1
         return owner.name
+
+    def _check_looks(self, key: str, name: str, identity: str, now_ms: int) -> None:
+        for other in self._looks.like(key, name):
+            owner = self._owners[other]
+            if owner.identity != identity and owner.holds(now_ms):
+                text = f"{name} looks like {owner.name}, who is somebody else: pick another name"
+                raise Refused(Code.NAME_CONFUSABLE, text)
 
     def release(self, key: str, now_ms: int) -> int | None:
         """One session fewer of those that claimed the name. If it was the last: until when the name is kept (ms)."""
@@ -49,17 +61,22 @@ class Names:
         owner.sessions -= 1
         if owner.sessions > 0:
             return None
-        owner.kept_until_ms = now_ms + self._grace_ms
+        owner.kept_until_ms = now_ms + self.grace_ms
         return owner.kept_until_ms
 
     def free(self, key: str) -> None:
         """The name is kept no longer: nobody can come back to it."""
         if not self._owners[key].sessions:
-            del self._owners[key]
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        del self._owners[key]
+        self._looks.drop(key)
 
     def keep(self, key: str, name: str, identity: str, until_ms: int) -> None:
         """The name is kept for somebody who is not here: what a new broker finds in the log."""
         self._owners[key] = Owner(identity, name, kept_until_ms=until_ms)
+        self._looks.put(key, name)
 
     def clock_jumped(self, by_ms: int) -> None:
         """The clock was set. What is kept is kept for as long as before."""
@@ -74,7 +91,7 @@ class Names:
     def forget_expired(self, now_ms: int) -> None:
         """Frees what is kept no longer."""
         for key in [key for key, owner in self._owners.items() if not owner.holds(now_ms)]:
-            del self._owners[key]
+            self._forget(key)
 
 
 def _taken(owner: Owner, now_ms: int) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
+from broker.core.looks import Looks
 from common.limits import MEMBERS_SHOWN
 
 _Key = TypeVar("_Key", str, int)
@@ -119,6 +120,7 @@ class Rooms:
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
         self._in_order = InOrder()
+        self._looks = Looks()
         self._changed: dict[str, Room] = {}
 
     def __len__(self) -> int:
@@ -139,6 +141,7 @@ class Rooms:
         if room is None:
             room = self._rooms[conv] = Room(conv, name)
             self._in_order.add(conv)
+            self._looks.put(conv, name)
         room.add(worker, person)
         self._changed[conv] = room
         return room
@@ -150,6 +153,11 @@ class Rooms:
         if not room.people:
             del self._rooms[conv], self._changed[conv]
             self._in_order.remove(conv)
+            self._looks.drop(conv)
+
+    def like(self, conv: str, name: str) -> Room | None:
+        """A room that this one, which nobody is in, could be taken for."""
+        return next((self._rooms[other] for other in self._looks.like(conv, name)), None)
 
     def rooms_after(self, after: str, limit: int) -> list[Room]:
         """The next rooms behind the folded name `after`, in order."""

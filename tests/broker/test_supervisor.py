@@ -27,7 +27,7 @@ def test_everybody_is_connected_at_the_start_and_told_to_stop_at_the_end(tmp_pat
         gone = [f'worker_gone {{"number": {number}, "generation": 0}} +0' for number in (1, 2)]
         for number in (1, 2):
             assert orders(run, f"worker {number} g0") == ["broker {} +1", "acceptor {} +1", "drain {} +0"]
-        assert orders(run, "acceptor g0")[:4] == ["listen {} +1", *places, "stop {} +0"]
+        assert orders(run, "acceptor g0")[:4] == ['listen {"plain": true} +1', *places, "stop {} +0"]
         of_broker = orders(run, "broker g0")
         assert of_broker[:3] == [*places, "begin {} +0"]
         assert sorted(of_broker[3:5]) == gone
@@ -66,7 +66,7 @@ def test_everybody_is_connected_at_the_start_and_told_to_stop_at_the_end(tmp_pat
             "acceptor",
             {
                 "acceptor g1": [
-                    "listen {} +1",
+                    'listen {"plain": true} +1',
                     'worker {"number": 1, "generation": 0} +1',
                     'worker {"number": 2, "generation": 0} +1',
                 ],

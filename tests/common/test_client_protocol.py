@@ -489,6 +489,46 @@ def test_what_is_refused_for_good_is_given_back_and_does_not_hold_up_the_next(cl
     assert [event.ref for event in client.exchange() if isinstance(event, Acknowledged)] == [ref]
 
 
+def refuse(client: Client, ref: int, text: str) -> list[Event]:
+    return client.protocol.receive(m.encode(m.Error(ref, Code.RATE_LIMITED, text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [("too much, wait 7 s", 7), ("wait 7 s", 1), ("too much, wait 99999 s", 60), ("too much", 1), ("no, wait -1 s", 1)],
+)
+def test_it_waits_for_as_long_as_it_is_told(client: Client, text: str, wait: float) -> None:
+    ref = client.protocol.send(m.LOBBY, "one")
+    assert refuse(client, ref, text) == [SendDelayed(ref, Code.RATE_LIMITED, text)]
+    assert client.protocol.retry_after == wait
+    client.protocol.retry()
+    assert client.protocol.retry_after == 1, "what was said before does not count any more"
+
+
+def test_behind_what_was_refused_nothing_is_sent(client: Client) -> None:
+    first = client.protocol.send(m.LOBBY, "one")
+    client.protocol.data_to_send()
+    refuse(client, first, "too much, wait 1 s")
+    refs = [first, *(client.protocol.send(m.LOBBY, text) for text in ("two", "three"))]
+    assert client.protocol.data_to_send() == b""
+    client.protocol.retry()
+    assert [event.ref for event in client.exchange() if isinstance(event, Acknowledged)] == refs
+
+
+def test_what_was_refused_is_sent_again_a_share_at_a_time(client: Client) -> None:
+    client.server.failing = Code.BUSY
+    refs = [client.protocol.send(m.LOBBY, str(number)) for number in range(1_000)]
+    client.exchange()
+    before = len(sends(client.line))
+    client.protocol.retry()
+    client.exchange()
+    assert len(sends(client.line)) - before == 64, "while it is refused, no more is tried"
+    client.server.failing = None
+    client.protocol.retry()
+    assert [event.ref for event in client.exchange() if isinstance(event, Acknowledged)] == refs
+    assert len(sends(client.line)) - before == 64 + 1_000, "and all of it follows what is accepted"
+
+
 def test_what_waited_for_a_retry_is_sent_by_the_next_connection(client: Client) -> None:
     client.server.failing = Code.BUSY
     ref = client.protocol.send(m.LOBBY, "one")

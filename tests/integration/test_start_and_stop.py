@@ -85,7 +85,7 @@ def test_when_its_terminal_is_closed_it_stops(place: Place) -> None:
 def test_otherwise_sighup_stops_nothing(serving: tuple[Place, Run]) -> None:
     _, server = serving
     server.send(signal.SIGHUP)
-    server.wait_for("SIGHUP: there is nothing to be read anew\n")
+    server.wait_for("the limits were read anew, they are the same\n")
     chat(port_of(server))
 
 

@@ -34,6 +34,7 @@ def test_random_schedules() -> None:
             print(f"{VARIABLE}={seed} repeats this")
             raise
         counts.update(world.counts, schedules=1, messages=world.log.count)
+        counts["slowed down"] += sum("rate_limited" in client.delayed for client in world.clients)
         seed += 1
     print(f"seeds {first} to {seed - 1}: {dict(counts)}")
-    assert all(counts[what] for what in ("lagged", "broke", "crashed", "disk failed", "fell behind", "messages"))
+    assert all(counts[what] for what in ("lagged", "broke", "crashed", "disk failed", "fell behind", "messages", "slowed down"))

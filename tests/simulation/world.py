@@ -6,6 +6,7 @@ checked by `World.verify` once the world has been left in peace (`settle_down`).
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import sys
 from collections import defaultdict, deque
@@ -25,7 +26,15 @@ from workers.fanout import Delivery, remainder
 from workers.hub import Hub
 from workers.session import Session
 
-LIMITS = Limits(backlog_bytes=2_000, requests_pending=8, name_grace_seconds=5, login_seconds=100_000, idle_seconds=100_000)
+LIMITS = Limits(
+    backlog_bytes=2_000,
+    requests_pending=8,
+    name_grace_seconds=5,
+    login_seconds=100_000,
+    idle_seconds=100_000,
+)
+SLOW = dataclasses.replace(LIMITS, messages_per_second=4, user_messages_per_second=4, burst_seconds=1)
+"""People say more in it than they may."""
 ROOMS = ["#a", "#b", "#C"]
 _NETWORK_BYTES = 1_500
 """What the network holds in one direction of a connection before it takes no more."""
@@ -52,6 +61,8 @@ class SimClient(Witness):
         super().__init__(name, rng.randrange(1, 2**32))
         self.link: Link | None = None
         self.names = 0
+        self.delayed: set[str] = set()
+        """Why messages of its were refused that were sent again later."""
         self.people: dict[str, set[str]] = {}
         """Who is in each room that it is in, as far as it knows."""
 
@@ -61,6 +72,8 @@ class SimClient(Witness):
 
     def handle(self, event: cp.Event) -> None:
         match event:
+            case cp.SendDelayed(_, code, _):
+                self.delayed.add(code)
             case cp.NameRefused():
                 self.names += 1
                 self.protocol.choose_name(f"{self.protocol.name[:6]}{self.names}")
@@ -87,7 +100,7 @@ class SimWorker:
         self.number = number
         self.generation = generation
         self.world = world
-        self.hub = Hub(world.log, LIMITS, "sim", world.new_identity)
+        self.hub = Hub(world.log, world.limits, "sim", world.new_identity)
         self.links: dict[int, Link] = {}
         self.inbox: deque[bytes] = deque()
         self.outbox: deque[bytes] = deque()
@@ -168,6 +181,7 @@ class World:
 
     def __init__(self, seed: int, workers: int = 2, clients: int = 5) -> None:
         self.rng = random.Random(seed)
+        self.limits = self.rng.choice([LIMITS, LIMITS, LIMITS, SLOW])
         self.now = 1_000.0
         self.log = MemoryLog()
         self.log.looks_through = self.rng.choice([4, sys.maxsize])
@@ -287,7 +301,7 @@ class World:
         """The first one; or the last one dies, with everything in its pipes, and a new one meets the workers."""
         self.counts["brokers"] += 1
         self.log.opened_anew()
-        self.broker = Broker(self.log, LIMITS, self.now_ms)
+        self.broker = Broker(self.log, self.limits, self.now_ms)
         for worker in self.workers.values():
             worker.inbox.clear()
             worker.outbox.clear()

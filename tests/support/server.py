@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ _READY = re.compile(r"^chat-broker ready on (?P<host>.+):(?P<port>\d+)", re.MULT
 class Server:
     """A `chat-broker` that runs, on a free port. It is the leader of a process group of its own."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, limits: Mapping[str, int] | None = None) -> None:
+        """`limits`: those of `[limits]` that are others than usual. Without, messages may come as fast as they like."""
+        limits = {"messages_per_second": 1_000_000, "user_messages_per_second": 1_000_000} | dict(limits or {})
         self.data_dir = data_dir
         self.log = data_dir.with_name(data_dir.name + ".log")
         """What it wrote to stderr."""
@@ -35,6 +37,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
+                env=os.environ | {f"CHAT_BROKER_LIMITS_{name.upper()}": str(most) for name, most in limits.items()},
                 start_new_session=True,
             )
         try:
@@ -90,12 +93,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_server(data_dir: Path, *options: str, workers: int = 2) -> Iterator[Server]:
+def running_server(data_dir: Path, *options: str, workers: int = 2, limits: Mapping[str, int] | None = None) -> Iterator[Server]:
     """A server on `data_dir` (its log goes beside it) that is stopped, and checked, at the end.
 
     A test may kill or stop it itself, and then owes the checks to nobody: they are made here all the same.
     """
-    server = Server(data_dir, "--workers", str(workers), *options)
+    server = Server(data_dir, "--workers", str(workers), *options, limits=limits)
     try:
         yield server
         if server.process.poll() is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from common import client_protocol
 from common import messages as m
 from common.client_protocol import Acknowledged, ClientProtocol, Closed, Delivered, Event, NameRefused, SendDelayed, Welcomed
 from common.errors import Code
@@ -322,7 +323,7 @@ def test_a_server_that_falls_silent_is_asked_and_then_given_up(tmp_path: Path, m
 
 
 def test_what_the_server_could_not_take_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(client_protocol, "RETRY_SECONDS", 0.1)
 
     async def scene() -> None:
         model = ModelServer()

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from common import client_protocol
 from common import messages as m
 from common.client_protocol import Delivered
 from common.errors import Code
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener, listening
-from urwid_client import connection, headless
+from urwid_client import headless
 from urwid_client.errors import Failed, OutputClosed
 from urwid_client.headless import Wanted
 from urwid_client.settings import ClientSettings
@@ -118,7 +119,7 @@ def test_a_refused_line_is_named_and_nothing_behind_it_is_sent(tmp_path: Path) -
 
 def test_a_server_that_takes_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(headless, "PATIENCE", 0.3)
-    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(client_protocol, "RETRY_SECONDS", 0.05)
 
     async def scene() -> None:
         model = ModelServer()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import resource
 import signal
@@ -14,9 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from common import messages as m
 from common.child import Boot
 from common.control import Control
+from common.errors import Code
 from common.limits import Limits
+from tests.support.frames import replies_in
 from tests.support.timeouts import seconds, wait_until
 from workers.handoff import HandoffClosed, Passed, WorkerEnd
 from workers.placement import UNCONFIRMED_MOST
@@ -25,13 +30,13 @@ from workers.placement import UNCONFIRMED_MOST
 class Acceptor:
     """The process, and the supervisor's view of it."""
 
-    def __init__(self, descriptors: int, log: Path) -> None:
+    def __init__(self, descriptors: int, log: Path, limits: Limits, start: str) -> None:
         self.log = log
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        boot = Boot(os.getpid(), "/data", Limits(), "text", "info", role="acceptor", control_fd=theirs.fileno())
+        boot = Boot(os.getpid(), "/data", limits, "text", "info", role="acceptor", control_fd=theirs.fileno())
         with theirs, log.open("w") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from common.child import run; run()", "workers.acceptor", boot.to_json()],
+                [sys.executable, "-c", start, "workers.acceptor", boot.to_json()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 pass_fds=[theirs.fileno()],
                 stderr=file,
@@ -43,8 +48,8 @@ class Acceptor:
         self.workers: list[Worker] = []
         self.clients: list[socket.socket] = []
 
-    def listen(self) -> None:
-        self.control.send("listen", fds=[self.listener.fileno()])
+    def listen(self, plain: bool = True) -> None:
+        self.control.send("listen", {"plain": plain}, [self.listener.fileno()])
         assert [order.kind for order in wait_until(self.control.receive, "it is ready")] == ["ready"]
 
     def worker(self, number: int, generation: int = 0) -> Worker:
@@ -109,12 +114,23 @@ class Worker:
             passed.connection.close()
 
 
-@pytest.fixture
-def acceptor(tmp_path: Path) -> Iterator[Acceptor]:
-    acceptor = Acceptor(1024, tmp_path / "log")
+RUN = "from common.child import run; run()"
+COUNTED = f"import workers.acceptor as it; it.source_of = lambda host: host; {RUN}"
+"""Started so, it counts the connections of this machine like those of others."""
+
+
+@contextlib.contextmanager
+def running(tmp_path: Path, limits: Limits | None = None, start: str = RUN) -> Iterator[Acceptor]:
+    acceptor = Acceptor(1024, tmp_path / "log", limits or Limits(), start)
     yield acceptor
     acceptor.close()
     assert "Traceback" not in acceptor.log.read_text()
+
+
+@pytest.fixture
+def acceptor(tmp_path: Path) -> Iterator[Acceptor]:
+    with running(tmp_path) as acceptor:
+        yield acceptor
 
 
 def test_connections_are_shared_out_evenly_and_not_kept(acceptor: Acceptor) -> None:
@@ -227,3 +243,75 @@ def test_without_a_supervisor_it_ends(acceptor: Acceptor) -> None:
     acceptor.listen()
     acceptor.control.close()
     assert acceptor.process.wait(seconds(5)) == 0
+
+
+# --- limits --------------------------------------------------------------------------------------------------------------
+
+
+def told(client: socket.socket) -> list[m.Reply]:
+    """What a client hears until the end."""
+    data = b""
+    while chunk := client.recv(65536):
+        data += chunk
+    return replies_in(data)
+
+
+def assert_refused(client: socket.socket, why: str) -> None:
+    client.sendall(m.encode(m.Hello(1, m.VERSION, "ada", {})))
+    error, goodbye = told(client)
+    assert error == m.Error(None, Code.TOO_MANY_CONNECTIONS, why)
+    assert goodbye == m.Goodbye("error", why)
+
+
+def test_one_too_many_is_told_so_and_closed(tmp_path: Path) -> None:
+    with running(tmp_path, Limits(connections=2)) as acceptor:
+        worker = acceptor.worker(1)
+        acceptor.listen()
+        acceptor.connect(2)
+        wait_until(lambda: worker.serve() == 2, "two come in")
+        before = acceptor.descriptors()
+        for client in acceptor.connect(20):
+            assert_refused(client, "the server has as many connections as it may have, come back later")
+        assert acceptor.descriptors() == before
+        assert acceptor.log.read_text().count("connections are refused, one of 127.0.0.1") == 1
+        acceptor.control.send("limits", dataclasses.asdict(Limits(connections=3)))
+        acceptor.connect(1)
+        wait_until(lambda: worker.serve() == 3, "now there may be one more")
+
+
+def test_where_only_tls_is_spoken_nothing_is_said(tmp_path: Path) -> None:
+    with running(tmp_path, Limits(connections=1)) as acceptor:
+        worker = acceptor.worker(1)
+        acceptor.listen(plain=False)
+        acceptor.connect(1)
+        wait_until(lambda: worker.serve() == 1, "one comes in")
+        [client] = acceptor.connect(1)
+        assert told(client) == []
+
+
+def test_one_address_has_only_so_many_until_it_ends_some(tmp_path: Path) -> None:
+    with running(tmp_path, Limits(connections_per_address=3), COUNTED) as acceptor:
+        worker = acceptor.worker(1)
+        acceptor.listen()
+        acceptor.connect(3)
+        wait_until(lambda: worker.take() == 3, "three come in")
+        worker.end.note("127.0.0.1", 3)
+        worker.confirm()
+        [client] = acceptor.connect(1)
+        assert_refused(client, "your address has 3 connections, as many as it may have: end one of them first")
+        worker.end.note("127.0.0.1", 2)
+        worker.end.confirm(2)
+        acceptor.accepted()  # by now it has heard of that
+        acceptor.connect(1)
+        wait_until(lambda: worker.take() == 4, "there is room for one more")
+
+
+def test_one_address_has_only_so_many_new_ones_in_a_minute(tmp_path: Path) -> None:
+    with running(tmp_path, Limits(new_connections_per_minute=10), COUNTED) as acceptor:
+        worker = acceptor.worker(1)
+        acceptor.listen()
+        for client in acceptor.connect(10):
+            wait_until(worker.serve, "it comes in")
+            client.close()
+        [client] = acceptor.connect(1)
+        assert_refused(client, "too many new connections from your address, wait 6 s")

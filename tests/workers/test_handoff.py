@@ -55,7 +55,7 @@ def test_loads_the_newest_counts(ends: tuple[AcceptorEnd, WorkerEnd]) -> None:
     worker.confirm(3)
     worker.confirm(2)
     worker.confirm(2)
-    assert acceptor.load() == Load(confirmed=3, open=2)
+    assert acceptor.load() == Load(confirmed=3, open=2, sources={})
     assert acceptor.load() is None, "what is no news is not said again"
 
 
@@ -96,7 +96,7 @@ def test_a_worker_without_descriptors_loses_that_connection_alone(ends: tuple[Ac
                 os.close(fd)
         assert lost.recv(1) == kept.recv(1) == b""
     worker.confirm(0)
-    assert acceptor.load() == Load(confirmed=2, open=0), "the acceptor does not wait for them"
+    assert acceptor.load() == Load(confirmed=2, open=0, sources={}), "the acceptor does not wait for them"
 
 
 def test_an_acceptor_that_does_not_read_blocks_no_worker(ends: tuple[AcceptorEnd, WorkerEnd]) -> None:
@@ -106,4 +106,31 @@ def test_an_acceptor_that_does_not_read_blocks_no_worker(ends: tuple[AcceptorEnd
     while (load := acceptor.load()) is not None:
         newest = load
     worker.confirm(4_999)  # what did not fit is said now
-    assert (acceptor.load() or newest) == Load(0, 4_999)
+    assert (acceptor.load() or newest) == Load(0, 4_999, {})
+
+
+def test_what_is_open_from_where_is_told_when_it_has_changed(ends: tuple[AcceptorEnd, WorkerEnd]) -> None:
+    acceptor, worker = ends
+    for number in range(250):
+        worker.note(f"10.0.0.{number}", 1)
+    worker.note("10.0.0.7", 2)
+    worker.confirm(251)
+    load = acceptor.load()
+    assert load is not None
+    assert load.sources == {f"10.0.0.{number}": 1 for number in range(250)} | {"10.0.0.7": 2}
+    worker.note("10.0.0.7", 0)
+    worker.confirm(251)
+    assert acceptor.load() == Load(0, 251, {"10.0.0.7": 0})
+
+
+def test_what_did_not_fit_is_told_later(ends: tuple[AcceptorEnd, WorkerEnd]) -> None:
+    acceptor, worker = ends
+    told: dict[str, int] = {}
+    for number in range(5_000):
+        worker.note(str(number), 1)
+        worker.confirm(number)
+    for _ in range(100):
+        while (load := acceptor.load()) is not None:
+            told |= load.sources
+        worker.confirm(5_000)
+    assert told == {str(number): 1 for number in range(5_000)}

@@ -1169,3 +1169,51 @@ def test_a_helping_counts_for_what_finding_it_costs(monkeypatch: pytest.MonkeyPa
     while desk.hub.can_go_on(desk.now):
         desk.turn()
     assert all(session.phase is Phase.LIVE for session in sessions)
+
+
+# --- limits --------------------------------------------------------------------------------------------------------------
+
+
+def sends(*numbers: int) -> list[m.Request]:
+    return [m.Send(number, "#lobby", "hi", {}) for number in numbers]
+
+
+def test_who_sends_too_much_at_once_is_told_how_long_to_wait() -> None:
+    desk = Desk(Limits(messages_per_second=2, burst_seconds=2))
+    desk.welcome(1)
+    refused = desk.say(1, *sends(*range(8)))
+    assert [error.ref for error in refused if isinstance(error, m.Error)] == [5, 6, 7]
+    assert {error[1:] for error in refused if isinstance(error, m.Error)} == {
+        ("rate_limited", "too many messages at once, wait 1 s")
+    }
+    assert [item[2] for item in desk.look()] == [[0, 1, 2, 3, 4]]
+    desk.now += 1.0
+    assert [error.ref for error in desk.say(1, *sends(5, 6, 7)) if isinstance(error, m.Error)] == [7]
+    desk.now += 1000.0
+    assert [error.ref for error in desk.say(1, *sends(*range(8))) if isinstance(error, m.Error)] == [5, 6, 7], "no more is saved"
+
+
+def test_only_messages_are_limited() -> None:
+    desk = Desk(Limits(messages_per_second=1, burst_seconds=1))
+    desk.welcome(1)
+    desk.say(1, *sends(1, 2, 3))
+    assert desk.say(1, *(m.Ping(number) for number in range(50))) == [m.Pong(number) for number in range(50)]
+
+
+def test_a_refused_hello_may_be_followed_by_another_but_not_forever() -> None:
+    desk = Desk(Limits(hellos_refused=3))
+    session = desk.open(1)
+    for ref in range(3):
+        [error] = desk.say(1, m.Hello(ref, m.VERSION, "ada", {"token": "nonsense"}))
+        assert error[:2] == (ref, "bad_token")
+    last = desk.say(1, m.Hello(3, m.VERSION, "ada", {}))
+    assert [type(reply) for reply in last] == [m.Error, m.Goodbye]
+    assert last[0][:2] == (3, "too_many_attempts")
+    assert session.phase is Phase.LEAVING
+
+
+def test_new_limits_hold_for_those_who_are_here() -> None:
+    desk = Desk(Limits(messages_per_second=1, burst_seconds=1))
+    desk.welcome(1)
+    desk.hub.use_limits(Limits(messages_per_second=100, burst_seconds=1, text_bytes=1))
+    assert {error[1] for error in desk.say(1, *sends(*range(50))) if isinstance(error, m.Error)} == {"too_long"}

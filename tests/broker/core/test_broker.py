@@ -806,6 +806,8 @@ class Seen:
 
     def follow(self, request: Item, outcomes: Iterator[Item]) -> None:
         tag, sid, *fields = request
+        if tag == "send":
+            fields[0] = fields[0][0]
         if tag == "gone":
             self.here.pop(sid, None)
         elif tag == "hello":
@@ -856,3 +858,47 @@ def test_every_request_has_one_outcome_and_a_name_one_owner(
             for session in worker.sessions.values():
                 owners.setdefault(session.key, set()).add(session.identity)
         assert all(len(identities) == 1 for identities in owners.values())
+
+
+# --- limits --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_room_has_only_so_many_people() -> None:
+    office = Office(limits=Limits(members_per_room=2)).open()
+    for sid, name in enumerate(("ada", "bob", "eve"), 1):
+        office.hello(1, sid, f"g{name}", name)
+    for sid in (1, 2):
+        assert office.ask(1, ["join", sid, 7, "#dev"])[0][0] == "joined"
+    assert office.error(1, ["join", 3, 7, "#dev"]) == "room_full"
+    assert office.hello(1, 4, "gada", "ada", "#dev", known=True)[6] == {}, "the same person once more"
+    assert office.hello(1, 5, "gdan", "dan", "#dev")[6] == {"#dev": "room_full"}
+    office.ask(1, ["part", 2, 7, "#dev"])
+    assert office.ask(1, ["join", 3, 7, "#dev"])[0][0] == "joined"
+
+
+def test_new_limits_hold_at_once(office: Office) -> None:
+    office.hello(1, 1, "gada", "ada")
+    office.broker.use_limits(Limits(rooms_per_connection=1, name_grace_seconds=5))
+    assert office.error(1, ["join", 1, 7, "#dev"]) == "too_many_rooms"
+    office.ask(1, ["gone", 1, False])
+    office.now_ms += 5_000
+    assert office.hello(1, 2, "gbob", "ada")[0] == "welcome"
+
+
+# --- what looks alike ----------------------------------------------------------------------------------------------------
+
+
+def test_nobody_gets_a_name_that_looks_like_anothers(office: Office) -> None:
+    office.hello(1, 1, "gada", "ada")
+    refused = office.hello(1, 2, "gbob", "аda")
+    assert refused == ["refused", 2, 1, "name_confusable", "аda looks like ada, who is somebody else: pick another name"]
+
+
+def test_a_room_that_looks_like_another_is_not_made(office: Office) -> None:
+    office.hello(1, 1, "gada", "ada", "#dev")
+    assert office.hello(1, 2, "gbob", "bob", "#dеv", "#lоbby")[6] == {"#dеv": "room_confusable", "#lоbby": "room_confusable"}
+    assert office.error(1, ["join", 2, 7, "#dеv"]) == "room_confusable"
+    assert office.ask(1, ["join", 2, 7, "#DEV"])[0][0] == "joined", "that is the same room"
+    for sid in (1, 2):
+        office.ask(1, ["part", sid, 7, "#dev"])
+    assert office.ask(1, ["join", 2, 7, "#dеv"])[0][0] == "joined", "nobody is in the other one"

@@ -123,3 +123,33 @@ def test_a_name_that_is_free_is_not_held_in_memory() -> None:
         names.release(f"n{number}", number)
     names.forget_expired(GRACE_MS + 1)
     assert sorted(names._owners) == ["n2"]
+
+
+def test_a_name_that_looks_like_one_in_use_or_kept_is_refused_and_says_which() -> None:
+    names = Names(GRACE_MS)
+    names.claim("ada", "Ada", "a", 0)
+    with pytest.raises(Refused, match=r"^аda looks like Ada, who is somebody else: pick another name$") as refused:
+        names.claim(fold("аda"), "аda", "b", 0)
+    assert refused.value.code == Code.NAME_CONFUSABLE
+    names.release("ada", 0)
+    with pytest.raises(Refused):
+        names.claim(fold("аda"), "аda", "b", GRACE_MS - 1)
+    assert names.claim(fold("аda"), "аda", "a", GRACE_MS - 1) == "аda", "one may look like oneself"
+    names.release(fold("аda"), 0)
+    names.forget_expired(GRACE_MS)
+    assert names.claim(fold("аda"), "аda", "b", GRACE_MS) == "аda"
+
+
+def test_names_that_a_new_broker_keeps_are_not_to_be_taken_for_others() -> None:
+    names = Names(GRACE_MS)
+    names.keep("ada", "ada", "a", GRACE_MS)
+    with pytest.raises(Refused):
+        names.claim(fold("аda"), "аda", "b", 0)
+
+
+def test_names_of_ascii_alone_are_compared_by_case_alone() -> None:
+    names = Names(GRACE_MS)
+    for identity, name in enumerate(["mike", "rnike", "I", "l", "1"]):
+        assert names.claim(fold(name), name, str(identity), 0) == name
+    with pytest.raises(Refused, match="looks like mike"):
+        names.claim(fold("mіke"), "mіke", "b", 0)

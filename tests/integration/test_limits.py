@@ -1,0 +1,135 @@
+"""Limits on a real server: what they refuse, that nothing is lost by them, and how they are changed while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common import messages as m
+from common.errors import Code, wait_in
+from tests.support.server import SCRIPTS, Server, running_server
+from tests.support.timeouts import seconds, wait_until
+from tests.support.wire import Wire
+
+
+def first_error(wire: Wire) -> m.Error:
+    while not isinstance(reply := wire.receive(), m.Error):
+        assert reply is not None
+    return reply
+
+
+def logged(server: Server, room: str) -> list[str]:
+    """All that was said in the room."""
+    with Wire(server.host, server.port) as wire:
+        wire.hello("reader", rooms=[room])
+        texts: list[str] = []
+        before = m.ID_MAX
+        while True:
+            wire.send(m.History(1, room, {"before": before}))
+            page = wire.expect(m.Page)
+            texts = [row[5] for row in page.rows] + texts
+            if not page.options["more"]:
+                return texts
+            before = page.rows[0][0]
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Two hundred messages at once, and as many in a second."""
+    limits = {"messages_per_second": 200, "user_messages_per_second": 200, "burst_seconds": 1}
+    with running_server(tmp_path_factory.mktemp("limits") / "data", limits=limits) as server:
+        yield server
+
+
+def test_who_pipes_much_is_slowed_down_and_loses_nothing(slow: Server, tmp_path: Path) -> None:
+    lines = [f"line {number}" for number in range(350)]
+    command: list[str | Path] = [SCRIPTS / "chat-client", "send", "--port", str(slow.port), "--name", "ada", "--to", "#dev"]
+    command += ["--data-dir", tmp_path / "ada"]
+    done = subprocess.run(command, input="\n".join(lines), text=True, capture_output=True, timeout=seconds(20), check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert logged(slow, "#dev") == lines
+
+
+def test_who_floods_is_refused_and_others_are_not(slow: Server) -> None:
+    with Wire(slow.host, slow.port) as flooder, Wire(slow.host, slow.port) as other:
+        flooder.hello("flooder")
+        other.hello("other")
+        flooder.send(*(m.Send(m.make_ref(1, number), m.LOBBY, "x", {}) for number in range(1_000)))
+        flooder.send(m.Ping(7))
+        codes: list[str] = []
+        while not isinstance(reply := flooder.receive(), m.Pong):
+            if isinstance(reply, m.Error):
+                codes.append(reply.code)
+                assert wait_in(reply.text)
+        assert set(codes) == {Code.RATE_LIMITED}
+        assert len(codes) > 500
+        other.say(m.make_ref(2, 1), m.LOBBY, "hello")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "chat.toml"
+
+
+@contextlib.contextmanager
+def configured(tmp_path: Path, config: Path, limits: str) -> Iterator[Server]:
+    config.write_text(f"[limits]\n{limits}\n")
+    with running_server(tmp_path / "data", "--config", str(config)) as server:
+        yield server
+
+
+def reload(server: Server, config: Path, text: str, said: str) -> None:
+    config.write_text(text)
+    server.signal(signal.SIGHUP)
+    wait_until(lambda: said in server.log.read_text(), f"the log says: {said}")
+    server.status()  # every process has answered, and so has heard
+
+
+def test_limits_are_read_anew_and_nobody_is_cut_off(tmp_path: Path, config: Path) -> None:
+    with configured(tmp_path, config, "connections = 1\nrooms_per_connection = 1\ntext_bytes = 1") as server:
+        with Wire(server.host, server.port) as ada:
+            ada.hello("ada")
+            with Wire(server.host, server.port) as bob:
+                assert first_error(bob).code == Code.TOO_MANY_CONNECTIONS
+                assert isinstance(bob.receive(), m.Goodbye)
+                assert bob.receive() is None
+            for request in (m.Send(m.make_ref(1, 1), m.LOBBY, "hello", {}), m.Join(2, "#dev", {})):
+                ada.send(request)
+                assert first_error(ada).code in (Code.TOO_LONG, Code.TOO_MANY_ROOMS)
+            said = "the limits were read anew, text_bytes 1 -> 16000, connections 1 -> 2, rooms_per_connection 1 -> 100\n"
+            reload(server, config, "[limits]\nconnections = 2\n", said)
+            ada.say(m.make_ref(1, 2), m.LOBBY, "hello")
+            ada.send(m.Join(2, "#dev", {}))
+            ada.expect(m.Joined)
+            with Wire(server.host, server.port) as bob:
+                bob.hello("bob")
+            pid = server.children()["worker 1"]
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: server.children().get("worker 1") not in (None, pid), "there is another one")
+        with Wire(server.host, server.port) as one, Wire(server.host, server.port) as two:
+            for number, wire in enumerate((one, two), 1):
+                wire.hello(f"somebody{number}")
+                wire.say(m.make_ref(number, 1), m.LOBBY, "also those that are started later have them")
+
+
+NO_GOOD = {
+    "[limits]\nconnection = 3\n": "there is no setting 'limits.connection', did you mean limits.connections?",
+    "[limits]\nconnections = 0\n": "limits.connections must be a whole number from 1 to 1000000",
+    "[limits\n": "is not TOML",
+}
+
+
+def test_a_file_that_is_no_good_changes_nothing(tmp_path: Path, config: Path) -> None:
+    with configured(tmp_path, config, "text_bytes = 3") as server, Wire(server.host, server.port) as ada:
+        ada.hello("ada")
+        for text, why in NO_GOOD.items():
+            reload(server, config, text, why)
+        assert server.log.read_text().count("the limits stay as they were: ") == len(NO_GOOD)
+        ada.send(m.Send(m.make_ref(1, 1), m.LOBBY, "hello", {}))
+        assert first_error(ada).code == Code.TOO_LONG
