@@ -806,8 +806,6 @@ class Seen:
 
     def follow(self, request: Item, outcomes: Iterator[Item]) -> None:
         tag, sid, *fields = request
-        if tag == "send":
-            fields[0] = fields[0][0]
         if tag == "gone":
             self.here.pop(sid, None)
         elif tag == "hello":
