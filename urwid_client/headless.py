@@ -97,7 +97,7 @@ class _Headless:
     """What `send` and `tail` have in common: one protocol, one connection, and no way to ask for another name."""
 
     def __init__(self, settings: ClientSettings, room: str | None, patience: float, after: int | None = None) -> None:
-        self.name = settings.name or _user_name()
+        self.name = settings.name or _own_name()
         self.room = room
         self.protocol = ClientProtocol(self.name, instance=int.from_bytes(os.urandom(4)), after=after)
         if room is not None:
@@ -346,12 +346,20 @@ def _as_line(message: m.Msg) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} {clean_line(message.to)} {clean_line(message.sender)}: {text}"
 
 
-def _user_name() -> str:
-    """The name of the operating system's user, as far as it is one that the server would take."""
+def _own_name() -> str:
+    """The name to go by where none was given; said, if it is not the user's own."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
-        return "guest"
+        user = ""
+    name = _name_of(user)
+    if name != user:
+        complain(f"{user or 'nobody'} cannot be a name here, so it goes by {name}; choose another with --name")
+    return name
+
+
+def _name_of(user: str) -> str:
+    """The name of the operating system's user, as far as it is one that the server would take."""
     name = unicodedata.normalize("NFC", "".join(sign for sign in user if sign.isalnum() or sign in "_-."))
     for candidate in (name, f"{name}_") if name else ():
         try:

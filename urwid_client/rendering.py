@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from common.names import fold
 from common.text import clean, clean_line
+from urwid_client import emoji
 from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traffic
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.scrolling import Key
@@ -126,7 +127,7 @@ def _marked(text: str, name: str) -> Spans:
 
 def _body(text: str) -> str:
     """Cleaned, without tabs, and with at most one empty line at a time."""
-    return _BLANK_LINES.sub("\n\n", clean(text).replace("\t", _TAB))
+    return emoji.plain(_BLANK_LINES.sub("\n\n", clean(text).replace("\t", _TAB)))
 
 
 def _traffic(traffic: Traffic) -> str:

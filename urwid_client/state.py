@@ -7,8 +7,8 @@ send afterwards. Times are given by the caller (milliseconds since 1970). What t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Container, Mapping
+from typing import Any
 
 from common import messages as m
 from common.client_protocol import (
@@ -31,13 +31,11 @@ from common.limits import Limits
 from common.names import as_room, check_name, check_room, fold
 from common.text import clean, clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
+from urwid_client.conversations import Conversations
+from urwid_client.listings import Listings
 
 PAGE = 100
 """How many older messages are asked for at once."""
-_LISTED = 1_000
-"""The most names or rooms that a list shows."""
-_DIRECTS_KEPT = 200
-"""The most direct conversations that are open at once, beside those in which something is being written."""
 _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
@@ -46,27 +44,12 @@ class WrongInput(Exception):
     """What the user asked for cannot be done; one line that says why, for them."""
 
 
-class _Listing(NamedTuple):
-    """A list that the server gives in pages, and that is shown when it is complete."""
-
-    buffer: Buffer
-    """Where it is shown."""
-    more: Callable[[str | None], int]
-    """Asks for what follows an item; for the beginning without one."""
-    show: Callable[[list[str], int], str]
-    """The text for all items; the number of those that are not among them."""
-    items: list[str]
-
-
-class Chat:
-    """The state of the client. `active` is the buffer that is on the screen."""
+class Chat(Conversations):
+    """The state of the client."""
 
     def __init__(self, protocol: ClientProtocol) -> None:
+        super().__init__()
         self.protocol = protocol
-        self.server = Buffer(Kind.SERVER, "server")
-        self.lobby = Buffer(Kind.ROOM, m.LOBBY, m.LOBBY)
-        self.buffers = [self.server, self.lobby]
-        self.active = self.lobby
         self.rooms_seen: dict[str, str] = {m.LOBBY: m.LOBBY}
         """Rooms that there were, by their folded name: for completion."""
         self.name_refused: NameRefused | None = None
@@ -76,9 +59,11 @@ class Chat:
         """Who one was by the last welcome."""
         self._joining: dict[str, int] = {}
         """Rooms that the user waits for: the request's ref by the folded name."""
+        self._outage_told = False
+        """Whether it was said, where the user looks, that there is no connection."""
         self._delay = ""
         """What was said last about a message that has to wait."""
-        self._listings: dict[int, _Listing] = {}
+        self._listings = Listings(protocol)
         self._pending_in: dict[int, Buffer] = {}
         """In which buffer a message waits, by ref."""
         self._handlers: dict[type, Callable[[Any, int], None]] = {
@@ -126,36 +111,17 @@ class Chat:
 
     # --- what the user does -------------------------------------------------------------------------------------------
 
-    def open(self, buffer: Buffer) -> None:
-        """Shows a buffer; what was unread in it is read with that."""
-        self.active.unread_from = None
-        self.active = buffer
-        buffer.unread = buffer.mentions = 0
-
-    def open_next(self, by: int) -> None:
-        self.open(self.buffers[(self.buffers.index(self.active) + by) % len(self.buffers)])
-
-    def open_next_unread(self) -> None:
-        """The next buffer with something unread behind the active one; first those with mentions."""
-        at = self.buffers.index(self.active)
-        others = self.buffers[at + 1 :] + self.buffers[:at]
-        for counted in ("mentions", "unread"):
-            found = next((buffer for buffer in others if getattr(buffer, counted)), None)
-            if found is not None:
-                self.open(found)
-                return
-
     def say(self, text: str, now: int) -> None:
         """Sends to the active buffer. Raises `WrongInput`."""
         self._send(self.active, text, now, self.active.conv)
 
     def say_to(self, name: str, text: str, now: int) -> None:
-        """Sends to whoever goes by this name now, and opens that conversation. Raises `WrongInput`.
+        """Sends to whoever goes by this name now, or to a room that one is in, and opens that conversation. Raises `WrongInput`.
 
         A conversation that is known may have been with another person of that name: where the message went, its
         acknowledgement tells.
         """
-        buffer = self.direct(name)
+        buffer = self.room(name) if m.is_room(name) else self.direct(name)
         self._send(buffer, text, now, conv=None)
         self.open(buffer)
 
@@ -164,8 +130,8 @@ class Chat:
         _check(check_name, name)
         if fold(name) == fold(self.name):
             raise WrongInput("that is you")
-        found = next((buffer for buffer in self._directs(name) if not buffer.former), None)
-        return found or self._add(Buffer(Kind.DIRECT, name))
+        found = next((buffer for buffer in self.find_directs(name) if not buffer.former), None)
+        return found or self.add(Buffer(Kind.DIRECT, name))
 
     def join(self, room: str) -> None:
         """Into a room, which is opened as soon as one is in it. Raises `WrongInput`.
@@ -174,7 +140,7 @@ class Chat:
         """
         room = as_room(room)
         _check(check_room, room)
-        here = self._room(room)
+        here = self.find_room(room)
         if here is not None and here.joined:
             self.open(here)
             return
@@ -190,13 +156,13 @@ class Chat:
             raise WrongInput(f"everybody is in {m.LOBBY}; /quit leaves the server")
         if buffer.kind is Kind.ROOM:
             self.protocol.part(buffer.title)
-        self._remove(buffer)
+        self.remove(buffer)
 
     def room(self, name: str) -> Buffer:
         """The buffer of a room that one is in. Raises `WrongInput`."""
-        found = self._room(as_room(name))
+        found = self.find_room(as_room(name))
         if found is None:
-            raise WrongInput(f"you are not in {name}")
+            raise WrongInput(f"you are not in {name}; /join {as_room(name)}")
         return found
 
     def load_older(self) -> None:
@@ -207,19 +173,17 @@ class Chat:
 
     def list_people(self, room: str) -> None:
         """Shows who is in a room, in the active buffer. Raises `WrongInput`."""
-
-        def show(names: list[str], hidden: int) -> str:
-            return f"{_counted(len(names) + hidden, 'person', 'people')} in {room}: {_listed(names, hidden)}"
-
-        self._list(_Listing(self.active, lambda after: self.protocol.members(room, after), show, []))
+        self._check_online()
+        self._listings.people(room, self.active)
 
     def list_rooms(self) -> None:
         """Shows which rooms there are, in the active buffer. Raises `WrongInput`."""
+        self._check_online()
+        self._listings.rooms(self.active)
 
-        def show(rooms: list[str], hidden: int) -> str:
-            return f"{_counted(len(rooms) + hidden, 'room', 'rooms')}: {_listed(rooms, hidden)}"
-
-        self._list(_Listing(self.active, self.protocol.list_rooms, show, []))
+    def _check_online(self) -> None:
+        if not self.online:
+            raise WrongInput("you are not connected")
 
     # --- what the server says -----------------------------------------------------------------------------------------
 
@@ -235,14 +199,17 @@ class Chat:
         last = self.server.entries[-1] if self.server.entries else None
         if not isinstance(last, Note) or last.text != said:  # else it is the next attempt, and nothing new
             self.note(said, now, self.server)
+        if not self._outage_told:
+            self._outage_told = True
+            self.note(f"{said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
         for buffer in self.buffers:
             buffer.loading = None
-        for listing in self._listings.values():
-            self.note("the connection was lost before the answer came; ask again", now, listing.buffer)
-        self._listings.clear()
+        for buffer in self._listings.lose():
+            self.note("the connection was lost before the answer came; ask again", now, buffer)
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
         self.name_refused = None
+        self._outage_told = False
         if self._identity not in (None, welcomed.identity):
             self._begin_directs_anew()
         self._identity = welcomed.identity
@@ -253,7 +220,7 @@ class Chat:
         self.note(f"connected as {clean_line(welcomed.name)}", now, self.server)
         for room, code in welcomed.refused.items():
             self._joining.pop(fold(room), None)
-            if (refused := self._room(room)) is not None:
+            if (refused := self.find_room(room)) is not None:
                 refused.joined = False
             self.note(f"{clean_line(room)} could not be joined: {_meaning(code)}", now, important=True)
 
@@ -268,9 +235,9 @@ class Chat:
         self.name_refused = refused._replace(name=clean_line(refused.name), text=clean_line(refused.text))
 
     def _on_joined(self, joined: RoomJoined, now: int) -> None:
-        buffer = self._room(joined.room)
+        buffer = self.find_room(joined.room)
         if buffer is None:
-            buffer = self._add(Buffer(Kind.ROOM, clean_line(joined.room), joined.conv))
+            buffer = self.add(Buffer(Kind.ROOM, clean_line(joined.room), joined.conv))
         elif not buffer.joined:
             buffer.joined = True
             buffer.clear()
@@ -281,12 +248,12 @@ class Chat:
             self.open(buffer)
 
     def _on_parted(self, parted: RoomParted, now: int) -> None:
-        buffer = self._room(parted.room)
+        buffer = self.find_room(parted.room)
         if buffer is not None and buffer is not self.lobby:
-            self._remove(buffer)
+            self.remove(buffer)
 
     def _on_presence(self, presence: m.Presence, now: int) -> None:
-        buffer = self._room(presence.room)
+        buffer = self.find_room(presence.room)
         if buffer is None:
             return
         if (members := presence.options.get("members")) is not None:
@@ -370,100 +337,66 @@ class Chat:
         asked = next((buffer for buffer in self.buffers if ref is not None and buffer.loading == ref), None)
         if asked is not None:
             asked.loading, asked.older_exist = None, False
-            if asked.conv is not None:  # else there is nobody of this name, which is told when one writes
+            if asked.conv is not None:
                 self.note(f"earlier messages could not be loaded: {text}", now, asked)
+            elif failed.code == Code.NO_SUCH_USER:
+                self._nobody(asked, now)
             return
         self._joining = {room: asked for room, asked in self._joining.items() if asked != ref}
-        listing = None if ref is None else self._listings.pop(ref, None)
-        self.note(text, now, listing.buffer if listing else None, important=True)
+        self.note(text, now, self._listings.fail(ref), important=True)
+
+    def _nobody(self, buffer: Buffer, now: int) -> None:
+        """A conversation was opened with somebody who is not there. It goes again, unless something has been written already."""
+        said = f"nobody goes by the name {buffer.title} at present; /list shows who is there"
+        if buffer.entries or buffer.pending or buffer.draft.text:
+            self.note(said, now, buffer, important=True)
+        else:
+            self.remove(buffer)
+            self.note(said, now, important=True)
 
     def _on_closed(self, closed: Closed, now: int) -> None:
         reason, text = closed.reason, clean_line(closed.text)
         if reason == Reason.SHUTDOWN:
-            self.note("the server is stopping; you are connected again as soon as it is back", now, important=True)
+            self._outage_told = True
+            self.note("the server is stopping; you are connected again as soon as it is back, /quit leaves", now, important=True)
         elif reason != Reason.BYE and self.name_refused is None:
             self.note(f"the server closed the connection: {text or clean_line(reason)}", now, self.server)
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
-    def _list(self, listing: _Listing) -> None:
-        if not self.online:
-            raise WrongInput("you are not connected")
-        self._listings[listing.more(None)] = listing
-
     def _on_members(self, answer: m.MemberList, now: int) -> None:
         self._on_listed(answer.ref, answer.names, answer.names[-1:], answer.options, now)
 
     def _on_rooms(self, answer: m.RoomList, now: int) -> None:
-        if answer.ref in self._listings:
+        if answer.ref in self._listings.refs:
             self.rooms_seen |= {fold(room): clean_line(room) for room, _ in answer.rooms}
         items = [f"{room} ({count})" for room, count in answer.rooms]
         self._on_listed(answer.ref, items, [room for room, _ in answer.rooms[-1:]], answer.options, now)
 
     def _on_listed(self, ref: int, items: list[str], last: list[str], options: m.Options, now: int) -> None:
-        """One page of a list; asks for what follows its last item, or shows the whole."""
-        listing = self._listings.pop(ref, None)
-        if listing is None:
-            return
-        listing.items.extend(map(clean_line, items))
-        if options.get("more") and last and len(listing.items) < _LISTED:
-            self._listings[listing.more(last[0])] = listing
-            return
-        hidden = max(options.get("count", 0) - len(listing.items), 0)
-        self.note(listing.show(listing.items, hidden), now, listing.buffer)
+        complete = self._listings.take(ref, items, last, options)
+        if complete is not None:
+            buffer, text = complete
+            self.note(text, now, buffer)
 
     # --- buffers ------------------------------------------------------------------------------------------------------
-
-    def _add(self, buffer: Buffer) -> Buffer:
-        """Rooms stand before direct conversations."""
-        if buffer.kind is Kind.DIRECT:
-            self._put_one_away()
-        rooms = [index for index, other in enumerate(self.buffers) if other.kind is not Kind.DIRECT]
-        self.buffers.insert(rooms[-1] + 1 if buffer.kind is Kind.ROOM else len(self.buffers), buffer)
-        return buffer
-
-    def _put_one_away(self) -> None:
-        """Where strangers by the hundred have written, the direct conversation that has rested longest; the server has it."""
-        idle = [
-            buffer
-            for buffer in self.buffers
-            if buffer.kind is Kind.DIRECT and buffer is not self.active and not buffer.pending and not buffer.draft.text
-        ]
-        if len(idle) >= _DIRECTS_KEPT:
-            self._remove(min(idle, key=lambda buffer: buffer.last_key))
-
-    def _remove(self, buffer: Buffer) -> None:
-        if self.active is buffer:
-            self.open_next(-1)
-        self.buffers.remove(buffer)
-
-    def _room(self, room: str) -> Buffer | None:
-        folded = fold(room)
-        return next((b for b in self.buffers if b.kind is Kind.ROOM and fold(b.title) == folded), None)
-
-    def _directs(self, name: str) -> list[Buffer]:
-        folded = fold(name)
-        return [buffer for buffer in self.buffers if buffer.kind is Kind.DIRECT and fold(buffer.title) == folded]
-
-    def _of_conv(self, conv: str) -> Buffer | None:
-        return next((buffer for buffer in self.buffers if buffer.conv == conv), None)
 
     def _buffer_of(self, message: m.Msg) -> Buffer | None:
         """Where a live message belongs; None if its room was left. A new direct conversation gets a buffer."""
         conv = message.options.get("conv", message.to)
-        buffer = self._of_conv(conv)
+        buffer = self.find_conv(conv)
         if m.is_room(message.to):
             return buffer
         if buffer is None:
             peer = clean_line(message.to if self._is_own(message) else message.sender)
-            waiting = next((other for other in self._directs(peer) if other.conv is None), None)
-            buffer = self._bind(waiting or self._add(Buffer(Kind.DIRECT, peer)), conv)
+            waiting = next((other for other in self.find_directs(peer) if other.conv is None), None)
+            buffer = self._bind(waiting or self.add(Buffer(Kind.DIRECT, peer)), conv)
         self._meet(buffer, message)
         return buffer
 
     def _bind(self, buffer: Buffer, conv: str) -> Buffer:
         """The conversation that a buffer shows is known now: maybe it is one that has a buffer already."""
-        same = self._of_conv(conv)
+        same = self.find_conv(conv)
         if same is None:
             buffer.conv = conv
             return buffer
@@ -473,7 +406,7 @@ class Chat:
             self._pending_in[ref] = same
         same.draft = buffer.draft if buffer.draft.text else same.draft
         was_active = self.active is buffer
-        self._remove(buffer)
+        self.remove(buffer)
         if was_active:
             self.open(same)
         return same
@@ -481,7 +414,7 @@ class Chat:
     def _go_on_with_whom_has_the_name(self, before: Buffer, conv: str) -> Buffer:
         """The name of the other person has changed hands: what was sent to it went to somebody else than before."""
         before.former = True
-        buffer = self._of_conv(conv) or self._add(Buffer(Kind.DIRECT, before.title, conv))
+        buffer = self.find_conv(conv) or self.add(Buffer(Kind.DIRECT, before.title, conv))
         buffer.former = False
         if self.active is before:
             self.open(buffer)
@@ -504,10 +437,21 @@ class Chat:
         size = len(text.encode())
         if size > most:
             raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
+        self._tell_if_absent(buffer, now)
         ref = self.protocol.send(buffer.title, text, conv)
         buffer.add_pending(ref, self.name, text, now)
         buffer.viewport.to_end()
         self._pending_in[ref] = buffer
+
+    def _tell_if_absent(self, buffer: Buffer, now: int) -> None:
+        """Said once for each absence, and only where everybody who is there is known."""
+        everybody_known = self.online and len(self.lobby.people) == self.lobby.head_count
+        if buffer.kind is not Kind.DIRECT or not everybody_known or buffer.former:
+            return
+        absent = fold(buffer.title) not in self.lobby.people
+        if absent and not buffer.absence_told:
+            self.note(f"{buffer.title} is not here now, and will see this when they come back", now, buffer)
+        buffer.absence_told = absent
 
     def _is_own(self, message: m.Msg) -> bool:
         return message.options.get("from") == self.protocol.identity
@@ -547,11 +491,3 @@ def _check(check: Callable[[str], str], name: str) -> None:
 
 def _meaning(code: str) -> str:
     return MEANINGS[Code(code)].sentence if code in MEANINGS else clean_line(code)
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
-
-
-def _listed(items: Iterable[str], hidden: int) -> str:
-    return ", ".join(items) + (f" and {hidden:,} more" if hidden else "")

@@ -62,8 +62,8 @@ def test_nothing_is_not_sent(line: str) -> None:
         ("/list everybody", "usage: /list"),
         ("/quit now", "usage: /quit"),
         ("/join #" + "x" * 10_000, "a room's name has at most 50 characters"),
-        ("/msg #dev hello", None),
-        ("/part #nowhere", "you are not in #nowhere"),
+        ("/msg #dev hello", "you are not in #dev; /join #dev"),
+        ("/part #nowhere", "you are not in #nowhere; /join #nowhere"),
         ("/help nothing", "there is no command nothing; /help lists them"),
     ],
 )

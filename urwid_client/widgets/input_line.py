@@ -5,6 +5,7 @@ from __future__ import annotations
 import urwid
 
 from common.text import clean
+from urwid_client import emoji
 from urwid_client.editing import Draft
 from urwid_client.rendering import Span
 
@@ -31,4 +32,4 @@ class InputLine:
 
 def _visible(text: str) -> str:
     """What was typed or pasted, without anything that could act on the terminal."""
-    return clean(text).replace("\t", "    ")
+    return emoji.plain(clean(text).replace("\t", "    "))
