@@ -33,7 +33,7 @@ from urwid_client.state import Chat, WrongInput
 from urwid_client.tokens import Tokens
 from urwid_client.widgets.messages import MessageList
 from urwid_client.widgets.overlays import Help, Welcome
-from urwid_client.widgets.screen import Screen
+from urwid_client.widgets.screen import Screen, Side
 
 _DRAW_SECONDS = 0.03
 """What comes from the server within so long is drawn at once."""
@@ -262,10 +262,10 @@ class App:
             Action.TO_START: screen.messages.to_start,
             Action.TO_END: screen.messages.to_end,
             Action.HELP: self._toggle_help,
-            Action.TOGGLE_BUFFERS: self._toggle_conversations,
-            Action.TOGGLE_PEOPLE: self._toggle_people,
+            Action.TOGGLE_BUFFERS: lambda: screen.toggle(Side.CONVERSATIONS),
+            Action.TOGGLE_PEOPLE: lambda: screen.toggle(Side.PEOPLE),
             Action.REDRAW: self._main.screen.clear,
-            Action.CLOSE: self._close,
+            Action.CLOSE: screen.show_messages,
         }
 
     def _send(self) -> None:
@@ -333,15 +333,6 @@ class App:
     def _toggle_help(self) -> None:
         self._screen.overlay = None if self._screen.overlay is self._help else self._help
 
-    def _close(self) -> None:
-        self._screen.overlay = None
-
-    def _toggle_conversations(self) -> None:
-        self._screen.conversations_wanted = not self._screen.conversations_wanted
-
-    def _toggle_people(self) -> None:
-        self._screen.people_wanted = not self._screen.people_wanted
-
     # --- what is shown ------------------------------------------------------------------------------------------------
 
     def _draw_soon(self) -> None:
@@ -384,6 +375,7 @@ class App:
             self._shown.draft = self._message.draft
             self._message.load(active.draft)
             self._shown = self._screen.active = active
+            self._screen.show_messages()
             self._screen.messages.show(active)
 
     def _status_words(self) -> Spans:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from common import messages as m
 from common.names import fold
 from urwid_client.buffers import Buffer, Kind
@@ -79,3 +81,8 @@ class Conversations:
         ]
         if len(idle) >= DIRECTS_KEPT:
             self.remove(min(idle, key=lambda buffer: buffer.last_key))
+
+
+def by_importance(buffers: Sequence[Buffer]) -> list[tuple[int, Buffer]]:
+    """Buffers with their places: first those in which one is meant, then those with something unread, then the quiet ones."""
+    return sorted(enumerate(buffers), key=lambda numbered: 0 if numbered[1].mentions else 1 if numbered[1].unread else 2)
