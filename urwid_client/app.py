@@ -20,10 +20,11 @@ from common.errors import Code, Refused
 from common.names import check_name
 from common.text import clean
 from urwid_client import commands, rendering
-from urwid_client.completion import Completer, Words
+from urwid_client.completion import Words
+from urwid_client.composer import PASTE_KEYS, Composer, Mode
 from urwid_client.connection import Connection, TokenNotKept
-from urwid_client.editing import Draft, Editor, InputHistory
-from urwid_client.keys import ACTIONS, DIGITS, Action
+from urwid_client.editing import Draft, Editor
+from urwid_client.keys import ACTIONS, DIGITS, EDITING, Action
 from urwid_client.output import discard_output
 from urwid_client.palette import PALETTE
 from urwid_client.reconnecting import Stage, Status
@@ -42,6 +43,9 @@ _ESCAPE_SECONDS = 0.05
 
 _WHEEL = {4: 3, 5: -3}
 """How many rows up each of the wheel's buttons scrolls."""
+
+_SUGGESTED = 6
+"""How many words that could be written are shown."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -94,12 +98,9 @@ class App:
         self._status = 0
         self._leaving = False
 
-        self._message = Editor()
+        self._composer = Composer(self._words)
         self._name = Editor()
         self._naming = settings.name is None
-        self._history = InputHistory()
-        self._completer = Completer()
-        self._pasted: list[str] | None = None
         self._shown = self._chat.active
 
         self._screen = Screen(self._chat.active)
@@ -209,19 +210,35 @@ class App:
         return [key for key in keys if key == "window resize"]
 
     def _on_key(self, key: str) -> None:
-        if key == "begin paste":
-            self._pasted = []
-        elif key == "end paste":
-            self._editor.insert(clean("".join(self._pasted or ())))
-            self._pasted = None
-        elif self._pasted is not None:
-            self._pasted.append({"enter": "\n", "tab": "\t"}.get(key, key if len(key) == 1 else ""))
+        if self._naming:
+            self._on_naming_key(key)
+        elif self._composer.pasting or key in PASTE_KEYS:
+            self._composer.paste(key)
         elif key in DIGITS:
             self._switch(DIGITS.index(key))
         elif key in ACTIONS:
             self._act(ACTIONS[key])
         elif len(key) == 1:
-            self._editor.insert(clean(key))
+            self._composer.write(key)
+        self._shown.draft = self._composer.draft
+
+    def _act(self, action: Action) -> None:
+        if not self._composer.do(action):
+            self._actions[action]()
+
+    def _on_naming_key(self, key: str) -> None:
+        """The line is a question: it is written into, answered or cleared, and nothing else."""
+        action = ACTIONS.get(key)
+        if action is Action.SEND:
+            self._choose_name(self._name.text.strip())
+        elif action is Action.INTERRUPT:
+            self._name.clear() if self._name.text else self._name.insert("/quit")
+        elif action in EDITING:
+            getattr(self._name, action.value)()
+        elif action in (Action.HELP, Action.CLOSE, Action.PAGE_UP, Action.PAGE_DOWN, Action.REDRAW):
+            self._actions[action]()
+        elif len(key) == 1:
+            self._name.insert(clean(key))
 
     def _on_mouse(self, event: str, button: int, col: int, row: int) -> None:
         """The wheel scrolls, a click on a conversation opens it."""
@@ -234,26 +251,11 @@ class App:
 
     # --- what keys do -------------------------------------------------------------------------------------------------
 
-    @property
-    def _editor(self) -> Editor:
-        return self._name if self._naming else self._message
-
-    def _act(self, action: Action) -> None:
-        does = self._actions.get(action)
-        if does is None:
-            does = getattr(self._editor, action.value)
-        does()
-
     def _table(self) -> dict[Action, Callable[[], object]]:
         """What actions do, but for those that are methods of the editor."""
         chat, screen = self._chat, self._screen
         return {
             Action.SEND: self._send,
-            Action.COMPLETE: lambda: self._complete(1),
-            Action.COMPLETE_BACK: lambda: self._complete(-1),
-            Action.OLDER_INPUT: self._older_input,
-            Action.NEWER_INPUT: self._newer_input,
-            Action.INTERRUPT: self._interrupt,
             Action.NEXT_BUFFER: lambda: chat.open_next(1),
             Action.PREVIOUS_BUFFER: lambda: chat.open_next(-1),
             Action.NEXT_UNREAD: chat.open_next_unread,
@@ -269,16 +271,9 @@ class App:
         }
 
     def _send(self) -> None:
-        text = self._editor.text
-        self._editor.load(Draft())
-        if self._naming:
-            self._choose_name(text.strip())
-            return
-        if text.strip():
-            self._history.add(text)
         self._screen.messages.to_end()
         try:
-            commands.enter(self._chat, text, _now())
+            commands.enter(self._chat, self._composer.take(), _now())
         except WrongInput as wrong:
             self._chat.note(str(wrong), _now(), important=True)
         if self._chat.quitting:
@@ -298,28 +293,9 @@ class App:
             self._chat.name_refused = NameRefused(name, refused.code, refused.text)
             self._name.load(Draft(name, len(name)))
 
-    def _complete(self, step: int) -> None:
-        if not self._naming:
-            words = Words(self._chat.speakers(), sorted(self._chat.rooms_seen.values()), commands.NAMES)
-            self._message.replace(self._completer.complete(self._message.draft, words, step))
-
-    def _older_input(self) -> None:
-        if not self._editor.line_up() and not self._naming:
-            self._recall(self._history.older(self._message.text))
-
-    def _newer_input(self) -> None:
-        if not self._editor.line_down() and not self._naming:
-            self._recall(self._history.newer())
-
-    def _recall(self, text: str | None) -> None:
-        if text is not None:
-            self._message.replace(Draft(text, len(text)))
-
-    def _interrupt(self) -> None:
-        if self._editor.text:
-            self._editor.clear()
-        else:
-            self._editor.insert("/quit")
+    def _words(self) -> Words:
+        rooms = sorted(self._chat.rooms_seen.values())
+        return Words(self._chat.speakers(), rooms, commands.SUGGESTIONS, commands.ARGUMENTS)
 
     def _switch(self, index: int) -> None:
         if index < len(self._chat.buffers):
@@ -358,8 +334,8 @@ class App:
         screen.buffers = chat.buffers
         if screen.overlay is not self._help:
             screen.overlay = self._welcome if self._naming else None
-        prompt = "Your name: " if self._naming else "> "
-        screen.input.show(("prompt", prompt), self._editor.draft)
+        screen.input.show(("prompt", self._prompt()), self._name.draft if self._naming else self._composer.shown)
+        screen.beside_input = [] if self._naming else self._beside_input()
         screen.heading = [("title", "chat-client")] if self._naming else rendering.heading(chat.active)
         screen.status = self._status_words()
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
@@ -372,11 +348,25 @@ class App:
         """Turns to the active conversation, and to what was being written there."""
         active = self._chat.active
         if self._shown is not active:
-            self._shown.draft = self._message.draft
-            self._message.load(active.draft)
+            self._composer.load(active.draft)
             self._shown = self._screen.active = active
             self._screen.show_messages()
             self._screen.messages.show(active)
+
+    def _prompt(self) -> str:
+        if self._naming:
+            return "Your name: "
+        return f"search {self._composer.query}: " if self._composer.mode is Mode.SEARCHING else "> "
+
+    def _beside_input(self) -> list[Spans]:
+        composer = self._composer
+        if composer.mode is Mode.CONFIRMING:
+            return rendering.pasted(composer.pasted)
+        shown, chosen = composer.suggestions()
+        usage = commands.usage(composer.shown.text)
+        if usage and not shown:
+            return [[("faint", f"  {usage}")]]
+        return rendering.suggestions(shown, chosen, _SUGGESTED)
 
     def _status_words(self) -> Spans:
         chat, connection = self._chat, self._connection

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from common import messages as m
 from common.text import clean_line
 from urwid_client.buffers import Kind
+from urwid_client.completion import Suggestion
 from urwid_client.state import Chat, WrongInput
 
 
@@ -136,5 +137,14 @@ COMMANDS: tuple[Command, ...] = (
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
-NAMES: tuple[str, ...] = tuple(f"/{name}" for name in _BY_NAME)
+SUGGESTIONS: tuple[Suggestion, ...] = tuple(Suggestion(f"/{name}", command.help) for name, command in _BY_NAME.items())
 """Every command and alias with its slash, for completion."""
+ARGUMENTS: dict[str, str] = {f"/{name}": command.arguments for name, command in _BY_NAME.items()}
+"""What follows each of them."""
+
+
+def usage(line: str) -> str:
+    """What the command that the line begins with takes and does; empty unless its name has been written."""
+    name, space, _ = line.removeprefix("/").partition(" ")
+    command = _BY_NAME.get(name.lower()) if line.startswith("/") and space else None
+    return f"{command.usage}: {command.help}" if command else ""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Action(enum.Enum):
-    """What a key can do. Those under "Writing" are named after the methods of `editing.Editor`."""
+    """What a key can do."""
 
     SEND = "send"
     NEWLINE = "newline"
@@ -18,6 +18,7 @@ class Action(enum.Enum):
     COMPLETE_BACK = "complete_back"
     OLDER_INPUT = "older_input"
     NEWER_INPUT = "newer_input"
+    SEARCH_INPUT = "search_input"
     INTERRUPT = "interrupt"
 
     LEFT = "left"
@@ -55,6 +56,31 @@ class Action(enum.Enum):
     CLOSE = "close"
 
 
+EDITING = frozenset(
+    {
+        Action.NEWLINE,
+        Action.LEFT,
+        Action.RIGHT,
+        Action.WORD_LEFT,
+        Action.WORD_RIGHT,
+        Action.LINE_START,
+        Action.LINE_END,
+        Action.DELETE_BACK,
+        Action.DELETE,
+        Action.KILL_WORD_BACK,
+        Action.KILL_NAME_BACK,
+        Action.KILL_WORD,
+        Action.KILL_TO_START,
+        Action.KILL_TO_END,
+        Action.YANK,
+        Action.YANK_EARLIER,
+        Action.TRANSPOSE,
+        Action.UNDO,
+    }
+)
+"""What is done by the method of `editing.Editor` that has the action's name."""
+
+
 class Binding(NamedTuple):
     action: Action
     keys: tuple[str, ...]
@@ -83,6 +109,7 @@ _WRITING = (
     Binding(Action.COMPLETE_BACK, ("shift tab",), "complete, the other way round"),
     Binding(Action.OLDER_INPUT, ("up",), "what you sent earlier"),
     Binding(Action.NEWER_INPUT, ("down",), "what you sent later"),
+    Binding(Action.SEARCH_INPUT, ("ctrl r",), "search in what you sent; again for an earlier one"),
     Binding(Action.INTERRUPT, ("ctrl c",), "clear the input; on an empty input, put /quit there"),
     Binding(Action.LINE_START, ("ctrl a", "home"), "to the start of the line"),
     Binding(Action.LINE_END, ("ctrl e", "end"), "to the end of the line"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from common.names import fold
 from common.text import clean, clean_line
 from urwid_client import emoji
 from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traffic
+from urwid_client.completion import Suggestion
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.scrolling import Key
 
@@ -224,3 +225,26 @@ def welcome(server: str, problem: str) -> list[Spans]:
     """The question for one's name; each item is a paragraph. `problem` says why the last answer was not taken."""
     lines: list[Spans] = [[("faint", clean_line(server))], [], [("text", "What name do you want to go by?")]]
     return [*lines, [], [("important", clean_line(problem))]] if problem else lines
+
+
+# --- beside the input -------------------------------------------------------------------------------------------------
+
+
+def suggestions(shown: Sequence[Suggestion], chosen: int | None, most: int) -> list[Spans]:
+    """What could be written, a line each, the part around the chosen one; `most` lines at most."""
+    first = min(max((chosen or 0) - most // 2, 0), max(len(shown) - most, 0))
+    lines: list[Spans] = []
+    for index, (word, help) in enumerate(shown[first : first + most], first):
+        style = "active" if index == chosen else "prompt"
+        lines.append([("text", "  "), (style, clean_line(word)), ("faint", f"  {help}" if help else "")])
+    return lines
+
+
+def pasted(text: str) -> list[Spans]:
+    """The question what is to become of several lines."""
+    lines = clean(text).split("\n")
+    first = clean_line(next((line for line in lines if line.strip()), ""))
+    return [
+        [("faint", f"  {first} …")],
+        [("important", f"  {len(lines):,} lines were pasted"), ("text", ": Enter puts them into the message, Esc drops them")],
+    ]

@@ -6,6 +6,7 @@ send afterwards. Times are given by the caller (milliseconds since 1970). What t
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Container, Mapping
 from typing import Any
@@ -36,6 +37,8 @@ from urwid_client.listings import Listings
 
 PAGE = 100
 """How many older messages are asked for at once."""
+_SPEAKERS_AMONG = 1_000
+"""Among so many of the newest messages it is looked who spoke."""
 _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
@@ -99,7 +102,8 @@ class Chat(Conversations):
 
     def speakers(self) -> list[str]:
         """Names that could be meant in the active buffer, the likeliest first: those who are there, by who spoke last."""
-        spoken = [entry.sender for entry in reversed(self.active.entries) if isinstance(entry, Said) and not entry.own]
+        newest = itertools.islice(reversed(self.active.entries), _SPEAKERS_AMONG)
+        spoken = [entry.sender for entry in newest if isinstance(entry, Said) and not entry.own]
         there = [self.active.title] if self.active.kind is Kind.DIRECT else self.active.people.values()
         present = {fold(name) for name in there}
         everyone = [*(name for name in spoken if fold(name) in present), *there, *spoken, *self.lobby.people.values()]

@@ -46,6 +46,8 @@ def test_keys_that_terminals_like_to_take_are_free(open_client: Open) -> None:
 def test_a_paste_is_not_sent_by_its_line_feeds(open_client: Open) -> None:
     ada = open_client("ada22")
     ada.paste("first line\rsecond\tline\rthird \x1b[31mline")
+    ada.wait_for("3 lines were pasted")
+    ada.press("enter")
     ada.wait_for("> first line", "second    line", "third ")
     assert "ada22 first" not in ada.text
     ada.press("enter")

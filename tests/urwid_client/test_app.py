@@ -114,10 +114,11 @@ def test_keys_that_come_at_once_reach_what_the_first_of_them_opened(tmp_path: Pa
 
 
 def test_a_paste_is_written_and_not_done(tmp_path: Path) -> None:
-    screen = Waiting(["begin paste", *"/quit", "enter", "tab", "f1", "ctrl c", "ü"], ["end paste"])
+    screen = Waiting(["begin paste", *"/quit", "enter", "tab", "f1", "ctrl c", "ü"], ["end paste"], ["enter"])
     shown = run(screen, settings(tmp_path))
     assert shown[1].splitlines()[-1] == ">"
-    assert shown[2].splitlines()[-2:] == ["> /quit", "    ü"]
+    assert "2 lines were pasted: Enter puts them into the message" in shown[2]
+    assert shown[3].splitlines()[-2:] == ["> /quit", "    ü"]
 
 
 def test_ctrl_c_clears_and_then_offers_to_leave(tmp_path: Path) -> None:

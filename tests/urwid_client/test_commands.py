@@ -166,4 +166,9 @@ def test_names_and_aliases_are_unambiguous() -> None:
     everything = [name for command in COMMANDS for name in (command.name, *command.aliases)]
     assert len(set(everything)) == len(everything)
     assert all(re.fullmatch("[a-z]+", name) for name in everything)
-    assert set(commands.NAMES) == {f"/{name}" for name in everything}
+    assert {suggestion.word for suggestion in commands.SUGGESTIONS} == {f"/{name}" for name in everything}
+
+
+def test_the_usage_is_told_while_the_arguments_are_written() -> None:
+    assert commands.usage("/msg bo") == "/msg NAME TEXT: write to one person; nobody else sees it"
+    assert [commands.usage(line) for line in ("/msg", "msg bob", "/unknown x", "")] == [""] * 4

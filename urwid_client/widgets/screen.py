@@ -66,6 +66,8 @@ class Screen(urwid.Widget):
         self._listed: dict[int, Buffer] = {}
         """Which conversation stands in which row of the screen, as far as they do."""
         self._list_cols = 0
+        self.beside_input: list[Spans] = []
+        """Lines between the status and the input: what could be written, what is asked."""
         self.overlay: Overlay | None = None
         """What stands over the lists and messages."""
 
@@ -90,12 +92,14 @@ class Screen(urwid.Widget):
             self._alone, self._cols = None, cols
         below = self.input.draw(cols, max(min(6, rows // 3), 1))
         room = rows - below.rows()
+        offered = [canvases.text(spans, cols) for spans in self.beside_input[: max(room // 2, 0)]]
+        room -= len(offered)
         with_status, with_heading = room >= 2, room >= 5
         room -= with_status + with_heading
         heading = [self._heading(cols)] if with_heading else []
         body = [self._body(cols, room, len(heading))] if room > 0 else []
         status = [self._status(cols)] if with_status else []
-        lines = [*heading, *body, *status, below]
+        lines = [*heading, *body, *status, *offered, below]
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
 
     def _heading(self, cols: int) -> urwid.Canvas:
