@@ -147,6 +147,11 @@ class Buffer:
             del self.entries[: _ENTRIES_KEPT // 5]
             self.older_exist = self.kind is not Kind.SERVER
 
+    def drop(self, sender: str) -> None:
+        """Forgets what somebody else said."""
+        name = fold(sender)
+        self.entries = [e for e in self.entries if not (isinstance(e, Said) and not e.own and fold(e.sender) == name)]
+
     def clear(self, by_user: bool = False) -> None:
         """Shows nothing any more. What the server has is loaded again: at once, or when the user, who cleared it, scrolls up."""
         self.entries.clear()

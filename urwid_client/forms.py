@@ -7,11 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import __version__
-from common.settings import Setting, UsageError, describe, load, read_options
+from common.settings import CONFIG, Setting, UsageError, describe, load, read_options
 from common.text import clean, clean_line
 from urwid_client.errors import Failed, OutputClosed
 from urwid_client.output import complain, say
-from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
+from urwid_client.settings import (
+    PREFIX,
+    SCREEN,
+    SEND,
+    TAIL,
+    ClientSettings,
+    client_settings,
+    find_data_dir,
+    find_file,
+    recipient,
+)
 
 _USAGES = {
     "": """\
@@ -21,8 +31,8 @@ usage: chat-client [OPTION …]                                 chat in this ter
     "send": "usage: chat-client send --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input",
     "tail": "usage: chat-client tail [OPTION …]   print the messages of a room (without --room: of the lobby, and those to you)",
 }
-_SETTINGS = {"": COMMON, "send": SEND, "tail": TAIL}
-_MORE = f"Those from --host to --no-mouse can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
+_SETTINGS = {"": SCREEN, "send": SEND, "tail": TAIL}
+_MORE = f"Those from --host to --alert can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -37,9 +47,12 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         if given.get("help") or given.get("version"):
             say(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
             return 0
-        values = load(settings, given, environ, PREFIX)
+        file = find_file(given, environ)
+        if file.exists():
+            given.setdefault("config", file)
+        values = load(settings, given, environ, PREFIX, others=SCREEN)
         known = client_settings(values)
-        return _run(form, known, values, words, environ)
+        return _run(form, known, values | {CONFIG.key: file}, words, environ)
     except UsageError as problem:
         complain(f"{problem} (see {_command(form)} --help)")
         return 2
@@ -73,8 +86,9 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
     if environ.get("TERM", "dumb") in ("", "dumb") or not (os.isatty(0) and os.isatty(1)):
         raise Failed("this needs a terminal; without one use chat-client send or chat-client tail")
     from urwid_client import app
+    from urwid_client.preferences import Preferences
 
-    return app.run(settings)
+    return app.run(settings, Preferences(values, values[CONFIG.key]))
 
 
 def _command(form: str) -> str:

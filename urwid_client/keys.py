@@ -1,4 +1,4 @@
-"""The keys: one table of what they do. The help screen and the documents are made from it.
+"""The keys: one table of what they do, and what users bind anew. The help screen and the documents are made from it.
 
 Keys are named as Urwid names them ("ctrl a", "meta left"); `shown` says how people call them. What an action does is in `app`.
 """
@@ -6,6 +6,9 @@ Keys are named as Urwid names them ("ctrl a", "meta left"); `shown` says how peo
 from __future__ import annotations
 
 import enum
+import itertools
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -48,6 +51,7 @@ class Action(enum.Enum):
     PAGE_DOWN = "page_down"
     TO_START = "to_start"
     TO_END = "to_end"
+    OPEN_LINK = "open_link"
 
     HELP = "help"
     TOGGLE_BUFFERS = "toggle_buffers"
@@ -87,11 +91,10 @@ class Binding(NamedTuple):
     help: str
 
 
-DIGITS = tuple(f"meta {digit}" for digit in "1234567890")
-"""The keys of `Action.SWITCH`: the conversation's number is the digit's place in here."""
+_DIGITS = tuple(f"meta {digit}" for digit in "1234567890")
 
 _CONVERSATIONS = (
-    Binding(Action.SWITCH, DIGITS, "go to a conversation by its number"),
+    Binding(Action.SWITCH, _DIGITS, "go to a conversation by its number"),
     Binding(Action.NEXT_BUFFER, ("ctrl n", "meta right"), "next conversation"),
     Binding(Action.PREVIOUS_BUFFER, ("ctrl p", "meta left"), "previous conversation"),
     Binding(Action.NEXT_UNREAD, ("meta a",), "next conversation with something unread, mentions first"),
@@ -101,6 +104,7 @@ _READING = (
     Binding(Action.PAGE_DOWN, ("page down",), "scroll down"),
     Binding(Action.TO_START, ("meta home",), "to the first loaded message"),
     Binding(Action.TO_END, ("meta end",), "to the newest message"),
+    Binding(Action.OPEN_LINK, ("meta o",), "open the newest link"),
 )
 _WRITING = (
     Binding(Action.SEND, ("enter",), "send"),
@@ -144,17 +148,51 @@ SECTIONS: dict[str, tuple[Binding, ...]] = {
     "Screen": _SCREEN,
 }
 
-ACTIONS: dict[str, Action] = {
-    key: binding.action for bindings in SECTIONS.values() for binding in bindings for key in binding.keys
-}
-"""What each key does. A key that is not in here is written into the input if it is a character."""
+_MODIFIERS = {"ctrl": "ctrl", "control": "ctrl", "alt": "meta", "meta": "meta", "shift": "shift"}
+_CALLED = {"pgup": "page up", "pgdn": "page down", "escape": "esc", "return": "enter", "del": "delete", "ins": "insert"}
+_SPECIAL = frozenset(
+    {"enter", "tab", "esc", "backspace", "delete", "insert", "home", "end", "page up", "page down", "up", "down", "left", "right"}
+    | {f"f{number}" for number in range(1, 21)}
+)
+
+
+class KeyMap:
+    """Which key does what: the table, with what the user has bound anew. Nothing is bound twice: the user's keys win."""
+
+    def __init__(self, anew: Mapping[str, Sequence[str]]) -> None:
+        """`anew` has the new keys of actions, by the actions' names, as `understand` gives them."""
+        taken = {key for keys in anew.values() for key in keys}
+        self.sections = {
+            title: tuple(
+                binding._replace(keys=tuple(anew.get(binding.action.value, [key for key in binding.keys if key not in taken])))
+                for binding in bindings
+            )
+            for title, bindings in SECTIONS.items()
+        }
+        bindings = [binding for section in self.sections.values() for binding in section]
+        self.actions = {key: binding.action for binding in bindings for key in binding.keys}
+        """What each key does. A key that is not in here is written into the input if it is a character."""
+        self.switches = next(binding.keys for binding in bindings if binding.action is Action.SWITCH)
+        """The keys of `Action.SWITCH`: the conversation's number is the key's place in here."""
+
+
+def understand(text: str) -> str:
+    """A key as people call it ("Ctrl+X", "alt left", "F5") in Urwid's words. Raises `ValueError`."""
+    words = re.split(r"[\s+-]+", text.strip().lower())
+    modifiers = [_MODIFIERS[word] for word in itertools.takewhile(_MODIFIERS.__contains__, words[:-1])]
+    name = " ".join(words[len(modifiers) :])
+    name = _CALLED.get(name, name)
+    if name not in _SPECIAL and (len(name) != 1 or not {"ctrl", "meta"} & {*modifiers}):
+        raise ValueError(text)
+    return " ".join([*modifiers, name])
+
 
 _NAMES = {"meta": "Alt", "page up": "PgUp", "page down": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→"}
 
 
 def shown(binding: Binding) -> str:
     """The keys of a binding as people call them."""
-    if binding.action is Action.SWITCH:
+    if binding.keys == _DIGITS:
         return "Alt+1 … Alt+9, Alt+0"
     return ", ".join(map(_shown, binding.keys))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Container, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from common import messages as m
 from common.client_protocol import (
     Acknowledged,
+    CaughtUp,
     ClientProtocol,
     Closed,
     Delivered,
@@ -31,8 +32,9 @@ from common.errors import MEANINGS, Code, Reason, Refused
 from common.limits import Limits
 from common.names import as_room, check_name, check_room, fold
 from common.text import clean, clean_line
+from urwid_client import emoji
 from urwid_client.buffers import Buffer, Kind, Note, Said
-from urwid_client.conversations import Conversations
+from urwid_client.conversations import Conversations, by_importance
 from urwid_client.listings import Listings
 
 PAGE = 100
@@ -47,6 +49,13 @@ class WrongInput(Exception):
     """What the user asked for cannot be done; one line that says why, for them."""
 
 
+class Arrival(NamedTuple):
+    """A message of somebody else that came just now, or that was missed."""
+
+    buffer: Buffer
+    said: Said
+
+
 class Chat(Conversations):
     """The state of the client."""
 
@@ -57,9 +66,15 @@ class Chat(Conversations):
         """Rooms that there were, by their folded name: for completion."""
         self.name_refused: NameRefused | None = None
         """Why there is no welcome: another name is needed."""
-        self.quitting = False
-        self._identity: str | None = None
+        self.identity: str | None = None
         """Who one was by the last welcome."""
+        self.ignored: dict[str, str] = {}
+        """Whose messages are not shown: the names, by their folded form."""
+        self.returning = False
+        """Whether one comes back with what an earlier run of the program left, and has not been told what came meanwhile."""
+        self.arrived: list[Arrival] = []
+        """What others said and nobody was alerted of yet; whoever alerts takes it out."""
+        self._welcomed = False
         self._joining: dict[str, int] = {}
         """Rooms that the user waits for: the request's ref by the folded name."""
         self._outage_told = False
@@ -79,6 +94,7 @@ class Chat(Conversations):
             SendFailed: self._on_send_failed,
             SendDelayed: self._on_send_delayed,
             RequestFailed: self._on_request_failed,
+            CaughtUp: self._on_caught_up,
             Closed: self._on_closed,
             m.Page: self._on_page,
             m.Presence: self._on_presence,
@@ -149,7 +165,7 @@ class Chat(Conversations):
             self.open(here)
             return
         ref = self.protocol.join(room)
-        if ref or self._identity is None:
+        if ref or not self._welcomed:
             self._joining[fold(room)] = ref
 
     def close(self, buffer: Buffer) -> None:
@@ -168,6 +184,23 @@ class Chat(Conversations):
         if found is None:
             raise WrongInput(f"you are not in {name}; /join {as_room(name)}")
         return found
+
+    def ignore(self, name: str) -> None:
+        """Shows nothing of somebody any more. Raises `WrongInput`."""
+        _check(check_name, name)
+        if fold(name) == fold(self.name):
+            raise WrongInput("that is you")
+        self.ignored[fold(name)] = name
+        for buffer in self.buffers:
+            buffer.drop(name)
+
+    def unignore(self, name: str) -> None:
+        """Shows what somebody says again, what they said before too. Raises `WrongInput`."""
+        if self.ignored.pop(fold(name), None) is None:
+            raise WrongInput(f"you do not ignore {clean_line(name)}")
+        for buffer in self.buffers:
+            if buffer.kind is not Kind.SERVER:
+                buffer.clear()
 
     def load_older(self) -> None:
         """Asks for earlier messages of the active buffer, if there are any and none are on their way."""
@@ -213,10 +246,11 @@ class Chat(Conversations):
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
         self.name_refused = None
+        self._welcomed = True
         self._outage_told = False
-        if self._identity not in (None, welcomed.identity):
+        if self.identity not in (None, welcomed.identity):
             self._begin_directs_anew()
-        self._identity = welcomed.identity
+        self.identity = welcomed.identity
         if welcomed.afresh:
             for buffer in self.buffers:
                 if buffer.first_id is not None:
@@ -277,6 +311,8 @@ class Chat(Conversations):
 
     def _on_delivered(self, delivered: Delivered, now: int) -> None:
         message = delivered.message
+        if self._is_ignored(message):
+            return
         buffer = self._buffer_of(message)
         self._learn_name(message)
         if buffer is None:
@@ -290,7 +326,18 @@ class Chat(Conversations):
                 buffer.unread_from = before
             buffer.unread += 1
             buffer.mentions += bool(said.mentioned) or buffer.kind is Kind.DIRECT
+        if not said.own:
+            self.arrived.append(Arrival(buffer, said))
         buffer.trim()
+
+    def _on_caught_up(self, caught_up: CaughtUp, now: int) -> None:
+        """Tells once what came while the program did not run."""
+        if not self.returning:
+            return
+        self.returning = False
+        waiting = [f"{buffer.unread:,} in {buffer.title}" for _, buffer in by_importance(self.buffers) if buffer.unread]
+        if waiting:
+            self.note(f"unread: {', '.join(waiting[:10])} (Alt+A leads there)", now)
 
     def _on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
         ref, message = acknowledged
@@ -334,7 +381,8 @@ class Chat(Conversations):
         for row in page.rows:
             message = m.Msg(*row)
             self._meet(buffer, message)
-            buffer.add(self._said(message))
+            if not self._is_ignored(message):
+                buffer.add(self._said(message))
 
     def _on_request_failed(self, failed: RequestFailed, now: int) -> None:
         ref, text = failed.ref, clean_line(failed.text)
@@ -436,7 +484,7 @@ class Chat(Conversations):
             raise WrongInput("nobody would read this here; go to a conversation first (Alt+2, or /join #room, or /msg name)")
         if not buffer.joined:
             raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
-        text = clean(text).rstrip("\n")
+        text = emoji.replace(clean(text).rstrip("\n"))
         most = self.protocol.limits.get("text_bytes", Limits().text_bytes)
         size = len(text.encode())
         if size > most:
@@ -456,6 +504,9 @@ class Chat(Conversations):
         if absent and not buffer.absence_told:
             self.note(f"{buffer.title} is not here now, and will see this when they come back", now, buffer)
         buffer.absence_told = absent
+
+    def _is_ignored(self, message: m.Msg) -> bool:
+        return bool(self.ignored) and fold(message.sender) in self.ignored and not self._is_own(message)
 
     def _is_own(self, message: m.Msg) -> bool:
         return message.options.get("from") == self.protocol.identity

@@ -143,7 +143,7 @@ def test_without_a_place_for_the_token_one_goes_on_and_is_told(tmp_path: Path) -
         async with listening(ModelServer()) as server:
             client = Client(server.port, tmp_path / "data")
             client.connection.choose_name("ada")
-            client.tokens._path = tmp_path / "file" / "tokens.json"
+            client.tokens._file._path = tmp_path / "file" / "tokens.json"
             client.send("hello")
             task = asyncio.create_task(client.connection.run())
             await client.until(lambda: client.reported(Acknowledged))

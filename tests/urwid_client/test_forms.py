@@ -89,7 +89,7 @@ def test_what_is_asked_for_reaches_its_form(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_screen_is_shown_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[ClientSettings] = []
     monkeypatch.setattr("os.isatty", lambda fd: True)
-    monkeypatch.setattr(app, "run", shown.append)
+    monkeypatch.setattr(app, "run", lambda settings, preferences: shown.append(settings))
     forms.run(["--name", "ada"], {"TERM": "xterm", "CHAT_CLIENT_PORT": "7"})
     assert [(settings.name, settings.port) for settings in shown] == [("ada", 7)]
 

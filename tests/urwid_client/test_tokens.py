@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from urwid_client import tokens as tokens_module
+from urwid_client import kept_file
 from urwid_client.tokens import FILE, Tokens, TokensUnusable
 
 HERE = "127.0.0.1:65432"
@@ -77,7 +77,7 @@ def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path) -> No
 
 
 def test_another_client_that_was_stopped_is_not_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens_module, "_LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(kept_file, "_LOCK_SECONDS", 0.05)
     with (tmp_path / "tokens.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(TokensUnusable, match="in use by another client"):

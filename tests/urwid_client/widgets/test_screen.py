@@ -8,6 +8,7 @@ from common.text import clean_line
 from tests.support.groups import rounds
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.editing import Draft
+from urwid_client.keys import KeyMap
 from urwid_client.widgets.overlays import Help
 from urwid_client.widgets.screen import Panes, Screen, Side, panes
 
@@ -67,7 +68,7 @@ def test_the_input_is_the_last_to_go() -> None:
 
 def test_an_overlay_covers_lists_and_messages() -> None:
     shown = screen("ada")
-    shown.overlay = Help()
+    shown.overlay = Help(KeyMap({}))
     text = "\n".join(rows(shown))
     assert "Commands" in text
     assert "hello there" not in text
@@ -129,7 +130,7 @@ def test_every_size_is_filled_exactly(cols: int, height: int, words: str, name: 
     shown.active.title = name
     shown.buffers[2].title = words
     shown.input.show(("prompt", "> "), Draft(words, len(words)))
-    shown.overlay = Help() if help_shown else None
+    shown.overlay = Help(KeyMap({})) if help_shown else None
     canvas = shown.render((cols, height))
     assert (canvas.cols(), canvas.rows()) == (cols, height)
     for row in canvas.content():

@@ -1,0 +1,57 @@
+"""Alerts: of which messages one is told, and what is written to the terminal for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from common.text import clean_line
+from urwid_client.buffers import Kind
+from urwid_client.state import Arrival
+
+DESKTOP = ("auto", "osc9", "osc777", "off")
+"""How the terminal is asked for a notification: by one of two sequences that terminals know, chosen by what the terminal is."""
+_SHOWN_CHARS = 200
+
+
+def is_wanted(arrival: Arrival, level: str, looking: bool) -> bool:
+    """Whether one is told of a message. `level` is `mentions`, `all` or `none`; `looking`: it is before one's eyes."""
+    if looking or level == "none":
+        return False
+    return level == "all" or bool(arrival.said.mentioned) or arrival.buffer.kind is Kind.DIRECT
+
+
+def sequence(arrivals: Sequence[Arrival], bell: bool, desktop: str, environ: Mapping[str, str]) -> str:
+    """What tells the terminal of some messages that came together: at most one sound, and one notification."""
+    written = "\a" if bell else ""
+    if desktop != "off" and arrivals:
+        written += _through(_notification(*_words(arrivals), _kind(desktop, environ)), environ)
+    return written
+
+
+def _words(arrivals: Sequence[Arrival]) -> tuple[str, str]:
+    """A title and a text, of printable characters only."""
+    buffer, said = arrivals[-1]
+    sender = clean_line(said.sender)
+    where = f"{sender} in {clean_line(buffer.title)}" if buffer.kind is Kind.ROOM else sender
+    title = where if len(arrivals) == 1 else f"{len(arrivals):,} messages, the last from {where}"
+    return title, clean_line(said.text)[:_SHOWN_CHARS]
+
+
+def _kind(desktop: str, environ: Mapping[str, str]) -> str:
+    if desktop != "auto":
+        return desktop
+    knows_777 = environ.get("VTE_VERSION") or environ.get("TERM", "").startswith(("foot", "rxvt"))
+    return "osc777" if knows_777 else "osc9"
+
+
+def _notification(title: str, text: str, kind: str) -> str:
+    if kind == "osc777":
+        return f"\x1b]777;notify;{title.replace(';', ',')};{text.replace(';', ',')}\x1b\\"
+    return f"\x1b]9;{title}: {text}\x1b\\"
+
+
+def _through(written: str, environ: Mapping[str, str]) -> str:
+    """Through tmux to the terminal around it, where tmux was told to let such sequences through (`allow-passthrough`)."""
+    if not environ.get("TMUX"):
+        return written
+    return "\x1bPtmux;" + written.replace("\x1b", "\x1b\x1b") + "\x1b\\"

@@ -1,0 +1,69 @@
+"""What is kept over restarts: which servers one was on, under which name, and the `place` that one had there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.names import fold
+from urwid_client.kept_file import FileUnusable, KeptFile
+from urwid_client.place import is_place
+
+FILE = "memory.json"
+
+
+class MemoryUnusable(FileUnusable):
+    """The file cannot be read or written: this run of the program begins and ends without memory."""
+
+
+class Known(NamedTuple):
+    """A server that one was on."""
+
+    server: str
+    """Its address, `host:port`."""
+    name: str
+    """The name that one had there last."""
+
+
+class Memory:
+    """The memory of one data directory: a table of servers, each with its last name, and the places by folded name."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = KeptFile(
+            data_dir / FILE,
+            _is_valid,
+            damaged="move it away (rooms, drafts and what you have read are then forgotten)",
+            lost="rooms, drafts and what you have read are not remembered",
+            error=MemoryUnusable,
+        )
+
+    def servers(self) -> list[Known]:
+        """The servers, the one that was used last at the beginning. Raises `MemoryUnusable`."""
+        servers = self._file.read()
+        return [Known(server, servers[server]["name"]) for server in reversed(servers)]
+
+    def find(self, server: str, name: str) -> dict[str, Any]:
+        """The place that one had, as `place.remember` gave it; empty if there was none. Raises `MemoryUnusable`."""
+        place: dict[str, Any] = self._file.read().get(server, {}).get("places", {}).get(fold(name), {})
+        return place
+
+    def keep(self, server: str, name: str, place: dict[str, Any]) -> None:
+        """Stores a place, and that this server was used last. Raises `MemoryUnusable`."""
+
+        def change(servers: dict[str, Any]) -> bool:
+            before = next(reversed(servers.items()), None)
+            known = servers.pop(server, {"name": name, "places": {}})
+            servers[server] = known | {"name": name, "places": {**known["places"], fold(name): place}}
+            return before != (server, servers[server])
+
+        self._file.change(change)
+
+
+def _is_valid(servers: object) -> bool:
+    return isinstance(servers, dict) and all(
+        isinstance(known, dict)
+        and isinstance(known.get("name"), str)
+        and isinstance(known.get("places"), dict)
+        and all(is_place(place) for place in known["places"].values())
+        for known in servers.values()
+    )
