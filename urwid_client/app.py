@@ -15,7 +15,7 @@ from typing import TypeAlias
 import urwid
 from urwid.display.common import InputClosedError
 
-from common.client_protocol import ClientProtocol, Event, NameRefused
+from common.client_protocol import ClientProtocol, Event, NameRefused, Welcomed
 from common.errors import Code
 from common.text import clean
 from urwid_client import alerts, commands, rendering
@@ -193,6 +193,8 @@ class App:
             self._chat.note(event.text, _now(), important=True)
         else:
             self._chat.handle(event, _now())
+        if isinstance(event, Welcomed):
+            self._remember()
         if isinstance(event, NameRefused):
             self._welcome = Welcome(self._chat.name, problem=_why_refused(self._chat.name_refused or event))
         self._draw_soon()
@@ -312,8 +314,10 @@ class App:
 
     def _send(self) -> None:
         self._face.screen.messages.to_end()
+        text = self._composer.take()
+        self._shown.draft = self._composer.draft  # it may be the end of this run that was asked for
         try:
-            wish = commands.enter(self._chat, self._composer.take(), _now())
+            wish = commands.enter(self._chat, text, _now())
             if wish is not None:
                 self._fulfil(wish)
         except (WrongInput, Failed) as wrong:

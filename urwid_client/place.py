@@ -49,7 +49,6 @@ def restore(chat: Chat, place: Place) -> None:
         _restore(chat, told)
     if place["log"] and place["cursor"] is not None:
         chat.protocol.log, chat.protocol.cursor = place["log"], place["cursor"]
-        chat.active.unread_from = (place["cursor"], 0)
         chat.returning = True
 
 
@@ -98,7 +97,7 @@ def _restore(chat: Chat, told: dict[str, Any]) -> None:
     buffer.draft = Draft(told["draft"], len(told["draft"]))
     if buffer is not chat.active:
         buffer.unread, buffer.mentions = told["unread"], told["mentions"]
-        buffer.unread_from = (told["read"], 0) if told["read"] else None
+        buffer.unread_from = (told["read"], -1) if told["read"] else None
 
 
 def _is_number(value: object) -> bool:

@@ -34,7 +34,8 @@ from common.names import as_room, check_name, check_room, fold
 from common.text import clean, clean_line
 from urwid_client import emoji
 from urwid_client.buffers import Buffer, Kind, Note, Said
-from urwid_client.conversations import Conversations, by_importance
+from urwid_client.conversations import by_importance
+from urwid_client.filing import Filing
 from urwid_client.listings import Listings
 
 PAGE = 100
@@ -56,12 +57,11 @@ class Arrival(NamedTuple):
     said: Said
 
 
-class Chat(Conversations):
+class Chat(Filing):
     """The state of the client."""
 
     def __init__(self, protocol: ClientProtocol) -> None:
-        super().__init__()
-        self.protocol = protocol
+        super().__init__(protocol)
         self.rooms_seen: dict[str, str] = {m.LOBBY: m.LOBBY}
         """Rooms that there were, by their folded name: for completion."""
         self.name_refused: NameRefused | None = None
@@ -82,8 +82,6 @@ class Chat(Conversations):
         self._delay = ""
         """What was said last about a message that has to wait."""
         self._listings = Listings(protocol)
-        self._pending_in: dict[int, Buffer] = {}
-        """In which buffer a message waits, by ref."""
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
             NameRefused: self._on_name_refused,
@@ -249,7 +247,7 @@ class Chat(Conversations):
         self._welcomed = True
         self._outage_told = False
         if self.identity not in (None, welcomed.identity):
-            self._begin_directs_anew()
+            self.begin_directs_anew()
         self.identity = welcomed.identity
         if welcomed.afresh:
             for buffer in self.buffers:
@@ -261,13 +259,6 @@ class Chat(Conversations):
             if (refused := self.find_room(room)) is not None:
                 refused.joined = False
             self.note(f"{clean_line(room)} could not be joined: {_meaning(code)}", now, important=True)
-
-    def _begin_directs_anew(self) -> None:
-        """As somebody else one has other conversations: what was said before can still be read, and not be gone on with."""
-        for buffer in self.buffers:
-            if buffer.kind is Kind.DIRECT:
-                buffer.conv = buffer.peer = None
-                buffer.older_exist = False
 
     def _on_name_refused(self, refused: NameRefused, now: int) -> None:
         self.name_refused = refused._replace(name=clean_line(refused.name), text=clean_line(refused.text))
@@ -313,22 +304,26 @@ class Chat(Conversations):
         message = delivered.message
         if self._is_ignored(message):
             return
-        buffer = self._buffer_of(message)
-        self._learn_name(message)
+        buffer = self.buffer_of(message)
+        self.learn_name(message)
         if buffer is None:
             return
         said = self._said(message)
-        before = buffer.last_key
         if not buffer.add(said):
             return
-        if buffer is not self.active and not said.own:
-            if not buffer.unread:
-                buffer.unread_from = before
+        buffer.trim()
+        if not said.own:
+            self._count(buffer, said)
+            self.arrived.append(Arrival(buffer, said))
+
+    def _count(self, buffer: Buffer, said: Said) -> None:
+        """Marks what is new in a buffer; in the active one, what came before this run of the program began."""
+        shown = buffer is self.active
+        if (self.returning and buffer.unread_from is None) if shown else not buffer.unread:
+            buffer.unread_from = (said.key[0], -1)
+        if not shown:
             buffer.unread += 1
             buffer.mentions += bool(said.mentioned) or buffer.kind is Kind.DIRECT
-        if not said.own:
-            self.arrived.append(Arrival(buffer, said))
-        buffer.trim()
 
     def _on_caught_up(self, caught_up: CaughtUp, now: int) -> None:
         """Tells once what came while the program did not run."""
@@ -342,7 +337,7 @@ class Chat(Conversations):
     def _on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
         ref, message = acknowledged
         self._delay = ""
-        buffer = self._pending_in.pop(ref, None)
+        buffer = self.pending_in.pop(ref, None)
         if buffer is None:
             return
         buffer.pending.pop(ref, None)
@@ -350,13 +345,13 @@ class Chat(Conversations):
             return
         conv = message.options.get("conv")
         if buffer.conv is None and conv is not None:
-            buffer = self._bind(buffer, conv)
+            buffer = self.bind(buffer, conv)
         elif buffer.conv != conv and conv is not None:
-            buffer = self._go_on_with_whom_has_the_name(buffer, conv)
+            buffer = self.go_on_with_whom_has_the_name(buffer, conv)
         buffer.add(self._said(message))
 
     def _on_send_failed(self, failed: SendFailed, now: int) -> None:
-        buffer, text = self._pending_in.pop(failed.ref, None), clean_line(failed.text)
+        buffer, text = self.pending_in.pop(failed.ref, None), clean_line(failed.text)
         if buffer is not None:
             buffer.fail(failed.ref, text, self._known)
             if buffer is not self.active:
@@ -364,7 +359,7 @@ class Chat(Conversations):
 
     def _on_send_delayed(self, delayed: SendDelayed, now: int) -> None:
         """Said once: as long as it lasts the same answer comes every second."""
-        buffer = self._pending_in.get(delayed.ref)
+        buffer = self.pending_in.get(delayed.ref)
         said = f"your message waits: {clean_line(delayed.text)}; it is sent as soon as the server can take it"
         if buffer is not None and said != self._delay:
             self.note(said, now, buffer, important=True)
@@ -377,10 +372,10 @@ class Chat(Conversations):
         buffer.loading = None
         buffer.older_exist = bool(page.rows) and page.options.get("more", False)
         if buffer.conv is None and "conv" in page.options:
-            buffer = self._bind(buffer, page.options["conv"])
+            buffer = self.bind(buffer, page.options["conv"])
         for row in page.rows:
             message = m.Msg(*row)
-            self._meet(buffer, message)
+            self.meet(buffer, message)
             if not self._is_ignored(message):
                 buffer.add(self._said(message))
 
@@ -433,45 +428,6 @@ class Chat(Conversations):
 
     # --- buffers ------------------------------------------------------------------------------------------------------
 
-    def _buffer_of(self, message: m.Msg) -> Buffer | None:
-        """Where a live message belongs; None if its room was left. A new direct conversation gets a buffer."""
-        conv = message.options.get("conv", message.to)
-        buffer = self.find_conv(conv)
-        if m.is_room(message.to):
-            return buffer
-        if buffer is None:
-            peer = clean_line(message.to if self._is_own(message) else message.sender)
-            waiting = next((other for other in self.find_directs(peer) if other.conv is None), None)
-            buffer = self._bind(waiting or self.add(Buffer(Kind.DIRECT, peer)), conv)
-        self._meet(buffer, message)
-        return buffer
-
-    def _bind(self, buffer: Buffer, conv: str) -> Buffer:
-        """The conversation that a buffer shows is known now: maybe it is one that has a buffer already."""
-        same = self.find_conv(conv)
-        if same is None:
-            buffer.conv = conv
-            return buffer
-        same.former = False
-        same.pending |= buffer.pending
-        for ref in buffer.pending:
-            self._pending_in[ref] = same
-        same.draft = buffer.draft if buffer.draft.text else same.draft
-        was_active = self.active is buffer
-        self.remove(buffer)
-        if was_active:
-            self.open(same)
-        return same
-
-    def _go_on_with_whom_has_the_name(self, before: Buffer, conv: str) -> Buffer:
-        """The name of the other person has changed hands: what was sent to it went to somebody else than before."""
-        before.former = True
-        buffer = self.find_conv(conv) or self.add(Buffer(Kind.DIRECT, before.title, conv))
-        buffer.former = False
-        if self.active is before:
-            self.open(buffer)
-        return buffer
-
     # --- messages -----------------------------------------------------------------------------------------------------
 
     @property
@@ -493,7 +449,7 @@ class Chat(Conversations):
         ref = self.protocol.send(buffer.title, text, conv)
         buffer.add_pending(ref, self.name, text, now)
         buffer.viewport.to_end()
-        self._pending_in[ref] = buffer
+        self.pending_in[ref] = buffer
 
     def _tell_if_absent(self, buffer: Buffer, now: int) -> None:
         """Said once for each absence, and only where everybody who is there is known."""
@@ -506,30 +462,12 @@ class Chat(Conversations):
         buffer.absence_told = absent
 
     def _is_ignored(self, message: m.Msg) -> bool:
-        return bool(self.ignored) and fold(message.sender) in self.ignored and not self._is_own(message)
-
-    def _is_own(self, message: m.Msg) -> bool:
-        return message.options.get("from") == self.protocol.identity
+        return bool(self.ignored) and fold(message.sender) in self.ignored and not self.is_own(message)
 
     def _said(self, message: m.Msg) -> Said:
-        text, own = clean(message.text), self._is_own(message)
+        text, own = clean(message.text), self.is_own(message)
         mentioned = self.name if not own and is_mentioned(self.name, text) else ""
         return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentioned)
-
-    def _meet(self, buffer: Buffer, message: m.Msg) -> None:
-        """Whom one talks to in a direct conversation is told by what they send."""
-        if buffer.kind is Kind.DIRECT and not self._is_own(message):
-            buffer.peer = message.options.get("from")
-
-    def _learn_name(self, message: m.Msg) -> None:
-        """The sender goes by this name now, and whoever had it before does not."""
-        sender, name = message.options.get("from"), clean_line(message.sender)
-        for buffer in self.buffers:
-            if buffer.kind is Kind.DIRECT and buffer.peer is not None:
-                if buffer.peer == sender:
-                    buffer.title, buffer.former = name, False
-                elif fold(buffer.title) == fold(name):
-                    buffer.former = True
 
 
 def is_mentioned(name: str, text: str) -> bool:

@@ -34,6 +34,7 @@ KEYS = {
     "alt home": "\x1b[1;3H",
     "alt enter": "\x1b\r",
     "f1": "\x1bOP",
+    "f2": "\x1bOQ",
     "f7": "\x1b[18~",
     "f8": "\x1b[19~",
 }

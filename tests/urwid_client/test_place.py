@@ -53,7 +53,8 @@ def test_what_came_meanwhile_is_there_and_told() -> None:
     assert notes(again.chat.lobby) == ["unread: 1 in #dev, 1 in eve (Alt+A leads there)"]
     assert [arrival.said.text for arrival in again.chat.arrived] == ["in the lobby", "ada: look", "psst"]
     assert again.chat.active is again.chat.lobby
-    assert again.chat.lobby.unread_from == (place["cursor"], 0)
+    first = again.chat.lobby.entries[0]
+    assert again.chat.lobby.unread_from == (first.key[0], -1)
 
 
 def test_what_was_unread_stays_unread_and_nothing_is_told_twice() -> None:

@@ -370,12 +370,11 @@ def test_where_the_unread_ones_begin_is_kept_while_they_are_read() -> None:
     ada = talk()
     ada.server.say("bob", m.LOBBY, "old")
     ada.exchange()
-    old = ada.chat.lobby.last_key
     ada.chat.open(ada.chat.server)
-    ada.server.say("bob", m.LOBBY, "new")
+    new = ada.server.say("bob", m.LOBBY, "new")
     ada.exchange()
     ada.chat.open(ada.chat.lobby)
-    assert ada.chat.lobby.unread_from == old
+    assert ada.chat.lobby.unread_from == (new.id, -1)
     ada.chat.open(ada.chat.server)
     assert ada.chat.lobby.unread_from is None
 
