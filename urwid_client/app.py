@@ -40,6 +40,8 @@ from urwid_client.widgets.screen import Side
 
 _DRAW_SECONDS = 0.03
 """What comes from the server within so long is drawn at once."""
+_DRAW_PAUSE = 4
+"""Between two such drawings is so many times what one takes: most of the processor stays for others, however much comes in."""
 _REMEMBER_SECONDS = 10.0
 """How often it is written down where one is, so that little is told twice after a crash."""
 
@@ -101,6 +103,7 @@ class App:
         self._face = Face(self._chat, self._composer, self._keys)
         self._events = urwid.AsyncioEventLoop(loop=loop)
         self._drawing: object | None = None
+        self._drawing_began = self._drawing_took = 0.0
         self._main = urwid.MainLoop(
             self._face.screen,
             palette(preferences.theme),
@@ -387,16 +390,18 @@ class App:
     def _draw_soon(self) -> None:
         """Something changed that no key did: one drawing for all that changes within a moment."""
         if self._drawing is None:
-            self._drawing = self._events.alarm(_DRAW_SECONDS, self._draw)
+            self._drawing = self._events.alarm(max(_DRAW_SECONDS, _DRAW_PAUSE * self._drawing_took), self._draw)
 
     def _draw(self) -> None:
         """Urwid draws after each alarm; this one only brings the screen up to date before."""
-        self._drawing = None
+        self._drawing, self._drawing_began = None, self._loop.time()
         self._refresh()
         self._alert()
 
     def _after_drawing(self) -> None:
         """Now it is known what is in view: near the beginning of what is loaded, earlier messages are asked for."""
+        if self._drawing_began:
+            self._drawing_took, self._drawing_began = self._loop.time() - self._drawing_began, 0.0
         if self._face.screen.messages.wants_older and self._connection is not None:
             self._chat.load_older()
             self._connection.flush()

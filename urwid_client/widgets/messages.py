@@ -123,6 +123,9 @@ class MessageList:
     def __init__(self, buffer: Buffer) -> None:
         self._buffer = buffer
         self._kept: dict[object, urwid.Canvas] = {}
+        self._counted: tuple[Buffer, int, int] | None = None
+        """What was counted last: the messages of a buffer from a place on, and how many entries it had."""
+        self._newer = 0
         self._cols = 0
         self._rows = 0
         self._top = 0
@@ -173,8 +176,11 @@ class MessageList:
             return 0
         blocks = self._blocks()
         start = max(self._buffer.viewport.newer(blocks), bisect.bisect_right(blocks.entries, self._buffer.seen, key=_by_key))
-        below = itertools.islice(blocks.entries, start, start + _COUNTED)
-        return sum(isinstance(entry, Said) and not entry.own for entry in below)
+        counted = self._buffer, start, len(blocks)
+        if counted != self._counted:
+            below = itertools.islice(blocks.entries, start, start + _COUNTED)
+            self._counted, self._newer = counted, sum(isinstance(entry, Said) and not entry.own for entry in below)
+        return self._newer
 
     def scroll(self, rows: int) -> None:
         """Up if `rows` is positive."""

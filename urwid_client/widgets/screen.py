@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -168,4 +169,9 @@ class Screen(urwid.Widget):
         lines = rendering.people(self.active) or [("faint", "nobody is listed here")]
         if len(lines) > rows:
             lines = [*lines[: rows - 1], ("faint", f"+{self.active.head_count - rows + 1:,} more")]
-        return canvases.column([canvases.text([("text", " "), line], cols) for line in lines], cols, rows)
+        return _names(tuple(lines), cols, rows)
+
+
+@functools.lru_cache(maxsize=4)
+def _names(lines: tuple[Span, ...], cols: int, rows: int) -> urwid.Canvas:
+    return canvases.column([canvases.text([("text", " "), line], cols) for line in lines], cols, rows)
