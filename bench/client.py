@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import pty
+import re
 import select
 import socket
 import statistics
@@ -60,11 +61,11 @@ class Window:
             seen = seen[-200:] + os.read(self._master, 65536)
         return time.perf_counter()
 
-    def drain(self, quiet: float) -> int:
-        """Reads until nothing has been written for so many seconds; how much it was."""
-        read = 0
+    def drain(self, quiet: float) -> bytes:
+        """Reads until nothing has been written for so many seconds; what it was."""
+        read = b""
         while select.select([self._master], [], [], quiet)[0]:
-            read += len(os.read(self._master, 65536))
+            read += os.read(self._master, 65536)
         return read
 
     def key_times(self, count: int, pause: float) -> list[float]:
@@ -98,10 +99,12 @@ def window(port: int, data_dir: Path, name: str) -> Iterator[Window]:
 
 
 def load_earlier(client: Window, messages: int) -> None:
-    """Scrolls up until so many messages are loaded."""
-    for _ in range(messages // 100):
+    """Scrolls up until all of so many messages are loaded."""
+    for _ in range(messages // 10):
         client.type("\x1b[1;3H")
-        client.drain(0.02)
+        if re.search(rb"number 0\D", client.drain(0.02)):
+            return
+    raise SystemExit(f"not all of {messages:,} messages could be loaded")
 
 
 class Flood(threading.Thread):
