@@ -6,9 +6,11 @@ What the bytes mean is the protocol's business, when to try again is `reconnecti
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import re
+import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -16,13 +18,15 @@ from common.client_protocol import Broken, ClientProtocol, Closed, Event, NameRe
 from common.errors import Code
 from common.messages import Pong
 from urwid_client.errors import Failed
-from urwid_client.reconnecting import Backoff, Due, Stage, Status, Watch
+from urwid_client.reconnecting import Backoff, Due, Sleep, Stage, Status, Watch
 from urwid_client.tokens import Tokens, TokensUnusable
 
 CONNECT_SECONDS = 10.0
 GOODBYE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 """How often what the server refused for a passing reason is sent again."""
+_SLEEP_CHECK_SECONDS = 5.0
+"""How often it is looked whether the machine was asleep."""
 _READ_BYTES = 65_536
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a server that does not read. One does not wait for it: it may be waiting for us to read."""
@@ -148,7 +152,7 @@ class Connection:
         self._retry_at = None
         self._protocol.connected()
         self.flush()
-        watch = Watch(_now())
+        watch, sleep = Watch(_now()), Sleep(_counting_sleep(), _now())
         goodbye = "the server closed the connection"
         while (data := await self._read(reader, watch)) != b"":
             if data is not None:
@@ -159,6 +163,8 @@ class Connection:
                     if isinstance(event, Closed):
                         goodbye = event.text or event.reason
                     await self._take(event)
+            if sleep.ended(_counting_sleep(), _now()):
+                watch.woke(_now())
             match watch.due(_now()):
                 case Due.GIVE_UP:
                     return "the server does not answer any more"
@@ -172,7 +178,7 @@ class Connection:
 
     async def _read(self, reader: asyncio.StreamReader, watch: Watch) -> bytes | None:
         """What arrives; None when there may be something else to do first."""
-        wake = watch.next_check() if self._retry_at is None else min(watch.next_check(), self._retry_at)
+        wake = min(watch.next_check(), self._retry_at or math.inf, _now() + _SLEEP_CHECK_SECONDS)
         try:
             async with asyncio.timeout_at(wake):
                 return await reader.read(_READ_BYTES)
@@ -242,6 +248,11 @@ class Connection:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _counting_sleep() -> float:
+    """A clock like that of the loop, which goes on while the machine sleeps; where there is none, the same."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def in_words(problem: Exception) -> str:

@@ -17,6 +17,12 @@ DEAD = 45.0
 """Silence after which the connection is given up."""
 
 
+AWAKE = 5.0
+"""Silence after which the connection is given up when the machine was asleep: it may be in another network now."""
+SLEEP = 2.0
+"""By so much the two clocks of `Sleep` run apart while the machine is asleep, and never otherwise."""
+
+
 class Stage(enum.Enum):
     """How far the connection is."""
 
@@ -71,22 +77,43 @@ class Watch:
     def __init__(self, now: float) -> None:
         self._heard = now
         self._asked = False
+        self._woke: float | None = None
 
     def heard(self, now: float) -> None:
         """Something came from the server."""
         self._heard = now
         self._asked = False
+        self._woke = None
+
+    def woke(self, now: float) -> None:
+        """The machine was asleep: whether the connection outlived that is to be found out at once."""
+        self._asked = False
+        self._woke = now
 
     def due(self, now: float) -> Due:
         """What is to be done now; a ping is due once in each silence."""
-        silence = now - self._heard
-        if silence >= DEAD:
+        if now >= self._end():
             return Due.GIVE_UP
-        if silence >= QUIET and not self._asked:
+        if (self._woke is not None or now - self._heard >= QUIET) and not self._asked:
             self._asked = True
             return Due.PING
         return Due.NOTHING
 
     def next_check(self) -> float:
         """The time at which something may be due next."""
-        return self._heard + (DEAD if self._asked else QUIET)
+        return self._end() if self._asked else self._heard + QUIET
+
+    def _end(self) -> float:
+        return self._heard + DEAD if self._woke is None else self._woke + AWAKE
+
+
+class Sleep:
+    """Tells when the machine was asleep: one clock counts that time, the other, which the program lives by, does not."""
+
+    def __init__(self, counting: float, living: float) -> None:
+        self._apart = counting - living
+
+    def ended(self, counting: float, living: float) -> bool:
+        """Whether the machine has slept since the last call."""
+        before, self._apart = self._apart, counting - living
+        return self._apart - before >= SLEEP

@@ -271,6 +271,29 @@ def test_patience_has_an_end(tmp_path: Path) -> None:
     play(scene())
 
 
+def test_after_the_machine_slept_a_dead_connection_is_soon_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = 0.0
+    clock = connection_module._counting_sleep
+    monkeypatch.setattr(connection_module, "_counting_sleep", lambda: clock() + slept)
+    monkeypatch.setattr(connection_module, "_SLEEP_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(reconnecting, "AWAKE", 0.1)
+
+    async def scene() -> None:
+        nonlocal slept
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+                slept = 3600.0
+                await asyncio.sleep(0.3)
+                assert client.connection.status.stage is Stage.ONLINE  # the network is as it was
+                server.silent = True
+                slept = 7200.0
+                await client.until(lambda: client.connection.status.stage is Stage.WAITING)
+
+    play(scene())
+
+
 def test_a_server_that_falls_silent_is_asked_and_then_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnecting, "QUIET", 0.05)
     monkeypatch.setattr(reconnecting, "DEAD", 0.2)
