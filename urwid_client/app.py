@@ -101,6 +101,7 @@ class App:
         self._composer = Composer(self._words)
         self._shown = self._chat.active
         self._face = Face(self._chat, self._composer, self._keys)
+        self._face.screen.draw_emoji(preferences.full_emoji)
         self._events = urwid.AsyncioEventLoop(loop=loop)
         self._drawing: object | None = None
         self._drawing_began = self._drawing_took = 0.0
@@ -307,6 +308,9 @@ class App:
             Action.PAGE_DOWN: lambda: face.scrolled.page(-1),
             Action.TO_START: screen.messages.to_start,
             Action.TO_END: screen.messages.to_end,
+            Action.TO_UNREAD: screen.messages.to_unread,
+            Action.NEXT_MENTION: lambda: screen.messages.to_mention(1),
+            Action.PREVIOUS_MENTION: lambda: screen.messages.to_mention(-1),
             Action.OPEN_LINK: lambda: self._open_link(1),
             Action.HELP: face.toggle_help,
             Action.TOGGLE_BUFFERS: lambda: screen.toggle(Side.CONVERSATIONS),
@@ -360,6 +364,7 @@ class App:
         """What was set holds at once."""
         self._keys = self._preferences.keymap()
         self._face.help.keymap = self._keys
+        self._face.screen.draw_emoji(self._preferences.full_emoji)
         screen = self._main.screen
         screen.register_palette(palette(self._preferences.theme))
         screen.set_mouse_tracking(self._preferences.mouse)

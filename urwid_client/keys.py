@@ -51,6 +51,9 @@ class Action(enum.Enum):
     PAGE_DOWN = "page_down"
     TO_START = "to_start"
     TO_END = "to_end"
+    TO_UNREAD = "to_unread"
+    NEXT_MENTION = "next_mention"
+    PREVIOUS_MENTION = "previous_mention"
     OPEN_LINK = "open_link"
 
     HELP = "help"
@@ -104,6 +107,9 @@ _READING = (
     Binding(Action.PAGE_DOWN, ("page down",), "scroll down"),
     Binding(Action.TO_START, ("meta home",), "to the first loaded message"),
     Binding(Action.TO_END, ("meta end",), "to the newest message"),
+    Binding(Action.TO_UNREAD, ("meta u",), "to the first unread message"),
+    Binding(Action.PREVIOUS_MENTION, ("meta p",), "to the mention before"),
+    Binding(Action.NEXT_MENTION, ("meta n",), "to the next mention"),
     Binding(Action.OPEN_LINK, ("meta o",), "open the newest link"),
 )
 _WRITING = (

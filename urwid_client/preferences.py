@@ -33,6 +33,10 @@ class Preferences:
         return str(self._values["theme"])
 
     @property
+    def full_emoji(self) -> bool:
+        return bool(self._values["emoji"] == "full")
+
+    @property
     def mouse(self) -> bool:
         return bool(self._values["mouse"])
 

@@ -100,8 +100,8 @@ def context(entry: Entry, before: Entry | None, unread_from: Key | None, zone: Z
     return Context(new_day, first_unread, (now.hour, now.minute) == (then.hour, then.minute), continues)
 
 
-def block(entry: Entry, seen_in: Context, zone: Zone = local) -> Block:
-    """The look of an entry."""
+def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool = False) -> Block:
+    """The look of an entry; with `full_emoji` for terminals that draw all parts of an emoji as one sign."""
     at = zone(entry.time_ms)
     rules: Spans = []
     if seen_in.new_day:
@@ -113,7 +113,7 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local) -> Block:
         case Said():
             name = clean_line(entry.sender)
             label: Span = ("", "") if seen_in.continues else (name_style(name), "*" if is_action(entry) else name)
-            return Block(rules, time, label, _said(entry))
+            return Block(rules, time, label, _said(entry, full_emoji))
         case Note():
             return Block(rules, time, ("note", "·"), [("important" if entry.important else "note", _body(entry.text))])
         case Traffic():
@@ -125,8 +125,8 @@ def is_action(said: Said) -> bool:
     return said.text.startswith(markup.ACTION)
 
 
-def _said(said: Said) -> Spans:
-    text = _body(said.text)
+def _said(said: Said, full_emoji: bool) -> Spans:
+    text = _body(said.text) if not full_emoji else _cleaned(said.text)
     did: Spans = []
     if is_action(said):
         name = clean_line(said.sender)
@@ -162,8 +162,12 @@ def links(buffer: Buffer, number: int) -> str:
 
 
 def _body(text: str) -> str:
-    """Cleaned, without tabs, and with at most one empty line at a time."""
-    return emoji.plain(_BLANK_LINES.sub("\n\n", clean(text).replace("\t", _TAB)))
+    """Cleaned, without tabs, with at most one empty line at a time, and with emoji in the form that all terminals agree about."""
+    return emoji.plain(_cleaned(text))
+
+
+def _cleaned(text: str) -> str:
+    return _BLANK_LINES.sub("\n\n", clean(text).replace("\t", _TAB))
 
 
 def _traffic(traffic: Traffic) -> str:

@@ -43,6 +43,7 @@ NAME = Setting("name", Text("NAME"), "your name", default_text="you are asked; s
 _ALERTS = Choice("mentions", "all", "none")
 PREFERENCES = (
     Setting("theme", Choice(*THEMES), "the colours", "auto"),
+    Setting("emoji", Choice("plain", "full"), "plain, or full if the terminal draws 👍🏽 as one sign", "plain"),
     Setting("mouse", Switch(), "the mouse scrolls and opens; Shift helps to select text", True),
     Setting("bell", Switch(), "ring the terminal's bell when you are meant", True),
     Setting("desktop", Choice(*DESKTOP), "ask the terminal for a notification when you are meant", "auto"),

@@ -1,8 +1,9 @@
 # Completion of chat-client for bash; written by docs/make_reference.py.
 _chat_client() {
-    local word=${COMP_WORDS[COMP_CWORD]} form=${COMP_WORDS[1]} options="--host --port --name --room --data-dir --config --help --version --theme --mouse --bell --desktop --alert"
+    local word=${COMP_WORDS[COMP_CWORD]} form=${COMP_WORDS[1]} options="--host --port --name --room --data-dir --config --help --version --theme --emoji --mouse --bell --desktop --alert"
     case ${COMP_WORDS[COMP_CWORD-1]} in
         --theme) COMPREPLY=($(compgen -W "auto dark light contrast 16 none" -- "$word")); return ;;
+        --emoji) COMPREPLY=($(compgen -W "plain full" -- "$word")); return ;;
         --mouse) COMPREPLY=($(compgen -W "on off" -- "$word")); return ;;
         --bell) COMPREPLY=($(compgen -W "on off" -- "$word")); return ;;
         --desktop) COMPREPLY=($(compgen -W "auto osc9 osc777 off" -- "$word")); return ;;

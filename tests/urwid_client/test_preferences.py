@@ -69,7 +69,7 @@ def test_what_cannot_be_kept_holds_all_the_same(tmp_path: Path) -> None:
 def test_what_there_is_is_shown() -> None:
     likes = Preferences({"alerts.#dev": "all", "keys.undo": ["f5"]})
     shown = likes.show(None).splitlines()
-    assert shown[:3] == ["theme = auto", "mouse = on", "bell = on"]
+    assert shown[:3] == ["theme = auto", "emoji = plain", "mouse = on"]
     assert "alerts.#dev = all" in shown
     assert "keys.undo = f5" in shown
     assert likes.show("theme") == "theme is auto: the colours (one of auto, dark, light, contrast, 16, none, or default)"

@@ -47,7 +47,8 @@ def columns(cols: int) -> Columns:
 class _Blocks:
     """A buffer's entries as `scrolling` looks at them: each drawn when it is asked for, and kept."""
 
-    def __init__(self, buffer: Buffer, cols: int, kept: dict[object, urwid.Canvas]) -> None:
+    def __init__(self, buffer: Buffer, cols: int, kept: dict[object, urwid.Canvas], full_emoji: bool) -> None:
+        self._full_emoji = full_emoji
         self.entries = buffer.shown()
         self._unread_from = buffer.unread_from
         self._cols = cols
@@ -70,11 +71,12 @@ class _Blocks:
 
     def canvas(self, index: int) -> urwid.Canvas:
         entry, seen_in = self.entries[index], self.context(index)
-        found = self._kept.get((entry, seen_in))
+        name = entry, seen_in, self._full_emoji
+        found = self._kept.get(name)
         if found is None:
             if len(self._kept) >= _CANVASES_KEPT:
                 self._kept.clear()
-            found = self._kept[entry, seen_in] = draw(rendering.block(entry, seen_in), self._cols)
+            found = self._kept[name] = draw(rendering.block(entry, seen_in, full_emoji=self._full_emoji), self._cols)
         return found
 
 
@@ -126,12 +128,16 @@ class MessageList:
         self._counted: tuple[Buffer, int, int] | None = None
         """What was counted last: the messages of a buffer from a place on, and how many entries it had."""
         self._newer = 0
+        self._pointed: Key | None = None
+        """The mention that was gone to last."""
+        self.full_emoji = False
+        """Whether emoji are drawn with all their parts."""
         self._cols = 0
         self._rows = 0
         self._top = 0
 
     def show(self, buffer: Buffer) -> None:
-        self._buffer = buffer
+        self._buffer, self._pointed = buffer, None
 
     def draw(self, cols: int, rows: int) -> urwid.Canvas:
         self._rows = rows
@@ -198,6 +204,30 @@ class MessageList:
 
     def to_end(self) -> None:
         self._buffer.viewport.to_end()
+        self._pointed = None
+
+    def to_unread(self) -> None:
+        """To the first of those that were unread when the conversation was opened."""
+        first = self._buffer.unread_from
+        blocks = self._blocks()
+        if first is not None and (index := blocks.find(first) + 1) < len(blocks):
+            self._bring(blocks, index, above=0)
+
+    def to_mention(self, by: int) -> None:
+        """To the mention before the one that this led to last (at first, before the lower edge); behind it, if `by` is 1."""
+        blocks = self._blocks()
+        at = blocks.find(self._pointed) if self._pointed is not None else self._buffer.viewport.newer(blocks)
+        places = range(at - 1, -1, -1) if by < 0 else range(at + 1, len(blocks))
+        for index in places:
+            entry = blocks.entries[index]
+            if isinstance(entry, Said) and entry.mentioned:
+                self._bring(blocks, index, above=self._rows // 2)
+                self._pointed = entry.key
+                return
+
+    def _bring(self, blocks: _Blocks, index: int, above: int) -> None:
+        self._buffer.cleared = False
+        self._buffer.viewport.bring(blocks, self._rows, index, above)
 
     def _blocks(self) -> _Blocks:
-        return _Blocks(self._buffer, max(self._cols, 1), self._kept)
+        return _Blocks(self._buffer, max(self._cols, 1), self._kept, self.full_emoji)

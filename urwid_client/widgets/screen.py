@@ -76,6 +76,10 @@ class Screen(urwid.Widget):
         """The conversation whose name stands at this place of the screen."""
         return self._listed.get(row) if col < self._list_cols and self.overlay is None else None
 
+    def draw_emoji(self, full: bool) -> None:
+        """With all their parts, or in the form that all terminals agree about."""
+        self.messages.full_emoji = self.input.full_emoji = full
+
     def toggle(self, side: Side) -> None:
         """Shows or hides a list: beside the messages, or in their place where the screen is narrow."""
         if getattr(panes(self._cols, True, True), side.value):

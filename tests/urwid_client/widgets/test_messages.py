@@ -122,6 +122,45 @@ def test_without_a_column_for_names_a_row_is_given_to_it() -> None:
     assert before[1] in rows(view, cols=30)[-2:]  # what the name stood on is seen when one scrolls
 
 
+def test_one_goes_from_mention_to_mention() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    for number in range(1, 61):
+        buffer.add(said(number)._replace(mentioned="ada" if number in (10, 30, 58) else ""))
+    view = MessageList(buffer)
+    rows(view)
+    found = []
+    for by in (-1, -1, -1, -1, 1, 1, 1):
+        view.to_mention(by)
+        found.append(texts(view)[2])
+    assert found == [f"text {number}" for number in (58, 30, 10, 10, 30, 58, 58)]
+    view.to_end()
+    rows(view)
+    view.to_mention(1)
+    assert view.at_end
+
+
+def test_one_goes_to_the_first_unread() -> None:
+    buffer = room(60)
+    view = MessageList(buffer)
+    rows(view)
+    view.to_unread()
+    assert view.at_end
+    buffer.unread_from = (20, -1)
+    view.to_unread()
+    shown = rows(view)
+    assert shown[0].strip() == "── new ──"
+    assert "text 20" in shown[1]
+
+
+def test_emoji_are_drawn_as_the_terminal_can() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    buffer.add(said(1, "👍🏽"))
+    view = MessageList(buffer)
+    assert rows(view)[-1].endswith("👍")
+    view.full_emoji = True
+    assert rows(view)[-1].endswith("👍🏽")
+
+
 def test_two_rows_stay_in_view_from_page_to_page() -> None:
     view = MessageList(room(50))
     lower = texts(view)
