@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from common.text import clean_line
-from urwid_client.buffers import Kind
+from urwid_client.buffers import Buffer, Kind
 from urwid_client.state import Arrival
 
 DESKTOP = ("auto", "osc9", "osc777", "off")
@@ -13,11 +13,21 @@ DESKTOP = ("auto", "osc9", "osc777", "off")
 _SHOWN_CHARS = 200
 
 
-def is_wanted(arrival: Arrival, level: str, looking: bool) -> bool:
-    """Whether one is told of a message. `level` is `mentions`, `all` or `none`; `looking`: it is before one's eyes."""
-    if looking or level == "none":
-        return False
-    return level == "all" or bool(arrival.said.mentioned) or arrival.buffer.kind is Kind.DIRECT
+def wanted(arrived: Sequence[Arrival], level: Callable[[str], str], looking_at: Buffer | None) -> list[Arrival]:
+    """Of which messages one is told.
+
+    `level` gives what is wanted of a conversation, by its title: `mentions`, `all` or `none`. What is said in the one that one is
+    `looking_at` is before one's eyes.
+    """
+    return [
+        arrival for arrival in arrived if arrival.buffer is not looking_at and _is_wanted(arrival, level(arrival.buffer.title))
+    ]
+
+
+def _is_wanted(arrival: Arrival, level: str) -> bool:
+    if level == "mentions":
+        return bool(arrival.said.mentioned) or arrival.buffer.kind is Kind.DIRECT
+    return level == "all"
 
 
 def sequence(arrivals: Sequence[Arrival], bell: bool, desktop: str, environ: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import subprocess
 import termios
 import time
 from collections.abc import Callable
@@ -25,13 +24,15 @@ from urwid_client.connection import Connection, TokenNotKept
 from urwid_client.errors import Failed
 from urwid_client.face import Face
 from urwid_client.keys import EDITING, Action
+from urwid_client.opening import open_link
 from urwid_client.output import discard_output
 from urwid_client.palette import palette
 from urwid_client.place import Place
 from urwid_client.preferences import Preferences
 from urwid_client.reconnecting import Stage, Status
+from urwid_client.sending import WrongInput
 from urwid_client.settings import ClientSettings, find_data_dir
-from urwid_client.state import Chat, WrongInput
+from urwid_client.state import Chat
 from urwid_client.terminal import Terminal, is_gone
 from urwid_client.tokens import Tokens
 from urwid_client.welcome import LEAVING, Welcome
@@ -43,7 +44,9 @@ _DRAW_SECONDS = 0.03
 _DRAW_PAUSE = 4
 """Between two such drawings is so many times what one takes: most of the processor stays for others, however much comes in."""
 _REMEMBER_SECONDS = 10.0
-"""How often it is written down where one is, so that little is told twice after a crash."""
+"""How often it is written down where one is."""
+_ALERT_SECONDS = 1.0
+"""How soon after an alert it is, so that nobody is alerted twice after a crash."""
 
 _WHEEL = {4: 3, 5: -3}
 """How many rows up each of the wheel's buttons scrolls."""
@@ -91,6 +94,7 @@ class App:
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
         self._ticking: asyncio.TimerHandle | None = None
+        self._remembering: asyncio.TimerHandle | None = None
         self._status = 0
         self._leaving = False
         self.go_on: tuple[ClientSettings, Place] | None = None
@@ -165,13 +169,21 @@ class App:
         self._where.remember(self._chat, self._composer)
 
     def _remember_again(self) -> None:
+        self._remembering = None
         self._remember()
-        self._loop.call_later(_REMEMBER_SECONDS, self._remember_again)
+        self._remember_within(_REMEMBER_SECONDS)
+
+    def _remember_within(self, seconds: float) -> None:
+        """Writes it down in so many seconds, and regularly after that."""
+        if self._remembering is None or self._remembering.when() > self._loop.time() + seconds:
+            if self._remembering is not None:
+                self._remembering.cancel()
+            self._remembering = self._loop.call_later(seconds, self._remember_again)
 
     def _enter(self) -> None:
         """Who one is, and where, is known."""
         self._where.enter(self._chat, self._composer)
-        self._loop.call_later(_REMEMBER_SECONDS, self._remember_again)
+        self._remember_within(_REMEMBER_SECONDS)
 
     def _complain(self, text: str) -> None:
         """Says something about the program itself, as soon as there is a chat to say it in."""
@@ -218,18 +230,12 @@ class App:
 
     def _alert(self) -> None:
         """Tells of what came since the last time, if the user wants to be told."""
-        chat, likes = self._chat, self._preferences
-        arrived, chat.arrived = chat.arrived, []
-        wanted = [
-            arrival
-            for arrival in arrived
-            if alerts.is_wanted(
-                arrival, likes.alert(arrival.buffer.title), looking=bool(self._focused) and arrival.buffer is chat.active
-            )
-        ]
-        if wanted and isinstance(self._main.screen, Terminal):
-            self._main.screen.write(alerts.sequence(wanted, likes.bell, likes.desktop, os.environ))
-            self._main.screen.flush()
+        chat, likes, screen = self._chat, self._preferences, self._main.screen
+        wanted = alerts.wanted(chat.arrived, likes.alert, chat.active if self._focused else None)
+        chat.arrived = []
+        if wanted and isinstance(screen, Terminal):
+            screen.tell(alerts.sequence(wanted, likes.bell, likes.desktop, os.environ))
+            self._remember_within(_ALERT_SECONDS)
 
     def _on_input(self, keys: Input, raw: list[int]) -> Input:
         """Takes all keys; only a change of the window's size is left to Urwid."""
@@ -371,15 +377,13 @@ class App:
         screen.clear()
 
     def _open_link(self, number: int) -> None:
-        found = rendering.links(self._chat.active, number)
-        if not found:
-            raise WrongInput("there is no such link here")
-        try:
-            quiet = subprocess.DEVNULL
-            subprocess.Popen(["xdg-open", found], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-            self._chat.note(f"opened {found}", _now())
-        except OSError:
-            self._chat.note(f"nothing here can open {found}", _now(), important=True)
+        link = rendering.links(self._chat.active, number)
+        if not link:
+            self._chat.note("there is no such link here", _now(), important=True)
+        elif open_link(link):
+            self._chat.note(f"opened {link}", _now())
+        else:
+            self._chat.note(f"nothing here can open {link}", _now(), important=True)
 
     def _words(self) -> Words:
         rooms = sorted(self._chat.rooms_seen.values())

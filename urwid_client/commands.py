@@ -18,7 +18,8 @@ from common.text import clean_line
 from urwid_client.buffers import Kind
 from urwid_client.completion import Suggestion
 from urwid_client.markup import ACTION
-from urwid_client.state import Chat, WrongInput
+from urwid_client.sending import WrongInput
+from urwid_client.state import Chat
 from urwid_client.welcome import parse_server
 from urwid_client.whois import describe
 

@@ -12,8 +12,8 @@ from common.text import clean_line
 from urwid_client import settings_file
 from urwid_client.completion import Suggestion
 from urwid_client.keys import KeyMap
+from urwid_client.sending import WrongInput
 from urwid_client.settings import CHANGEABLE
-from urwid_client.state import WrongInput
 
 _RESET = "default"
 """The word that brings a setting back to what it is without being set."""

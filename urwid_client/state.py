@@ -7,7 +7,6 @@ send afterwards. Times are given by the caller (milliseconds since 1970). What t
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
@@ -20,7 +19,6 @@ from common.client_protocol import (
     Delivered,
     Event,
     NameRefused,
-    Phase,
     RequestFailed,
     RoomJoined,
     RoomParted,
@@ -28,15 +26,13 @@ from common.client_protocol import (
     SendFailed,
     Welcomed,
 )
-from common.errors import MEANINGS, Code, Reason, Refused
-from common.limits import Limits
+from common.errors import MEANINGS, Code, Reason
 from common.names import as_room, check_name, check_room, fold
-from common.text import clean, clean_line
-from urwid_client import emoji
+from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
 from urwid_client.conversations import by_importance
-from urwid_client.filing import Filing
 from urwid_client.listings import Listings
+from urwid_client.sending import Sending, WrongInput, check_as_input
 
 PAGE = 100
 """How many older messages are asked for at once."""
@@ -46,10 +42,6 @@ _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
 
-class WrongInput(Exception):
-    """What the user asked for cannot be done; one line that says why, for them."""
-
-
 class Arrival(NamedTuple):
     """A message of somebody else that came just now, or that was missed."""
 
@@ -57,7 +49,7 @@ class Arrival(NamedTuple):
     said: Said
 
 
-class Chat(Filing):
+class Chat(Sending):
     """The state of the client."""
 
     def __init__(self, protocol: ClientProtocol) -> None:
@@ -79,8 +71,6 @@ class Chat(Filing):
         """Rooms that the user waits for: the request's ref by the folded name."""
         self._outage_told = False
         """Whether it was said, where the user looks, that there is no connection."""
-        self._delay = ""
-        """What was said last about a message that has to wait."""
         self._listings = Listings(protocol)
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
@@ -88,9 +78,9 @@ class Chat(Filing):
             RoomJoined: self._on_joined,
             RoomParted: self._on_parted,
             Delivered: self._on_delivered,
-            Acknowledged: self._on_acknowledged,
-            SendFailed: self._on_send_failed,
-            SendDelayed: self._on_send_delayed,
+            Acknowledged: self.on_acknowledged,
+            SendFailed: self.on_send_failed,
+            SendDelayed: self.on_send_delayed,
             RequestFailed: self._on_request_failed,
             CaughtUp: self._on_caught_up,
             Closed: self._on_closed,
@@ -101,18 +91,6 @@ class Chat(Filing):
         }
 
     # --- for the screen -----------------------------------------------------------------------------------------------
-
-    @property
-    def online(self) -> bool:
-        return self.protocol.phase in (Phase.REPLAYING, Phase.LIVE)
-
-    @property
-    def name(self) -> str:
-        return self.protocol.name
-
-    def note(self, text: str, now: int, buffer: Buffer | None = None, important: bool = False) -> None:
-        """Says something to the user; in the active buffer, if no other is named."""
-        (buffer or self.active).note(text, now, self._known, important)
 
     def speakers(self) -> list[str]:
         """Names that could be meant in the active buffer, the likeliest first: those who are there, by who spoke last."""
@@ -129,35 +107,13 @@ class Chat(Filing):
 
     # --- what the user does -------------------------------------------------------------------------------------------
 
-    def say(self, text: str, now: int) -> None:
-        """Sends to the active buffer. Raises `WrongInput`."""
-        self._send(self.active, text, now, self.active.conv)
-
-    def say_to(self, name: str, text: str, now: int) -> None:
-        """Sends to whoever goes by this name now, or to a room that one is in, and opens that conversation. Raises `WrongInput`.
-
-        A conversation that is known may have been with another person of that name: where the message went, its
-        acknowledgement tells.
-        """
-        buffer = self.room(name) if m.is_room(name) else self.direct(name)
-        self._send(buffer, text, now, conv=None)
-        self.open(buffer)
-
-    def direct(self, name: str) -> Buffer:
-        """The buffer of the conversation with whoever goes by this name; a new one if there is none. Raises `WrongInput`."""
-        _check(check_name, name)
-        if fold(name) == fold(self.name):
-            raise WrongInput("that is you")
-        found = next((buffer for buffer in self.find_directs(name) if not buffer.former), None)
-        return found or self.add(Buffer(Kind.DIRECT, name))
-
     def join(self, room: str) -> None:
         """Into a room, which is opened as soon as one is in it. Raises `WrongInput`.
 
         While the connection is lost it is joined later, and not opened then: the user is at something else by that time.
         """
         room = as_room(room)
-        _check(check_room, room)
+        check_as_input(check_room, room)
         here = self.find_room(room)
         if here is not None and here.joined:
             self.open(here)
@@ -176,16 +132,9 @@ class Chat(Filing):
             self.protocol.part(buffer.title)
         self.remove(buffer)
 
-    def room(self, name: str) -> Buffer:
-        """The buffer of a room that one is in. Raises `WrongInput`."""
-        found = self.find_room(as_room(name))
-        if found is None:
-            raise WrongInput(f"you are not in {name}; /join {as_room(name)}")
-        return found
-
     def ignore(self, name: str) -> None:
         """Shows nothing of somebody any more. Raises `WrongInput`."""
-        _check(check_name, name)
+        check_as_input(check_name, name)
         if fold(name) == fold(self.name):
             raise WrongInput("that is you")
         self.ignored[fold(name)] = name
@@ -250,7 +199,9 @@ class Chat(Filing):
             self.begin_directs_anew()
         self.identity = welcomed.identity
         if welcomed.afresh:
+            self.returning = False
             for buffer in self.buffers:
+                buffer.unread = buffer.mentions = 0
                 if buffer.first_id is not None:
                     buffer.clear()
         self.note(f"connected as {clean_line(welcomed.name)}", now, self.server)
@@ -294,7 +245,7 @@ class Chat(Filing):
         if buffer.head_count <= _TRAFFIC_SHOWN:
             # The lists also have those who came and left again before anybody was told that they were here.
             came, left = self._others(buffer.people, before), self._others(before, buffer.people)
-            buffer.add_traffic(came, left, now, self._known)
+            buffer.add_traffic(came, left, now, self.known)
 
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
         """The names of those who are not known, but for one's own."""
@@ -308,7 +259,7 @@ class Chat(Filing):
         self.learn_name(message)
         if buffer is None:
             return
-        said = self._said(message)
+        said = self.said_of(message)
         if not buffer.add(said):
             return
         buffer.trim()
@@ -334,37 +285,6 @@ class Chat(Filing):
         if waiting:
             self.note(f"unread: {', '.join(waiting[:10])} (Alt+A leads there)", now)
 
-    def _on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
-        ref, message = acknowledged
-        self._delay = ""
-        buffer = self.pending_in.pop(ref, None)
-        if buffer is None:
-            return
-        buffer.pending.pop(ref, None)
-        if buffer not in self.buffers:  # it was put away; what is delivered now opens it again
-            return
-        conv = message.options.get("conv")
-        if buffer.conv is None and conv is not None:
-            buffer = self.bind(buffer, conv)
-        elif buffer.conv != conv and conv is not None:
-            buffer = self.go_on_with_whom_has_the_name(buffer, conv)
-        buffer.add(self._said(message))
-
-    def _on_send_failed(self, failed: SendFailed, now: int) -> None:
-        buffer, text = self.pending_in.pop(failed.ref, None), clean_line(failed.text)
-        if buffer is not None:
-            buffer.fail(failed.ref, text, self._known)
-            if buffer is not self.active:
-                self.note(f"a message to {buffer.title} could not be sent: {text}", now, important=True)
-
-    def _on_send_delayed(self, delayed: SendDelayed, now: int) -> None:
-        """Said once: as long as it lasts the same answer comes every second."""
-        buffer = self.pending_in.get(delayed.ref)
-        said = f"your message waits: {clean_line(delayed.text)}; it is sent as soon as the server can take it"
-        if buffer is not None and said != self._delay:
-            self.note(said, now, buffer, important=True)
-        self._delay = said
-
     def _on_page(self, page: m.Page, now: int) -> None:
         buffer = next((buffer for buffer in self.buffers if buffer.loading == page.ref), None)
         if buffer is None:
@@ -377,7 +297,7 @@ class Chat(Filing):
             message = m.Msg(*row)
             self.meet(buffer, message)
             if not self._is_ignored(message):
-                buffer.add(self._said(message))
+                buffer.add(self.said_of(message))
 
     def _on_request_failed(self, failed: RequestFailed, now: int) -> None:
         ref, text = failed.ref, clean_line(failed.text)
@@ -430,56 +350,8 @@ class Chat(Filing):
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    @property
-    def _known(self) -> int:
-        """The greatest id that was seen: where notes are put."""
-        return self.protocol.cursor or 0
-
-    def _send(self, buffer: Buffer, text: str, now: int, conv: str | None) -> None:
-        if buffer.kind is Kind.SERVER:
-            raise WrongInput("nobody would read this here; go to a conversation first (Alt+2, or /join #room, or /msg name)")
-        if not buffer.joined:
-            raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
-        text = emoji.replace(clean(text).rstrip("\n"))
-        most = self.protocol.limits.get("text_bytes", Limits().text_bytes)
-        size = len(text.encode())
-        if size > most:
-            raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
-        self._tell_if_absent(buffer, now)
-        ref = self.protocol.send(buffer.title, text, conv)
-        buffer.add_pending(ref, self.name, text, now)
-        buffer.viewport.to_end()
-        self.pending_in[ref] = buffer
-
-    def _tell_if_absent(self, buffer: Buffer, now: int) -> None:
-        """Said once for each absence, and only where everybody who is there is known."""
-        everybody_known = self.online and len(self.lobby.people) == self.lobby.head_count
-        if buffer.kind is not Kind.DIRECT or not everybody_known or buffer.former:
-            return
-        absent = fold(buffer.title) not in self.lobby.people
-        if absent and not buffer.absence_told:
-            self.note(f"{buffer.title} is not here now, and will see this when they come back", now, buffer)
-        buffer.absence_told = absent
-
     def _is_ignored(self, message: m.Msg) -> bool:
         return bool(self.ignored) and fold(message.sender) in self.ignored and not self.is_own(message)
-
-    def _said(self, message: m.Msg) -> Said:
-        text, own = clean(message.text), self.is_own(message)
-        mentioned = self.name if not own and is_mentioned(self.name, text) else ""
-        return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentioned)
-
-
-def is_mentioned(name: str, text: str) -> bool:
-    """Whether the name stands in the text as a word of its own."""
-    return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
-
-
-def _check(check: Callable[[str], str], name: str) -> None:
-    try:
-        check(name)
-    except Refused as refused:
-        raise WrongInput(refused.text) from None
 
 
 def _meaning(code: str) -> str:

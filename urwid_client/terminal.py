@@ -26,6 +26,11 @@ class Terminal(urwid.display.raw.Screen):
         self.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
         return context
 
+    def tell(self, sequence: str) -> None:
+        """Writes something that changes nothing on the screen."""
+        self.write(sequence)
+        self.flush()
+
     def get_cols_rows(self) -> tuple[int, int]:
         """Columns and rows; of a terminal that does not know (a serial line, a container), what most have."""
         cols, rows = super().get_cols_rows()

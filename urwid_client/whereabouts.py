@@ -24,6 +24,7 @@ class Whereabouts:
         `complain` is told once if nothing can be remembered.
         """
         self._before = before
+        self._kept: Place = {}
         self._complain = complain
         self._memory: Memory | None = Memory(find_data_dir(settings))
         known = self.servers()
@@ -64,16 +65,18 @@ class Whereabouts:
         """Writes down where one is, once the server has told."""
         if chat.protocol.identity is not None:
             place = remember(chat, composer.history.texts)
-            self._before = of_another_name(place)
-            self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place))
+            if place != self._kept:
+                self._kept, self._before = place, of_another_name(place)
+                self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place))
 
     def elsewhere(self, server: str | None, name: str | None) -> tuple[ClientSettings, Place]:
-        """Another server, or another name on this one; and what goes along."""
-        there = self.settings._replace(server_given=True, room=None, name=name)
+        """Another server, under the name that one had there if there was one; or another name here. And what goes along."""
+        there = self.settings._replace(server_given=True, room=None)
         if server is None:
-            return there, self._before
+            return there._replace(name=name), self._before
         host, port = parse_server(server)
-        return there._replace(host=host, port=port), {}
+        names = [known.name for known in self.servers() if known.server == server]
+        return there._replace(host=host, port=port, name=names[0] if names else there.name), {}
 
     def _recall(self, use: Callable[[Memory], _Answer]) -> _Answer | None:
         """Uses the memory; where that is not possible, the user is told, and it is done without."""

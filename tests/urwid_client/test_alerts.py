@@ -22,8 +22,8 @@ def arrival(text: str = "hello", kind: Kind = Kind.ROOM, mentioned: str = "", ti
     ],
 )
 def test_of_what_one_is_told(what: Arrival, level: str, wanted: bool) -> None:
-    assert alerts.is_wanted(what, level, looking=False) == wanted
-    assert not alerts.is_wanted(what, level, looking=True)
+    assert alerts.wanted([what], lambda title: level, None) == [what] * wanted
+    assert alerts.wanted([what], lambda title: level, what.buffer) == []
 
 
 def test_one_sound_and_one_notification_for_all_that_came_together() -> None:

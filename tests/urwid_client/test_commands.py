@@ -10,7 +10,7 @@ from common import messages as m
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
 from urwid_client import commands
 from urwid_client.commands import COMMANDS
-from urwid_client.state import WrongInput
+from urwid_client.sending import WrongInput
 
 
 def enter(ada: Talk, *lines: str) -> None:

@@ -93,6 +93,7 @@ def test_another_log_begins_afresh() -> None:
     again = back(ModelServer("log-2"), place)
     assert titles(again) == ["server", "#lobby", "#dev"]
     assert again.chat.protocol.log == "log-2"
+    assert not again.chat.returning
 
 
 def test_another_name_takes_the_rooms_along_and_no_conversations() -> None:

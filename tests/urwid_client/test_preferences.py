@@ -7,8 +7,8 @@ import pytest
 
 from urwid_client.keys import Action
 from urwid_client.preferences import Preferences
+from urwid_client.sending import WrongInput
 from urwid_client.settings_file import SettingsNotKept
-from urwid_client.state import WrongInput
 
 
 def test_without_a_choice_everything_is_as_usual() -> None:

@@ -12,7 +12,8 @@ from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
 from urwid_client.buffers import Buffer, Delivery, Said
 from urwid_client.editing import Draft
-from urwid_client.state import PAGE, Chat, WrongInput, is_mentioned
+from urwid_client.sending import WrongInput, is_mentioned
+from urwid_client.state import PAGE, Chat
 
 
 def titles(chat: Chat) -> list[str]:

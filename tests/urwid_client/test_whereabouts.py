@@ -51,10 +51,13 @@ def test_later_it_is_as_it_was(tmp_path: Path) -> None:
 
 
 def test_elsewhere_is_another_server_or_another_name(tmp_path: Path) -> None:
+    remembered(tmp_path, "bob", "three:3")
     where = here(tmp_path, "ada", "one:1")
     where.remember(talk().chat, Composer(Words))
     there, place = where.elsewhere("two:2", None)
-    assert (there.name, there.server, place) == (None, "two:2", {})
+    assert (there.name, there.server, place) == ("ada", "two:2", {})
+    there, place = where.elsewhere("three:3", None)
+    assert (there.name, there.server, place) == ("bob", "three:3", {})
     there, place = where.elsewhere(None, "eve")
     assert (there.name, there.server) == ("eve", "one:1")
     assert place["identity"] == ""
