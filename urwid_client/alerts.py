@@ -8,8 +8,6 @@ from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind
 from urwid_client.state import Arrival
 
-DESKTOP = ("auto", "osc9", "osc777", "off")
-"""How the terminal is asked for a notification: by one of two sequences that terminals know, chosen by what the terminal is."""
 _SHOWN_CHARS = 200
 
 

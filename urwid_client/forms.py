@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -74,6 +75,7 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
             raise UsageError("there is nothing in this text to send")
         from urwid_client import headless
 
+        _loaded()
         return headless.send(settings, to, text if words else None)
     if words:
         raise UsageError(f"there is nothing to be done with {clean_line(words[0])!r}")
@@ -82,13 +84,21 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
 
         if values["after"] is not None and values["history"] is not None:
             raise UsageError("--after and --history both say where to begin; give one of them")
+        _loaded()
         return headless.tail(settings, headless.Wanted(values["json"], values["after"], values["history"], values["count"]))
     if environ.get("TERM", "dumb") in ("", "dumb") or not (os.isatty(0) and os.isatty(1)):
         raise Failed("this needs a terminal; without one use chat-client send or chat-client tail")
     from urwid_client import app
     from urwid_client.preferences import Preferences
 
+    _loaded()
     return app.run(settings, Preferences(values, values[CONFIG.key]))
+
+
+def _loaded() -> None:
+    """All that is needed has been imported, and lives as long as the program: it is never looked through for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def _command(form: str) -> str:

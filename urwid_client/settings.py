@@ -11,7 +11,6 @@ from common.messages import LOBBY
 from common.names import as_room, check_name, check_room
 from common.settings import ANY, CONFIG, HELP, VERSION, Choice, Flag, Kind, Location, Number, Setting, Switch, Text, UsageError
 from urwid_client import keys
-from urwid_client.alerts import DESKTOP
 from urwid_client.palette import THEMES
 
 PREFIX = "CHAT_CLIENT"
@@ -40,13 +39,15 @@ class _Keys(Kind):
 DATA_DIR = Setting("data_dir", Location("DIR"), "where is kept who you are", default_text="chat-client in your data directory")
 NAME = Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name")
 
+_DESKTOP = Choice("auto", "osc9", "osc777", "off")
+"""How the terminal is asked for a notification: by one of two sequences that terminals know, chosen by what the terminal is."""
 _ALERTS = Choice("mentions", "all", "none")
 PREFERENCES = (
     Setting("theme", Choice(*THEMES), "the colours", "auto"),
     Setting("emoji", Choice("plain", "full"), "plain, or full if the terminal draws 👍🏽 as one sign", "plain"),
     Setting("mouse", Switch(), "the mouse scrolls and opens; Shift helps to select text", True),
     Setting("bell", Switch(), "ring the terminal's bell when you are meant", True),
-    Setting("desktop", Choice(*DESKTOP), "ask the terminal for a notification when you are meant", "auto"),
+    Setting("desktop", _DESKTOP, "ask the terminal for a notification when you are meant", "auto"),
     Setting("alert", _ALERTS, "what you are alerted of", "mentions"),
 )
 """What can be changed while the client runs, and is no option of a form without a screen."""
