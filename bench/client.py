@@ -139,10 +139,11 @@ def first_screen(port: int, directory: Path, rounds: int) -> list[float]:
     return times
 
 
-def measure(directory: Path, messages: int, keys: int, seconds: float) -> None:
+def measure(directory: Path, messages: int, keys: int, seconds: float, rounds: int) -> None:
     fill(directory / "data", messages, m.LOBBY)
     with serving(directory / "data", 1) as server:
-        print(f"first screen: {statistics.median(first_screen(server.port, directory, 7)) * 1000:.0f} ms (median of 7)")
+        times = first_screen(server.port, directory, rounds)
+        print(f"first screen: {statistics.median(times) * 1000:.0f} ms (median of {rounds})")
         with window(server.port, directory / "ada", "ada") as client:
             client.wait_for(b"ada")
             client.drain(1.0)
@@ -153,8 +154,10 @@ def measure(directory: Path, messages: int, keys: int, seconds: float) -> None:
             print(
                 f"memory: {(after - before) / messages:,.0f} bytes a message ({messages:,} in a buffer, {after / 2**20:.0f} MiB)"
             )
+            spent = processor_seconds(client.process.pid)
             times = client.key_times(keys, 0.005)
-            print(f"key to screen, {messages:,} messages loaded: {_told(times)}")
+            each = (processor_seconds(client.process.pid) - spent) / keys
+            print(f"key to screen, {messages:,} messages loaded: {_told(times)}; {each * 1000:.1f} ms of the processor each")
         with window(server.port, directory / "eve", "eve") as client:
             client.wait_for(b"eve")
             client.drain(1.0)
@@ -178,7 +181,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="with fewer messages, in a moment")
     quick = parser.parse_args().quick
     with tempfile.TemporaryDirectory() as directory:
-        measure(Path(directory), *((3_000, 40, 1.5) if quick else (100_000, 500, 10.0)))
+        measure(Path(directory), *((500, 16, 1.5, 1) if quick else (100_000, 500, 10.0, 7)))
 
 
 if __name__ == "__main__":

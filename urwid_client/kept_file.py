@@ -25,17 +25,26 @@ class KeptFile:
     """One file. Each call looks at it: another client may have changed it. What cannot be understood is never written to."""
 
     def __init__(
-        self, path: Path, is_valid: Callable[[object], bool], damaged: str, lost: str, error: type[FileUnusable]
+        self,
+        path: Path,
+        is_valid: Callable[[object], bool],
+        *,
+        damaged: str,
+        lost: str,
+        error: type[FileUnusable],
+        durable: bool = True,
     ) -> None:
         """`is_valid` tells whether the file's content, a map, is what it should be.
 
         `damaged` completes "… is damaged: ", `lost` says what does not work without the file. Problems are raised as `error`.
+        With `durable` a change waits for the disk, which takes long enough to be felt at the keys.
         """
         self._path = path
         self._is_valid = is_valid
         self._damaged = damaged
         self._lost = lost
         self._error = error
+        self._durable = durable
 
     def read(self) -> dict[str, Any]:
         """The content; empty if there is no file yet."""
@@ -43,7 +52,7 @@ class KeptFile:
             return self._read()
 
     def change(self, change: Callable[[dict[str, Any]], bool]) -> None:
-        """Lets `change` alter the content, which is on the disk when this returns. Nothing is written if it returns False."""
+        """Lets `change` alter the content, which is in the file when this returns. Nothing is written if it returns False."""
         with self._in_words(), self._locked():
             content = self._read()
             if change(content):
@@ -68,7 +77,8 @@ class KeptFile:
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
             json.dump(content, file, indent=1)
             file.flush()
-            os.fsync(file.fileno())
+            if self._durable:
+                os.fsync(file.fileno())
         beside.replace(self._path)
 
     @contextlib.contextmanager

@@ -35,6 +35,7 @@ class Memory:
             damaged="move it away (rooms, drafts and what you have read are then forgotten)",
             lost="rooms, drafts and what you have read are not remembered",
             error=MemoryUnusable,
+            durable=False,
         )
 
     def servers(self) -> list[Known]:

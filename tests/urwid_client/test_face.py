@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import cProfile
+
 from tests.urwid_client.talk import Talk, talk
+from urwid_client.buffers import Said
 from urwid_client.completion import Suggestion, Words
 from urwid_client.composer import Composer
 from urwid_client.face import Face
@@ -52,3 +55,26 @@ def test_what_is_written_decides_what_stands_beside_it() -> None:
     composer.do(Action.SEARCH_INPUT)
     composer.write("q")
     assert shown(of).endswith("search q:")
+
+
+def calls_for_a_key(messages: int) -> int:
+    """How many functions are called until a key is on the screen, in a conversation that one has scrolled up in."""
+    ada = talk()
+    for number in range(1, messages + 1):
+        ada.chat.lobby.add(Said((number, 0), number * 1_000, f"past{number % 9}", f"said once, number {number}", own=False))
+    composer = Composer(Words)
+    of = face(ada, composer)
+    shown(of)
+    of.screen.messages.page(1)
+    for key in "ab":
+        composer.write(key)
+        shown(of)
+    composer.write("c")
+    profile = cProfile.Profile()
+    profile.runcall(shown, of)
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def test_what_a_key_costs_does_not_grow_with_the_conversation() -> None:
+    few, many = calls_for_a_key(1_000), calls_for_a_key(30_000)
+    assert many < few * 1.1

@@ -8,7 +8,7 @@ from urwid_client.kept_file import FileUnusable, KeptFile
 
 
 def kept(path: Path) -> KeptFile:
-    return KeptFile(path, lambda content: "bad" not in content, "mend it", "nothing is kept", FileUnusable)  # type: ignore[operator]
+    return KeptFile(path, lambda content: "bad" not in content, damaged="mend it", lost="nothing is kept", error=FileUnusable)  # type: ignore[operator]
 
 
 def test_what_is_changed_is_there_afterwards(tmp_path: Path) -> None:
