@@ -35,16 +35,3 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
 def test_a_log_is_filled_as_the_broker_would(tmp_path: Path) -> None:
     fill(tmp_path / "data", 25_000)
     assert logged(tmp_path / "data").messages == 25_000
-
-
-def test_the_client_is_measured_on_a_terminal() -> None:
-    command = [sys.executable, "-m", "bench.client", "--quick"]
-    done = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False, timeout=seconds(30))
-    assert (done.returncode, done.stderr) == (0, "")
-    for line in (
-        r"first screen: \d+ ms",
-        r"memory: [\d,-]+ bytes a message",
-        r"key to screen, 500 messages loaded: p50 [\d.]+ ms, p99 [\d.]+ ms \(16 keys\)",
-        r"1,000 messages/s coming in: \d+% of a core; key to screen meanwhile: p50",
-    ):
-        assert re.search(line, done.stdout), done.stdout
