@@ -6,7 +6,6 @@ A new command is a function and its row in `COMMANDS`. What is behind a command 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -93,6 +92,8 @@ def _run(chat: Chat, line: str, now: int) -> Wish | None:
 
 
 def _meant(name: str) -> str:
+    import difflib  # only for those who mistype
+
     close = difflib.get_close_matches(name.lower(), _BY_NAME, n=1)
     return f" (did you mean /{close[0]}?)" if close else ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -93,6 +92,8 @@ class Preferences:
     def _find(self, key: str) -> Setting:
         setting = find(key, CHANGEABLE) if not key.endswith((".", ANY)) else None
         if setting is None:
+            import difflib  # only for those who mistype
+
             close = difflib.get_close_matches(key, list(CHANGEABLE), n=1)
             meant = f", did you mean {close[0]}?" if close else "; /set lists what there is"
             raise WrongInput(f"there is no setting {clean_line(key)[:40]}{meant}")
