@@ -31,8 +31,9 @@ def _is_wanted(arrival: Arrival, level: str) -> bool:
 def sequence(arrivals: Sequence[Arrival], bell: bool, desktop: str, environ: Mapping[str, str]) -> str:
     """What tells the terminal of some messages that came together: at most one sound, and one notification."""
     written = "\a" if bell else ""
-    if desktop != "off" and arrivals:
-        written += _through(_notification(*_words(arrivals), _kind(desktop, environ)), environ)
+    kind = _kind(desktop, environ)
+    if kind != "off" and arrivals:
+        written += _through(_notification(*_words(arrivals), kind), environ)
     return written
 
 
@@ -48,6 +49,8 @@ def _words(arrivals: Sequence[Arrival]) -> tuple[str, str]:
 def _kind(desktop: str, environ: Mapping[str, str]) -> str:
     if desktop != "auto":
         return desktop
+    if environ.get("TERM") == "linux":  # the console has no desktop
+        return "off"
     knows_777 = environ.get("VTE_VERSION") or environ.get("TERM", "").startswith(("foot", "rxvt"))
     return "osc777" if knows_777 else "osc9"
 

@@ -238,8 +238,11 @@ COMMANDS: tuple[Command, ...] = (
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
-SUGGESTIONS: tuple[Suggestion, ...] = tuple(Suggestion(f"/{name}", command.help) for name, command in _BY_NAME.items())
-"""Every command and alias with its slash, for completion."""
+SUGGESTIONS: tuple[Suggestion, ...] = (
+    *(Suggestion(f"/{command.name}", command.help) for command in COMMANDS),
+    *(Suggestion(f"/{alias}", command.help) for command in COMMANDS for alias in command.aliases),
+)
+"""Every command with its slash, and then the other names that some have, for completion."""
 ARGUMENTS: dict[str, str] = {f"/{name}": command.arguments for name, command in _BY_NAME.items()}
 """What follows each of them."""
 

@@ -279,10 +279,15 @@ def welcome(asked: Welcome) -> list[Spans]:
 def suggestions(shown: Sequence[Suggestion], chosen: int | None, most: int) -> list[Spans]:
     """What could be written, a line each, the part around the chosen one; `most` lines at most."""
     first = min(max((chosen or 0) - most // 2, 0), max(len(shown) - most, 0))
+    in_view = shown[first : first + most]
+    width = max((len(clean_line(word)) for word, _ in in_view), default=0)
     lines: list[Spans] = []
-    for index, (word, help) in enumerate(shown[first : first + most], first):
-        style = "active" if index == chosen else "prompt"
-        lines.append([("text", "  "), (style, clean_line(word)), ("faint", f"  {help}" if help else "")])
+    for index, (word, help) in enumerate(in_view, first):
+        style, word = "active" if index == chosen else "prompt", clean_line(word)
+        explained = f"{' ' * (width - len(word))}  {help}" if help else ""
+        lines.append([("text", "  "), (style, word), ("faint", explained)])
+    if (hidden := len(shown) - len(lines)) > 0:
+        lines[-1].append(("faint", f"  (+{hidden} more)"))
     return lines
 
 

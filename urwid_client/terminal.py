@@ -18,7 +18,7 @@ class Terminal(urwid.display.raw.Screen):
     def __init__(self) -> None:
         super().__init__(bracketed_paste_mode=True, focus_reporting=True, extended_keys=True)
         self.set_input_timeouts(complete_wait=_ESCAPE_SECONDS)
-        self.set_terminal_properties(hyperlinks=True)
+        self.set_terminal_properties(hyperlinks=self.term != "linux")  # the console's older versions show what they do not know
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Takes the terminal over: at the beginning, and again after it was given back for Ctrl+Z."""

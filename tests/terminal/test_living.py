@@ -125,7 +125,7 @@ def test_searching_what_was_sent_and_what_could_be_written(open_client: Open) ->
     ada.wait_for_line(r"^> deploy the first$")
     ada.press("ctrl u")
     ada.type("/m")
-    ada.wait_for("/msg  write to one person", "/me  say what you do")
+    ada.wait_for("/msg  write to one person", "/me   say what you do")
     ada.press("tab", "tab")
     ada.wait_for_line(r"^> /me$")
     ada.enter("waves at :wave:")

@@ -40,6 +40,10 @@ def test_the_terminal_decides_how_it_is_asked() -> None:
         assert alerts.sequence(one, False, "auto", environ) == "\x1b]777;notify;bob;a,b\x1b\\"
 
 
+def test_the_console_has_no_desktop() -> None:
+    assert alerts.sequence([arrival()], True, "auto", {"TERM": "linux"}) == "\a"
+
+
 def test_it_goes_through_tmux() -> None:
     written = alerts.sequence([arrival()], True, "osc9", {"TMUX": "/tmp/tmux,1,0"})
     assert written == "\a\x1bPtmux;\x1b\x1b]9;bob in #dev: hello\x1b\x1b\\\x1b\\"

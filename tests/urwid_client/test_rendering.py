@@ -228,7 +228,8 @@ def test_links_are_counted_from_the_newest() -> None:
 
 def test_what_could_be_written_is_shown_around_the_choice() -> None:
     offered = [Suggestion(f"word{number}", "help") for number in range(10)]
-    assert [words(line) for line in rendering.suggestions(offered, None, 2)] == ["  word0  help", "  word1  help"]
+    assert [words(line) for line in rendering.suggestions(offered, None, 2)] == ["  word0  help", "  word1  help  (+8 more)"]
+    assert [words(line) for line in rendering.suggestions(offered[:2], None, 2)] == ["  word0  help", "  word1  help"]
     assert [line[1][0] for line in rendering.suggestions(offered, 5, 3)] == ["prompt", "active", "prompt"]
 
 
