@@ -65,7 +65,7 @@ def run(settings: ClientSettings, preferences: Preferences) -> int:
         while True:
             app = App(settings, preferences, loop, Terminal(), place)
             status = app.run()
-            if app.go_on is None:
+            if app.go_on is None or status:
                 return status
             settings, place = app.go_on
     finally:
@@ -107,7 +107,7 @@ class App:
         self._face = Face(self._chat, self._composer, self._keys)
         self._face.screen.draw_emoji(preferences.full_emoji)
         self._events = urwid.AsyncioEventLoop(loop=loop)
-        self._drawing: object | None = None
+        self._drawing: asyncio.TimerHandle | None = None
         self._drawing_began = self._drawing_took = 0.0
         self._main = urwid.MainLoop(
             self._face.screen,
@@ -136,10 +136,16 @@ class App:
             return 1
         finally:
             self._remember()
-            self._end_tasks()
+            self._end()
         return self._status
 
-    def _end_tasks(self) -> None:
+    def _end(self) -> None:
+        """Nothing of this run goes on in the next one, which has the same loop."""
+        for timer in (self._ticking, self._remembering):
+            if timer is not None:
+                timer.cancel()
+        if self._drawing is not None:
+            self._events.remove_alarm(self._drawing)
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()

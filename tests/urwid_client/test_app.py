@@ -51,6 +51,7 @@ def run(screen: Waiting, given: ClientSettings, listener: Listener | None = None
         given = given._replace(port=listener.port)
     try:
         App(given, Preferences({}), loop, screen).run()
+        assert not [timer for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
     finally:
         if listener is not None:
             loop.run_until_complete(listener.close())
