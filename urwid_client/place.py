@@ -72,6 +72,7 @@ def is_place(place: object) -> bool:
 
 
 def _conversation(buffer: Buffer) -> dict[str, Any]:
+    """What could not be sent yet is something to be written again: nobody knows whether the server has it."""
     return {
         "kind": buffer.kind.value,
         "title": buffer.title,
@@ -80,7 +81,7 @@ def _conversation(buffer: Buffer) -> dict[str, Any]:
         "unread": buffer.unread,
         "mentions": buffer.mentions,
         "read": buffer.unread_from[0] if buffer.unread and buffer.unread_from else 0,
-        "draft": buffer.draft.text,
+        "draft": "\n".join(filter(None, [*(said.text for said in buffer.pending.values()), buffer.draft.text])),
     }
 
 

@@ -87,6 +87,15 @@ def test_drafts_and_who_is_ignored() -> None:
     assert texts(again.chat.lobby) == []
 
 
+def test_what_could_not_be_sent_is_to_be_written_again() -> None:
+    ada = in_a_room()
+    ada.disconnect()
+    ada.chat.say("first", NOON)
+    ada.chat.say("second", NOON)
+    ada.chat.lobby.draft = Draft("third", 0)
+    assert back(ada.server, left(ada)).chat.lobby.draft.text == "first\nsecond\nthird"
+
+
 def test_another_log_begins_afresh() -> None:
     ada = in_a_room()
     place = left(ada)
