@@ -393,8 +393,8 @@ class App:
 
     def _words(self) -> Words:
         rooms = sorted(self._chat.rooms_seen.values())
-        likes = self._preferences.suggestions()
-        return Words(self._chat.speakers(), rooms, commands.SUGGESTIONS, commands.ARGUMENTS, likes)
+        likes, servers = self._preferences.suggestions(), [known.server for known in self._where.known]
+        return Words(self._chat.speakers(), rooms, commands.SUGGESTIONS, commands.ARGUMENTS, likes, servers)
 
     def _switch(self, index: int) -> None:
         if index < len(self._chat.buffers):

@@ -30,6 +30,7 @@ class Words(NamedTuple):
     arguments: Mapping[str, str] = {}
     """What follows a command, as its usage line has it, by the command with its slash."""
     settings: Sequence[Suggestion] = ()
+    servers: Sequence[str] = ()
 
 
 class Completer:
@@ -57,11 +58,16 @@ class Completer:
         self._end = self._result.cursor
         return self._result
 
-    def choices(self, draft: Draft, words: Words) -> tuple[Sequence[Suggestion], int | None]:
-        """What to show beside the line: what could stand there, and which of it the last Tab has chosen."""
+    def choices(self, draft: Draft, words: Callable[[], Words]) -> tuple[Sequence[Suggestion], int | None]:
+        """What to show beside the line: what could stand there, and which of it the last Tab has chosen.
+
+        This is asked at every key: `words`, which takes a moment, is called only where there may be something to propose.
+        """
         if draft == self._result and len(self._options) > 1:
             return self._options, self._at % len(self._options)
-        return options(draft, words, asked=False)[1], None
+        if not draft.text.startswith("/") and ":" not in draft.text:
+            return (), None
+        return options(draft, words(), asked=False)[1], None
 
 
 def options(draft: Draft, words: Words, asked: bool) -> tuple[int, list[Suggestion]]:
@@ -98,6 +104,7 @@ def _argument(word: str, first: str, words: Words) -> list[Suggestion]:
         "#ROOM": lambda: [*map(Suggestion, words.rooms)],
         "COMMAND": lambda: words.commands,
         "SETTING": lambda: words.settings,
+        "SERVER": lambda: [*map(Suggestion, words.servers)],
     }
     if kind not in sources:
         return _said(word, first, words)

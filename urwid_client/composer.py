@@ -79,7 +79,7 @@ class Composer:
 
     def suggestions(self) -> tuple[Sequence[Suggestion], int | None]:
         """What could stand at the cursor, and which of it the last Tab has put there."""
-        return self._completer.choices(self.draft, self._words()) if self.mode is Mode.WRITING else ((), None)
+        return self._completer.choices(self.draft, self._words) if self.mode is Mode.WRITING else ((), None)
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 

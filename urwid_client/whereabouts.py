@@ -27,7 +27,8 @@ class Whereabouts:
         self._kept: Place = {}
         self._complain = complain
         self._memory: Memory | None = Memory(find_data_dir(settings))
-        known = self.servers()
+        known = self.known = self.servers()
+        """Where one was when this run of the program began."""
         if not settings.server_given and known:
             host, port = parse_server(known[0].server)
             settings = settings._replace(host=host, port=port, server_given=True)

@@ -11,8 +11,16 @@ WORDS = Words(
     ["Bob", "berta", "carla"],
     ["#dev", "#lobby", "#design"],
     COMMANDS,
-    {"/join": "#ROOM", "/msg": "NAME TEXT", "/help": "[COMMAND]", "/set": "[SETTING] [VALUE]", "/list": ""},
+    {
+        "/join": "#ROOM",
+        "/msg": "NAME TEXT",
+        "/help": "[COMMAND]",
+        "/set": "[SETTING] [VALUE]",
+        "/list": "",
+        "/connect": "[SERVER]",
+    },
     [Suggestion("theme"), Suggestion("mouse")],
+    ["one:1", "two:2"],
 )
 
 
@@ -59,6 +67,7 @@ def test_what_a_command_wants_is_completed_even_from_nothing() -> None:
     assert complete("/msg bob #d", 1) == ["/msg bob #dev |"]
     assert complete("/help li", 1) == ["/help /list |"]
     assert complete("/set t", 1) == ["/set theme |"]
+    assert complete("/connect t", 1) == ["/connect two:2 |"]
     assert complete("/list ", 1) == ["/list |"]
     assert complete("/unknown b", 1) == ["/unknown Bob |"]
 
@@ -70,7 +79,7 @@ def test_emoji_by_their_short_names() -> None:
 
 
 def choices(text: str) -> list[str]:
-    return [suggestion.word for suggestion in Completer().choices(Draft(text, len(text)), WORDS)[0]]
+    return [suggestion.word for suggestion in Completer().choices(Draft(text, len(text)), lambda: WORDS)[0]]
 
 
 def test_commands_and_emoji_are_proposed_unasked() -> None:
@@ -82,9 +91,9 @@ def test_commands_and_emoji_are_proposed_unasked() -> None:
 def test_the_choice_is_shown_while_one_walks_through() -> None:
     completer = Completer()
     draft = completer.complete(completer.complete(Draft("b", 1), WORDS), WORDS)
-    shown, chosen = completer.choices(draft, WORDS)
+    shown, chosen = completer.choices(draft, lambda: WORDS)
     assert ([suggestion.word for suggestion in shown], chosen) == (["Bob: ", "berta: "], 1)
-    assert completer.choices(Draft("b", 1), WORDS) == ([], None)
+    assert completer.choices(Draft("b", 1), lambda: WORDS) == ((), None)
 
 
 def test_what_stands_behind_the_cursor_stays() -> None:

@@ -62,7 +62,7 @@ def test_ctrl_c_clears_and_then_offers_to_leave() -> None:
 
 def test_tab_completes_and_shows_what_else_there_is() -> None:
     line = composer(text="b")
-    assert line.suggestions() == ([], None)
+    assert line.suggestions() == ((), None)
     line.do(Action.COMPLETE)
     assert line.shown.text == "bob: "
     assert line.suggestions()[1] == 0
