@@ -26,7 +26,7 @@ GOODBYE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 """How often what the server refused for a passing reason is sent again."""
 _SLEEP_CHECK_SECONDS = 5.0
-"""How often it is looked whether the machine was asleep."""
+"""How often it is looked whether the machine was asleep, or something is not answered."""
 _READ_BYTES = 65_536
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a server that does not read. One does not wait for it: it may be waiting for us to read."""
@@ -163,8 +163,7 @@ class Connection:
                     if isinstance(event, Closed):
                         goodbye = event.text or event.reason
                     await self._take(event)
-            if sleep.ended(_counting_sleep(), _now()):
-                watch.woke(_now())
+            self._look_for_doubts(watch, sleep)
             match watch.due(_now()):
                 case Due.GIVE_UP:
                     return "the server does not answer any more"
@@ -175,6 +174,13 @@ class Connection:
             if self._writer is not None and self._writer.transport.get_write_buffer_size() > _UNSENT_BYTES:
                 return "the server does not read what it is sent"
         return goodbye
+
+    def _look_for_doubts(self, watch: Watch, sleep: Sleep) -> None:
+        """Whether there is reason to think that the connection is dead without anybody having been told."""
+        if sleep.ended(_counting_sleep(), _now()):
+            watch.doubt(_now())
+        if self._protocol.outbox:
+            watch.waits(_now())
 
     async def _read(self, reader: asyncio.StreamReader, watch: Watch) -> bytes | None:
         """What arrives; None when there may be something else to do first."""

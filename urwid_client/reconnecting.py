@@ -17,8 +17,10 @@ DEAD = 45.0
 """Silence after which the connection is given up."""
 
 
-AWAKE = 5.0
-"""Silence after which the connection is given up when the machine was asleep: it may be in another network now."""
+UNANSWERED = 10.0
+"""Silence after which a connection is doubted on which something that one said waits for its answer."""
+DOUBTED = 5.0
+"""How long a doubted connection has to give a sign of life: the machine may be in another network now."""
 SLEEP = 2.0
 """By so much the two clocks of `Sleep` run apart while the machine is asleep, and never otherwise."""
 
@@ -77,24 +79,30 @@ class Watch:
     def __init__(self, now: float) -> None:
         self._heard = now
         self._asked = False
-        self._woke: float | None = None
+        self._doubted: float | None = None
 
     def heard(self, now: float) -> None:
         """Something came from the server."""
         self._heard = now
         self._asked = False
-        self._woke = None
+        self._doubted = None
 
-    def woke(self, now: float) -> None:
-        """The machine was asleep: whether the connection outlived that is to be found out at once."""
-        self._asked = False
-        self._woke = now
+    def waits(self, now: float) -> None:
+        """Something that one said is not answered yet."""
+        if now - self._heard >= UNANSWERED:
+            self.doubt(now)
+
+    def doubt(self, now: float) -> None:
+        """The connection may be dead (the machine was asleep, say): that is to be found out at once."""
+        if self._doubted is None:
+            self._asked = False
+            self._doubted = now
 
     def due(self, now: float) -> Due:
         """What is to be done now; a ping is due once in each silence."""
         if now >= self._end():
             return Due.GIVE_UP
-        if (self._woke is not None or now - self._heard >= QUIET) and not self._asked:
+        if (self._doubted is not None or now - self._heard >= QUIET) and not self._asked:
             self._asked = True
             return Due.PING
         return Due.NOTHING
@@ -104,7 +112,7 @@ class Watch:
         return self._end() if self._asked else self._heard + QUIET
 
     def _end(self) -> float:
-        return self._heard + DEAD if self._woke is None else self._woke + AWAKE
+        return self._heard + DEAD if self._doubted is None else self._doubted + DOUBTED
 
 
 class Sleep:

@@ -276,7 +276,7 @@ def test_after_the_machine_slept_a_dead_connection_is_soon_known(tmp_path: Path,
     clock = connection_module._counting_sleep
     monkeypatch.setattr(connection_module, "_counting_sleep", lambda: clock() + slept)
     monkeypatch.setattr(connection_module, "_SLEEP_CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(reconnecting, "AWAKE", 0.1)
+    monkeypatch.setattr(reconnecting, "DOUBTED", 0.1)
 
     async def scene() -> None:
         nonlocal slept
@@ -290,6 +290,26 @@ def test_after_the_machine_slept_a_dead_connection_is_soon_known(tmp_path: Path,
                 server.silent = True
                 slept = 7200.0
                 await client.until(lambda: client.connection.status.stage is Stage.WAITING)
+
+    play(scene())
+
+
+def test_where_no_answer_comes_the_connection_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "_SLEEP_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(reconnecting, "UNANSWERED", 0.1)
+    monkeypatch.setattr(reconnecting, "DOUBTED", 0.1)
+
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+                server.silent = True
+                client.send("hello")
+                await client.until(lambda: client.connection.status.stage is Stage.WAITING)
+                server.silent = False
+                await client.until(lambda: client.reported(Acknowledged))
+                assert [entry.text for entry in server.model.entries] == ["hello"]
 
     play(scene())
 
