@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from common.names import fold
 from common.settings import ANY, Setting, find
 from common.text import clean_line
 from urwid_client import settings_file
 from urwid_client.completion import Suggestion
-from urwid_client.keys import KeyMap
+from urwid_client.keys import Action, KeyMap
 from urwid_client.sending import WrongInput
 from urwid_client.settings import CHANGEABLE
 
@@ -49,7 +50,8 @@ class Preferences:
 
     def alert(self, title: str) -> str:
         """What one is alerted of in the conversation of this title: `mentions`, `all` or `none`."""
-        return str(self._values.get(f"alerts.{title}", self._values["alert"]))
+        own = (value for key, value in self._values.items() if fold(key) == fold(f"alerts.{title}"))
+        return str(next(own, self._values["alert"]))
 
     def keymap(self) -> KeyMap:
         """The keys, with those that are bound anew."""
@@ -60,18 +62,24 @@ class Preferences:
 
     def change(self, key: str, text: str) -> str:
         """Sets a value, here and in the file; what to tell the user. Raises `WrongInput` and `settings_file.SettingsNotKept`."""
-        setting = self._find(key)
-        if text == _RESET:
-            value = None
-            self._values.pop(key, None) if setting.name == ANY else self._values.update({key: setting.default})
+        setting, before = self._find(key), dict(self._values)
+        value = None if text == _RESET else self._understand(setting, key, text)
+        if value is None and setting.name == ANY:
+            self._values.pop(key, None)
         else:
-            try:
-                value = self._values[key] = setting.kind.from_text(text)
-            except ValueError:
-                raise WrongInput(f"{key} must be {setting.kind.wants}, or {_RESET}") from None
+            self._values[key] = setting.default if value is None else value
+        if Action.SEND not in self.keymap().actions.values():
+            self._values = before
+            raise WrongInput("no key would send anything then; give keys.send another one first")
         if self._file is not None:
             settings_file.change(self._file, key, value)
         return f"{key} is {self._said(key)} now"
+
+    def _understand(self, setting: Setting, key: str, text: str) -> Any:
+        try:
+            return setting.kind.from_text(text)
+        except ValueError:
+            raise WrongInput(f"{key} must be {setting.kind.wants}, or {_RESET}") from None
 
     def show(self, key: str | None) -> str:
         """What one setting is and may be; without a `key`, all of them. Raises `WrongInput`."""

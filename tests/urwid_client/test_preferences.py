@@ -24,7 +24,7 @@ def test_what_is_set_holds_and_is_kept(tmp_path: Path) -> None:
     assert likes.change("mouse", "off") == "mouse is off now"
     assert likes.change("alerts.#dev", "all") == "alerts.#dev is all now"
     assert likes.change("keys.next_unread", "f5, ctrl x") == "keys.next_unread is f5, ctrl x now"
-    assert (likes.theme, likes.mouse, likes.alert("#dev"), likes.alert("#ops")) == ("dark", False, "all", "mentions")
+    assert (likes.theme, likes.mouse, likes.alert("#Dev"), likes.alert("#ops")) == ("dark", False, "all", "mentions")
     assert likes.keymap().actions["f5"] is Action.NEXT_UNREAD
     assert tomllib.loads(file.read_text()) == {
         "theme": "dark",
@@ -48,6 +48,7 @@ def test_what_is_set_holds_and_is_kept(tmp_path: Path) -> None:
         ("keys.undo", "x", "keys.undo must be a key like"),
         ("alerts.#dev", "loud", "alerts.#dev must be one of"),
         ("alerts.*", "all", "there is no setting"),
+        ("keys.undo", "enter", "no key would send anything then"),
         ("zzz", "1", "there is no setting zzz; /set lists what there is"),
     ],
 )
