@@ -74,7 +74,7 @@ class Face:
 
     def _status(self, welcome: Welcome | None, connection: Connection | None, server: str, now: float) -> Spans:
         if welcome is not None:
-            return rendering.status("", "", Status(Stage.NAMELESS), None, 0)
+            return rendering.asking(welcome)
         if connection is None:
             return rendering.status(self._chat.name, server, Status(Stage.CONNECTING), None, 0)
         return rendering.status(self._chat.name, connection.server, connection.status, connection.lag, now)

@@ -260,6 +260,11 @@ def below(at_end: bool, newer: int) -> Span:
     return ("unread", f"↓ {newer:,} new") if newer else ("faint", "↓ more")
 
 
+def asking(asked: Welcome) -> Spans:
+    """In the place of how the connection stands: why there is none yet."""
+    return [("bad", "○ "), ("text", "pick a name" if asked.question is Question.NAME else "pick a server")]
+
+
 def welcome(asked: Welcome) -> list[Spans]:
     """What stands above the questions; each item is a paragraph."""
     lines: list[Spans] = [[("title", "Welcome to chat-client")], []]

@@ -21,10 +21,11 @@ def change(path: Path, key: str, value: Any) -> None:
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         after = changed(before, key, value)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".new")
+        there = path.resolve()  # people keep such files elsewhere, and put a link here
+        there.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = there.with_name(there.name + ".new")
         beside.write_text(after, encoding="utf-8")
-        beside.replace(path)
+        beside.replace(there)
     except OSError as problem:
         raise SettingsNotKept(f"{path} could not be written ({problem.strerror}), so this holds until you leave") from None
     except ValueError:

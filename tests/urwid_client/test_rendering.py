@@ -188,7 +188,9 @@ def test_the_question_for_a_name() -> None:
 
 def test_the_question_for_a_server() -> None:
     asked = Welcome(name="ada", server="host:1", ask_server=True)
+    assert words(rendering.asking(asked)) == "○ pick a name"
     asked.answer()
+    assert words(rendering.asking(asked)) == "○ pick a server"
     assert any("Which server?" in words(spans) for spans in rendering.welcome(asked))
 
 

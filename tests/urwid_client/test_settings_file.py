@@ -48,6 +48,15 @@ def test_what_is_written_in_another_way_is_left_alone(tmp_path: Path, text: str)
     assert file.read_text() == text
 
 
+def test_a_link_to_a_file_that_is_kept_elsewhere_stays_one(tmp_path: Path) -> None:
+    there, link = tmp_path / "dotfiles.toml", tmp_path / "settings.toml"
+    there.write_text(FILE)
+    link.symlink_to(there)
+    change(link, "theme", "light")
+    assert link.is_symlink()
+    assert 'theme = "light"' in there.read_text()
+
+
 @given(st.sampled_from(["theme", "keys.undo", "alerts.#dev", "alerts.ünï"]), st.text(max_size=10))
 def test_whatever_is_set_is_what_the_file_says(key: str, value: str) -> None:
     section, _, name = key.rpartition(".")
