@@ -54,7 +54,9 @@ class Face:
         else:
             screen.input.show(("prompt", self._prompt()), self._composer.shown)
         screen.beside_input = self._beside_input() if welcome is None else []
-        screen.heading = rendering.heading(chat.active) if welcome is None else [("title", "chat-client")]
+        screen.heading = (
+            rendering.heading(chat.active, chat.is_absent(chat.active)) if welcome is None else [("title", "chat-client")]
+        )
         screen.status = self._status(welcome, connection, server, now)
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
         screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())

@@ -186,8 +186,8 @@ def title(buffer: Buffer) -> str:
     return name if buffer.joined else f"({name})"
 
 
-def heading(buffer: Buffer) -> Spans:
-    """The first line of the screen."""
+def heading(buffer: Buffer, absent: bool | None = None) -> Spans:
+    """The first line of the screen; `absent` tells of the other person of a direct conversation, if it is known."""
     spans: Spans = [("title", title(buffer))]
     match buffer.kind:
         case Kind.ROOM if buffer.joined:
@@ -195,7 +195,7 @@ def heading(buffer: Buffer) -> Spans:
         case Kind.ROOM:
             spans.append(("faint", "  you are not in this room"))
         case Kind.DIRECT:
-            spans.append(("faint", "  between the two of you"))
+            spans.append(("faint", "  between the two of you" + (", not here now" if absent else "")))
         case Kind.SERVER:
             spans.append(("faint", "  what the program has to say"))
     return spans

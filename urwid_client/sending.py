@@ -40,6 +40,13 @@ class Sending(Filing):
         """Says something to the user; in the active buffer, if no other is named."""
         (buffer or self.active).note(text, now, self.known, important)
 
+    def is_absent(self, buffer: Buffer) -> bool | None:
+        """Whether the other person of a direct conversation is not there; None where that is not known."""
+        everybody_known = self.online and len(self.lobby.people) == self.lobby.head_count
+        if buffer.kind is not Kind.DIRECT or not everybody_known or buffer.former:
+            return None
+        return fold(buffer.title) not in self.lobby.people
+
     def say(self, text: str, now: int) -> None:
         """Sends to the active buffer. Raises `WrongInput`."""
         self._send(self.active, text, now, self.active.conv)
@@ -92,10 +99,9 @@ class Sending(Filing):
 
     def _tell_if_absent(self, buffer: Buffer, now: int) -> None:
         """Said once for each absence, and only where everybody who is there is known."""
-        everybody_known = self.online and len(self.lobby.people) == self.lobby.head_count
-        if buffer.kind is not Kind.DIRECT or not everybody_known or buffer.former:
+        absent = self.is_absent(buffer)
+        if absent is None:
             return
-        absent = fold(buffer.title) not in self.lobby.people
         if absent and not buffer.absence_told:
             self.note(f"{buffer.title} is not here now, and will see this when they come back", now, buffer)
         buffer.absence_told = absent

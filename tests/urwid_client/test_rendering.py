@@ -171,6 +171,12 @@ def test_how_the_connection_stands() -> None:
     assert status(Stage.NAMELESS) == "○ pick a name"
 
 
+def test_the_heading_tells_who_is_not_there() -> None:
+    bob = Buffer(Kind.DIRECT, "bob")
+    for absent, ending in ((None, "between the two of you"), (False, "between the two of you"), (True, ", not here now")):
+        assert words(rendering.heading(bob, absent)).endswith(ending)
+
+
 def test_what_lies_below_is_told() -> None:
     assert rendering.below(at_end=True, newer=0) == ("", "")
     assert rendering.below(at_end=False, newer=0)[1] == "↓ more"

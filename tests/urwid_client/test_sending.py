@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from common import messages as m
-from common.client_protocol import Acknowledged, ClientProtocol, SendDelayed, SendFailed
+from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
 from tests.urwid_client.talk import NOON, notes, texts
 from urwid_client.buffers import Delivery, Said
 from urwid_client.sending import Sending, WrongInput
@@ -62,3 +62,17 @@ def test_where_nobody_would_read_it_nothing_is_sent() -> None:
     with pytest.raises(WrongInput, match="has 16,001 bytes, the server takes 16,000"):
         ada.say("x" * 16_001, NOON)
     assert not ada.protocol.outbox
+
+
+def test_who_is_not_there_is_known_where_everybody_is() -> None:
+    ada = sending()
+    bob = ada.direct("Bob")
+    assert ada.is_absent(bob) is None
+    ada.protocol.phase = Phase.LIVE
+    ada.lobby.set_people(["ada"], 1)
+    assert ada.is_absent(bob) is True
+    ada.lobby.set_people(["ada", "bob"], 2)
+    assert ada.is_absent(bob) is False
+    ada.lobby.set_people(["ada"], 700)
+    assert ada.is_absent(bob) is None
+    assert ada.is_absent(ada.lobby) is None
