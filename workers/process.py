@@ -16,7 +16,7 @@ import time
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
-from common import __version__
+from common import __version__, addresses
 from common.channel import Channel, ChannelClosed
 from common.child import Boot
 from common.control import Control, Order
@@ -252,7 +252,7 @@ class WorkerProcess:
             self._leave_acceptor()
             return
         for sock, host, port in passed:
-            self._welcome(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            self._welcome(sock, addresses.join(host, port))
 
     def _welcome(self, sock: socket.socket, peer: str) -> None:
         try:
