@@ -32,21 +32,21 @@ def logged(data_dir: Path) -> Logged:
         return Logged(**dict(database.execute("SELECT key, value FROM meta WHERE key IN ('messages', 'commits')").fetchall()))
 
 
-def fill(data_dir: Path, count: int) -> None:
-    """So many messages of some hundred people in as many rooms, by the code that the broker writes its log with."""
+def fill(data_dir: Path, count: int, room: str | None = None) -> None:
+    """So many messages of some hundred people in a room, or in as many rooms, by the code that the broker writes its log with."""
     data_dir.mkdir(parents=True)
     log = SqliteLog.open(data_dir, synchronous="OFF")
     now_ms = time.time_ns() // 1_000_000 - count
     try:
         for first in range(0, count, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, count))
-            log.append([_draft(number, now_ms + number) for number in numbers], [])
+            log.append([_draft(number, now_ms + number, room) for number in numbers], [])
             log.checkpoint()
     finally:
         log.close()
 
 
-def _draft(number: int, time_ms: int) -> Draft:
+def _draft(number: int, time_ms: int, room: str | None) -> Draft:
     person = number % _PEOPLE
-    room = f"#past{number % _ROOMS}"
+    room = room or f"#past{number % _ROOMS}"
     return Draft(time_ms, room, room, f"past{person}", f"gpast{person}", make_ref(1, number), f"said once, number {number}")

@@ -6,6 +6,8 @@ import errno
 import socket
 from typing import NamedTuple
 
+from common import addresses
+
 _BACKLOG = 4096
 """Connections that may wait to be accepted (the system may allow fewer)."""
 
@@ -19,7 +21,7 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return addresses.join(self.host, self.port)
 
     @property
     def is_loopback(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
+from common import addresses
 from common.errors import Refused
 from common.fingerprints import as_fingerprint
 from common.limits import DEFAULT_PORT
@@ -32,16 +33,31 @@ class Invitation(NamedTuple):
     room: str | None = None
     fingerprint: str | None = None
 
+    @property
+    def server(self) -> str:
+        return addresses.join(self.host, self.port)
+
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
         room = quote((self.room or "").removeprefix("#"), safe="")
         fingerprint = f"?fp={quote(self.fingerprint, safe=':/')}" if self.fingerprint else ""
-        return f"{SCHEME}://{host}:{self.port}/{room}{fingerprint}"
+        return f"{SCHEME}://{self.server}/{room}{fingerprint}"
 
 
 def is_invitation(text: str) -> bool:
     """Whether it is meant as one."""
     return text.lower().startswith(f"{SCHEME}://")
+
+
+def understand(text: str) -> Invitation:
+    """What somebody writes who wants to go somewhere: an invitation, or a server's address alone. Raises `NoInvitation`."""
+    if is_invitation(text := text.strip()):
+        return parse(text)
+    try:
+        return Invitation(*addresses.split(text))
+    except ValueError:
+        raise NoInvitation(
+            "a server is a host name or an address, with a port if it is not the usual one: chat.example.org:65432"
+        ) from None
 
 
 def parse(text: str) -> Invitation:

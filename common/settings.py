@@ -116,6 +116,22 @@ class Flag(Kind):
         return value
 
 
+class Switch(Kind):
+    """On or off. Unlike a `Flag` it takes a value everywhere, so that what is on by default can be turned off."""
+
+    metavar = "on|off"
+    wants = "on or off"
+
+    def from_text(self, text: str) -> bool:
+        return self.from_toml(text.lower())
+
+    def from_toml(self, value: Any) -> bool:
+        words = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
+        if not isinstance(value, bool) and value not in words:
+            raise ValueError
+        return value if isinstance(value, bool) else words[value]
+
+
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
@@ -146,20 +162,32 @@ class Setting(NamedTuple):
         return f"{prefix}_{self.key}".replace(".", "_").upper()
 
 
+ANY = "*"
+"""The name of a setting whose keys the user chooses: every key of its section is one."""
+
 CONFIG = Setting("config", Location("FILE"), "read settings from a TOML file")
 HELP = Setting("help", Flag(), "show this help and exit", option_only=True)
 VERSION = Setting("version", Flag(), "show the version and exit", option_only=True)
 
 
-def load(settings: Sequence[Setting], given: Mapping[str, Any], environ: Mapping[str, str], prefix: str) -> dict[str, Any]:
+def load(
+    settings: Sequence[Setting],
+    given: Mapping[str, Any],
+    environ: Mapping[str, str],
+    prefix: str,
+    others: Sequence[Setting] = (),
+) -> dict[str, Any]:
     """The value of every setting, by key. `given` is what `read_options` found, `prefix` begins the variables' names.
 
-    Where `CONFIG` is one of the settings, the file that it names is read. Raises `UsageError`.
+    Where `CONFIG` is one of the settings, the file that it names is read; it may also have `others`, which other forms of the
+    program know. Raises `UsageError`.
     """
     values = {**read_environment(settings, environ, prefix), **given}
     if config := values.get(CONFIG.name):
-        values = {**read_file(settings, config), **values}
-    return {setting.key: values.get(setting.key, setting.default) for setting in settings}
+        known = {setting.key: setting for setting in settings}
+        of_file = read_file((*settings, *others), config)
+        values = {**{key: value for key, value in of_file.items() if find(key, known)}, **values}
+    return {setting.key: setting.default for setting in settings if setting.name != ANY} | values
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
@@ -221,7 +249,7 @@ def read_environment(settings: Iterable[Setting], environ: Mapping[str, str], pr
     values = {}
     for setting in settings:
         variable = setting.variable(prefix)
-        if not setting.option_only and (text := environ.get(variable)):
+        if not setting.option_only and setting.name != ANY and (text := environ.get(variable)):
             values[setting.key] = _understand(setting.kind.from_text, text, variable, setting.kind)
     return values
 
@@ -236,10 +264,16 @@ def read_file(settings: Iterable[Setting], path: Path) -> dict[str, Any]:
     known = {setting.key: setting for setting in settings if not setting.option_only and setting != CONFIG}
     for key, value in _flat(_parse_toml(path, text), {setting.section for setting in known.values()}):
         place = f"{path}{_line_of(key, text)}"
-        if key not in known:
+        setting = find(key, known)
+        if setting is None:
             raise UsageError(f"{place}: there is no setting {_shown(key)}{_did_you_mean(key, known)}")
-        values[key] = _understand(known[key].kind.from_toml, value, f"{place}: {key}", known[key].kind)
+        values[key] = _understand(setting.kind.from_toml, value, f"{place}: {key}", setting.kind)
     return values
+
+
+def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
+    """The setting that a key stands for; `known` has them by their keys."""
+    return known.get(key) or known.get(f"{key.partition('.')[0]}.{ANY}")
 
 
 def _read_text(path: Path) -> str:

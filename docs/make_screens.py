@@ -1,17 +1,14 @@
-"""Draws the picture of the README: a real server, real clients, and what the terminal of one of them shows.
+"""Draws the pictures of the documents: a real server, real clients, and what the terminal of one of them shows.
 
-    python docs/make_screens.py [--light] [--cols N] [--rows N] [FILE]
+    python docs/make_screens.py
 
-FILE is docs/images/screen.svg if it is not given. Needs what the tests need. The
-terminal is the one of `tests.support.terminal`; nothing on the picture is drawn by hand.
+The pictures in docs/images, and the whole screens in tests/terminal/screens that a test compares with. Needs what the tests
+need. The terminal is the one of `tests.support.terminal`; nothing is drawn by hand.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import re
-import subprocess
 import sys
 import tempfile
 from itertools import groupby
@@ -23,8 +20,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from wcwidth import wcswidth
 
-from tests.support.server import SCRIPTS, Server, running_server
-from tests.support.terminal import Terminal, terminal
+from tests.support.scene import scene, timeless
+from tests.support.terminal import Terminal
+
+ROOT = Path(__file__).parents[1]
+SIZES = ((120, 40), (80, 24), (40, 10))
+NARROW = 40
 
 CELL_WIDTH, CELL_HEIGHT, MARGIN = 8.4, 17, 14
 FONT = "ui-monospace, 'JetBrains Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
@@ -40,61 +41,6 @@ class Theme(NamedTuple):
 
 DARK = Theme("#16181d", "#d6d9e0", "#d6d9e0", {"red": "#e06c75", "green": "#98c379", "brown": "#d19a66", "blue": "#61afef"})
 LIGHT = Theme("#fbfbf8", "#24262b", "#24262b", {"red": "#b3261e", "green": "#3a7d1e", "brown": "#8a5a00", "blue": "#1e5fb3"})
-
-
-# --- the scene --------------------------------------------------------------------------------------------------------
-
-TALK = (
-    ("bob", "#lobby", "Good morning! The workshop room is set up, the projector works."),
-    ("carla", "#lobby", "Perfect. I'll bring the cables."),
-    ("carla", "#lobby", "Who has the key to the cupboard?"),
-    ("dmitri", "#lobby", "me 🙂 there in ten minutes"),
-    ("bob", "#dev", "the fix for the parser is merged"),
-    ("erin", "#dev", "ada: could you look at the release notes?"),
-    ("ada", "#lobby", "I can take the introduction, if nobody minds. My slides are ready, and they are short: six of them."),
-    ("dmitri", "#lobby", "please do!"),
-    ("bob", "#lobby", "ada: then I'll start after you, at about 10:30"),
-    ("erin", "ada", "psst, have you seen the cake in the kitchen?"),
-)
-
-
-def say(server: Server, data_dir: Path, name: str, to: str, text: str) -> None:
-    """One message, by the client's own `send`."""
-    subprocess.run([*client(server, data_dir, name, "send"), "--to", to, text], check=True)
-
-
-def client(server: Server, data_dir: Path, name: str, *form: str) -> list[str | Path]:
-    return [SCRIPTS / "chat-client", *form, "--port", str(server.port), "--data-dir", data_dir / name, "--name", name]
-
-
-def scene(directory: Path, cols: int, rows: int, theme: Theme) -> str:
-    """The picture, as SVG."""
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(running_server(directory / "server", workers=2))
-        for name in ("bob", "carla", "dmitri", "erin"):
-            listening = subprocess.Popen(
-                [*client(server, directory, name, "tail"), "--room", "#dev"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            stack.callback(listening.wait)
-            stack.callback(listening.terminate)
-        window = stack.enter_context(terminal(client(server, directory, "ada"), cols, rows))
-        window.wait_for("● ada")
-        window.enter("/join #dev")
-        window.wait_for("#dev  5 people")
-        window.press("alt 2")
-        for name, to, text in TALK:
-            if name == "ada":
-                window.enter(text)
-                window.wait_for(text[:20])
-            else:
-                say(server, directory, name, to, text)
-        window.type("Great, see you all ")
-        window.settle(0.5)
-        picture = svg(window, theme)
-        window.press("ctrl c")
-        window.enter("/quit")
-        window.wait_exit()
-        return picture
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
@@ -141,16 +87,21 @@ def _text(text: str, column: int, row: int, look: tuple[str, bool, bool], theme:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Draws the picture of the README.")
-    parser.add_argument("file", nargs="?", type=Path, default=Path(__file__).with_name("images") / "screen.svg")
-    parser.add_argument("--light", action="store_true", help="on a light background")
-    parser.add_argument("--cols", type=int, default=88)
-    parser.add_argument("--rows", type=int, default=24)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        picture = scene(Path(directory), options.cols, options.rows, LIGHT if options.light else DARK)
-    options.file.parent.mkdir(parents=True, exist_ok=True)
-    options.file.write_text(picture)
+    screens = ROOT / "tests" / "terminal" / "screens"
+    with tempfile.TemporaryDirectory() as directory, scene(Path(directory), 88, 24) as window:
+        (ROOT / "docs" / "images" / "screen.svg").write_text(svg(window, DARK))
+        (ROOT / "docs" / "images" / "light.svg").write_text(svg(window, LIGHT))
+        for cols, rows in SIZES:
+            window.resize(cols, rows)
+            window.settle(0.5)
+            (screens / f"{cols}x{rows}.txt").write_text("\n".join(timeless(window.lines)) + "\n")
+            if cols == NARROW:
+                (ROOT / "docs" / "images" / "narrow.svg").write_text(svg(window, DARK))
+        window.resize(88, 24)
+        window.press("ctrl c")
+        window.type("/")
+        window.settle(0.3)
+        (ROOT / "docs" / "images" / "commands.svg").write_text(svg(window, DARK))
 
 
 if __name__ == "__main__":

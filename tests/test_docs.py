@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +23,7 @@ from common.errors import MEANINGS, Reason
 from common.settings import HELP, VERSION, Setting
 from urwid_client import keys
 from urwid_client import settings as client_settings
-from urwid_client.commands import COMMANDS
+from urwid_client.commands import COMMANDS, help_of
 
 ROOT = Path(__file__).parents[1]
 OPERATING = (ROOT / "docs" / "operating.md").read_text()
@@ -166,7 +169,7 @@ def options(settings: Sequence[Setting], form: str = "") -> dict[str, list[str]]
     table = {}
     for setting in settings:
         if not setting.section and setting not in (HELP, VERSION):
-            default = setting.default_text or ("" if setting.default in (None, False) else str(setting.default))
+            default = setting.default_text or {True: "on", False: "", None: ""}.get(setting.default, str(setting.default))
             option = f"{setting.option} {setting.kind.metavar}".rstrip().replace("|", r"\|")
             table[f"`{option}`"] = [default, f"`{form}`: {setting.help}" if form else setting.help]
     return table
@@ -177,14 +180,16 @@ def test_the_options_of_the_server() -> None:
 
 
 def test_the_options_of_the_client() -> None:
-    coded = options(client_settings.COMMON)
+    coded = options(client_settings.SCREEN)
     for form, settings in (("send", client_settings.SEND), ("tail", client_settings.TAIL)):
         coded |= options([setting for setting in settings if setting not in client_settings.COMMON], form)
     assert {option: rest for option, *rest in rows(README, "| `chat-client` |")} == coded
 
 
 def test_the_commands() -> None:
-    assert list(rows(README, "### In the client")) == [[f"`{command.usage}`", command.help] for command in COMMANDS]
+    every = [[f"`{command.usage}`", help_of(command)] for command in COMMANDS]
+    shown = list(rows(README, "### In the client"))
+    assert shown == [row for row in every if row in shown]
 
 
 def test_the_keys() -> None:
@@ -192,6 +197,22 @@ def test_the_keys() -> None:
     assert {(key, help) for key, help in rows(README, "| key |")} <= bindings | {
         (key, help) for shown, help in bindings for key in shown.split(", ")
     }
+
+
+def test_what_is_made_from_the_client_s_tables_is_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "make_reference.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_completions_and_the_man_page_can_be_read() -> None:
+    for shell, name in (("bash", "chat-client.bash"), ("zsh", "_chat-client"), ("fish", "chat-client.fish")):
+        if shutil.which(shell):
+            subprocess.run([shell, "-n", ROOT / "docs" / "completions" / name], check=True)
+    man = (ROOT / "docs" / "man" / "chat-client.1").read_text()
+    for command in COMMANDS:
+        assert command.usage.replace("-", "\\-") in man
 
 
 def test_the_two_lines_stand_between_their_marks() -> None:

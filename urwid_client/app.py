@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 import signal
 import termios
 import time
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import urwid
 from urwid.display.common import InputClosedError
 
-from common.client_protocol import ClientProtocol, Event, NameRefused
-from common.errors import Code, Refused
-from common.names import check_name
+from common.client_protocol import ClientProtocol, NameRefused, Welcomed
+from common.errors import Code
+from common.invitations import Invitation
 from common.text import clean
-from urwid_client import commands, rendering
-from urwid_client.completion import Completer, Words
-from urwid_client.connection import Connection, TokenNotKept
+from urwid_client import alerts, commands, rendering
+from urwid_client.completion import Words
+from urwid_client.composer import PASTE_KEYS, Composer
+from urwid_client.connection import Connection, TokenNotKept, Told
 from urwid_client.dialing import dialer_for
-from urwid_client.editing import Draft, Editor, InputHistory
-from urwid_client.keys import ACTIONS, DIGITS, Action
+from urwid_client.errors import Failed
+from urwid_client.face import Face
+from urwid_client.keys import EDITING, Action
+from urwid_client.opening import open_link
 from urwid_client.output import discard_output
-from urwid_client.palette import PALETTE
+from urwid_client.palette import palette
+from urwid_client.place import Place
+from urwid_client.preferences import Preferences
 from urwid_client.reconnecting import Stage, Status
-from urwid_client.rendering import Spans
+from urwid_client.sending import WrongInput
 from urwid_client.settings import ClientSettings, find_data_dir
-from urwid_client.state import Chat, WrongInput
+from urwid_client.state import Chat
+from urwid_client.terminal import Terminal, is_gone
 from urwid_client.tokens import Tokens
-from urwid_client.widgets.messages import MessageList
-from urwid_client.widgets.overlays import Help, Welcome
-from urwid_client.widgets.screen import Screen
+from urwid_client.trust import UnknownKey
+from urwid_client.welcome import LEAVING, Welcome
+from urwid_client.whereabouts import Whereabouts
+from urwid_client.widgets.screen import Side
 
 _DRAW_SECONDS = 0.03
 """What comes from the server within so long is drawn at once."""
-_ESCAPE_SECONDS = 0.05
-"""How long the rest of a key's sequence may take; Esc alone is known after that."""
+_DRAW_PAUSE = 4
+"""Between two such drawings is so many times what one takes: most of the processor stays for others, however much comes in."""
+_REMEMBER_SECONDS = 10.0
+"""How often it is written down where one is."""
+_ALERT_SECONDS = 1.0
+"""How soon after an alert it is, so that nobody is alerted twice after a crash."""
 
 _WHEEL = {4: 3, 5: -3}
 """How many rows up each of the wheel's buttons scrolls."""
@@ -49,70 +59,67 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Input: TypeAlias = list[str | tuple[str, int, int, int]]
 
 
-def run(settings: ClientSettings) -> int:
-    """Chats until the user leaves; the exit status. Raises `TokensUnusable`. The terminal is left as it was, whatever happens."""
+def run(settings: ClientSettings, preferences: Preferences) -> int:
+    """Chats until the user leaves; the exit status. Raises `TokensUnusable` and `PinsUnusable`.
+
+    The terminal is left as it was, whatever happens.
+    """
     logging.getLogger().addHandler(logging.NullHandler())  # asyncio and Urwid would write warnings over the screen
     loop = asyncio.new_event_loop()
+    place: Place = {}
     try:
-        return App(settings, loop, Terminal()).run()
+        while True:
+            app = App(settings, preferences, loop, Terminal(), place)
+            status = app.run()
+            if app.go_on is None or status:
+                return status
+            settings, place = app.go_on
     finally:
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # the loop's handlers go with it, and a signal may come meanwhile
         loop.close()
 
 
-class Terminal(urwid.display.raw.Screen):
-    """The terminal as the client uses it: pastes come as a whole, and the terminal driver keeps no key for itself but Ctrl+Z."""
-
-    def __init__(self) -> None:
-        super().__init__(bracketed_paste_mode=True, focus_reporting=False, extended_keys=True)
-        self.set_input_timeouts(complete_wait=_ESCAPE_SECONDS)
-
-    def start(self, *args: Any, **kwargs: Any) -> Any:
-        """Takes the terminal over: at the beginning, and again after it was given back for Ctrl+Z."""
-        context = super().start(*args, **kwargs)
-        self.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
-        return context
-
-    def get_cols_rows(self) -> tuple[int, int]:
-        """Columns and rows; of a terminal that does not know (a serial line, a container), what most have."""
-        cols, rows = super().get_cols_rows()
-        cols, self.maxrow = cols or 80, rows or 24
-        return cols, self.maxrow
-
-
 class App:
-    """One run of the client."""
+    """One run of the client, on one server and under one name."""
 
-    def __init__(self, settings: ClientSettings, loop: asyncio.AbstractEventLoop, screen: urwid.BaseScreen) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: ClientSettings,
+        preferences: Preferences,
+        loop: asyncio.AbstractEventLoop,
+        screen: urwid.BaseScreen,
+        place: Place | None = None,
+    ) -> None:
+        """`place` is where one comes from, if this is not the first run (see `whereabouts`)."""
+        self._preferences = preferences
+        self._keys = preferences.keymap()
         self._loop = loop
-        self._chat = Chat(ClientProtocol(settings.name or "", instance=int.from_bytes(os.urandom(4))))
-        if settings.room:
-            self._chat.join(settings.room)
+        self._chat = Chat(ClientProtocol("", instance=int.from_bytes(os.urandom(4))))
+        self._where = Whereabouts(settings, place or {}, self._complain)
+        self._welcome = self._where.question()
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
         self._ticking: asyncio.TimerHandle | None = None
+        self._remembering: asyncio.TimerHandle | None = None
         self._status = 0
         self._leaving = False
+        self.go_on: tuple[ClientSettings, Place] | None = None
+        """After the run: where to go on, and with what, if the user did not leave altogether."""
+        self._focused: bool | None = None
+        """Whether the terminal's window is the one that the user looks at; None if it does not say."""
 
-        self._message = Editor()
-        self._name = Editor()
-        self._naming = settings.name is None
-        self._history = InputHistory()
-        self._completer = Completer()
-        self._pasted: list[str] | None = None
+        self._composer = Composer(self._words)
         self._shown = self._chat.active
-
-        self._screen = Screen(self._chat.active)
-        self._help = Help()
-        self._welcome = Welcome()
+        self._face = Face(self._chat, self._composer, self._keys)
+        self._face.screen.draw_emoji(preferences.full_emoji)
         self._events = urwid.AsyncioEventLoop(loop=loop)
-        self._drawing: object | None = None
+        self._drawing: asyncio.TimerHandle | None = None
+        self._drawing_began = self._drawing_took = 0.0
         self._main = urwid.MainLoop(
-            self._screen,
-            PALETTE,
+            self._face.screen,
+            palette(preferences.theme),
             screen,
-            handle_mouse=settings.mouse,
+            handle_mouse=preferences.mouse,
             input_filter=self._on_input,
             event_loop=self._events,
         )
@@ -123,19 +130,28 @@ class App:
         for number in _ENDING:
             self._loop.add_signal_handler(number, self._exit, 1)
         self._events.alarm(0, self._begin)
+        if self._welcome is None:
+            self._enter()
         self._refresh()
         try:
             self._main.run()
         except (OSError, termios.error, InputClosedError) as problem:
-            if not _is_terminal_gone(problem):
+            if not is_gone(problem):
                 raise
             discard_output()
             return 1
         finally:
-            self._end_tasks()
+            self._remember()
+            self._end()
         return self._status
 
-    def _end_tasks(self) -> None:
+    def _end(self) -> None:
+        """Nothing of this run goes on in the next one, which has the same loop."""
+        for timer in (self._ticking, self._remembering):
+            if timer is not None:
+                timer.cancel()
+        if self._drawing is not None:
+            self._events.remove_alarm(self._drawing)
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
@@ -145,23 +161,8 @@ class App:
     def _begin(self) -> None:
         """Runs when the screen has been started; connecting waits until it has been drawn, too."""
         self._events.enter_idle(self._after_drawing)
-        self._loop.call_later(0, self._connect)
-
-    def _connect(self) -> None:
-        settings = self._settings
-        tokens = Tokens(find_data_dir(settings))
-        self._connection = Connection(dialer_for(settings), self._chat.protocol, tokens, self._on_event, self._on_status)
-        if settings.name:
-            self._go_by(settings.name)
-
-    def _go_by(self, name: str) -> None:
-        """Says hello under a name."""
-        assert self._connection is not None
-        self._naming = False
-        self._connection.choose_name(name)
-        if self._running is None:
-            self._running = self._loop.create_task(self._connection.run())
-            self._running.add_done_callback(_let_it_be_known)
+        if self._welcome is None:
+            self._loop.call_later(0, self._connect)
 
     def _exit(self, status: int = 0) -> None:
         self._status = status
@@ -172,16 +173,60 @@ class App:
             await self._connection.leave()
         self._loop.call_soon(self._exit)
 
+    def _quit(self) -> None:
+        self._leaving = True
+        self._loop.create_task(self._leave()).add_done_callback(_let_it_be_known)
+
+    def _remember(self) -> None:
+        self._where.remember(self._chat, self._composer)
+
+    def _remember_again(self) -> None:
+        self._remembering = None
+        self._remember()
+        self._remember_within(_REMEMBER_SECONDS)
+
+    def _remember_within(self, seconds: float) -> None:
+        """Writes it down in so many seconds, and regularly after that."""
+        if self._remembering is None or self._remembering.when() > self._loop.time() + seconds:
+            if self._remembering is not None:
+                self._remembering.cancel()
+            self._remembering = self._loop.call_later(seconds, self._remember_again)
+
+    def _enter(self) -> None:
+        """Who one is, and where, is known."""
+        self._where.enter(self._chat, self._composer)
+        self._remember_within(_REMEMBER_SECONDS)
+
+    def _complain(self, text: str) -> None:
+        """Says something about the program itself, as soon as there is a chat to say it in."""
+        self._loop.call_soon(self._chat.note, text, _now(), None, True)
+        self._loop.call_soon(self._draw_soon)
+
+    def _connect(self) -> None:
+        settings = self._where.settings
+        assert settings.name is not None
+        if self._connection is None:
+            tokens = Tokens(find_data_dir(settings))
+            self._connection = Connection(dialer_for(settings), self._chat.protocol, tokens, self._on_event, self._on_status)
+        self._connection.choose_name(settings.name)
+        if self._running is None:
+            self._running = self._loop.create_task(self._connection.run())
+            self._running.add_done_callback(_let_it_be_known)
+
     # --- what comes in ------------------------------------------------------------------------------------------------
 
-    def _on_event(self, event: Event | TokenNotKept) -> None:
-        if isinstance(event, TokenNotKept):
-            self._chat.note(event.text, _now(), important=True)
-        else:
-            self._chat.handle(event, _now())
+    def _on_event(self, event: Told) -> None:
+        match event:
+            case UnknownKey():
+                self._welcome = Welcome(server=event.server, fingerprint=event.fingerprint)
+            case TokenNotKept(text):
+                self._chat.note(text, _now(), important=True)
+            case _:
+                self._chat.handle(event, _now())
+        if isinstance(event, Welcomed):
+            self._remember()
         if isinstance(event, NameRefused):
-            self._naming = True
-            self._name.load(Draft(self._chat.name, len(self._chat.name)))
+            self._welcome = Welcome(self._chat.name, problem=_why_refused(self._chat.name_refused or event))
         self._draw_soon()
 
     def _on_status(self, status: Status) -> None:
@@ -197,6 +242,15 @@ class App:
         self._ticking = self._loop.call_later(1.0, self._tick)
         self._draw_soon()
 
+    def _alert(self) -> None:
+        """Tells of what came since the last time, if the user wants to be told."""
+        chat, likes, screen = self._chat, self._preferences, self._main.screen
+        wanted = alerts.wanted(chat.arrived, likes.alert, chat.active if self._focused else None)
+        chat.arrived = []
+        if wanted and isinstance(screen, Terminal):
+            screen.tell(alerts.sequence(wanted, likes.bell, likes.desktop, os.environ))
+            self._remember_within(_ALERT_SECONDS)
+
     def _on_input(self, keys: Input, raw: list[int]) -> Input:
         """Takes all keys; only a change of the window's size is left to Urwid."""
         for key in keys if not self._leaving else ():
@@ -209,203 +263,194 @@ class App:
         return [key for key in keys if key == "window resize"]
 
     def _on_key(self, key: str) -> None:
-        if key == "begin paste":
-            self._pasted = []
-        elif key == "end paste":
-            self._editor.insert(clean("".join(self._pasted or ())))
-            self._pasted = None
-        elif self._pasted is not None:
-            self._pasted.append({"enter": "\n", "tab": "\t"}.get(key, key if len(key) == 1 else ""))
-        elif key in DIGITS:
-            self._switch(DIGITS.index(key))
-        elif key in ACTIONS:
-            self._act(ACTIONS[key])
+        if key in ("focus in", "focus out"):
+            self._focused = key == "focus in"
+        elif self._welcome is not None:
+            self._on_welcome_key(self._welcome, key)
+        elif self._composer.pasting or key in PASTE_KEYS:
+            self._composer.paste(key)
+        elif key in self._keys.switches:
+            self._switch(self._keys.switches.index(key))
+        elif key in self._keys.actions:
+            self._act(self._keys.actions[key])
         elif len(key) == 1:
-            self._editor.insert(clean(key))
+            self._composer.write(key)
+        self._shown.draft = self._composer.draft
+
+    def _act(self, action: Action) -> None:
+        if not self._composer.do(action):
+            self._actions[action]()
+
+    def _on_welcome_key(self, welcome: Welcome, key: str) -> None:
+        """The line is a question: it is written into and answered, and nothing else; Ctrl+C leaves."""
+        action = self._keys.actions.get(key)
+        if action is Action.SEND:
+            self._answer(welcome)
+        elif action is Action.INTERRUPT:
+            self._quit()
+        elif action in EDITING:
+            getattr(welcome.editor, action.value)()
+        elif action in (Action.HELP, Action.CLOSE, Action.PAGE_UP, Action.PAGE_DOWN, Action.REDRAW):
+            self._actions[action]()
+        elif len(key) == 1:
+            welcome.editor.insert(clean(key))
+
+    def _answer(self, welcome: Welcome) -> None:
+        if welcome.editor.text.strip() in LEAVING:
+            self._quit()
+        elif welcome.answer():
+            self._welcome = None
+            if welcome.fingerprint and self._connection is not None:
+                self._connection.believe(welcome.fingerprint)
+                return
+            self._where.answer(welcome)
+            if self._connection is None:
+                self._enter()
+            self._connect()
 
     def _on_mouse(self, event: str, button: int, col: int, row: int) -> None:
         """The wheel scrolls, a click on a conversation opens it."""
         if event != "mouse press":
             return
         if button in _WHEEL:
-            self._scrolled.scroll(_WHEEL[button])
-        elif button == 1 and (buffer := self._screen.conversation_at(col, row)) is not None:
+            self._face.scrolled.scroll(_WHEEL[button])
+        elif button == 1 and (buffer := self._face.screen.conversation_at(col, row)) is not None:
             self._chat.open(buffer)
 
     # --- what keys do -------------------------------------------------------------------------------------------------
 
-    @property
-    def _editor(self) -> Editor:
-        return self._name if self._naming else self._message
-
-    def _act(self, action: Action) -> None:
-        does = self._actions.get(action)
-        if does is None:
-            does = getattr(self._editor, action.value)
-        does()
-
     def _table(self) -> dict[Action, Callable[[], object]]:
-        """What actions do, but for those that are methods of the editor."""
-        chat, screen = self._chat, self._screen
+        """What actions do, but for those that the composer does."""
+        chat, face, screen = self._chat, self._face, self._face.screen
         return {
             Action.SEND: self._send,
-            Action.COMPLETE: lambda: self._complete(1),
-            Action.COMPLETE_BACK: lambda: self._complete(-1),
-            Action.OLDER_INPUT: self._older_input,
-            Action.NEWER_INPUT: self._newer_input,
-            Action.INTERRUPT: self._interrupt,
             Action.NEXT_BUFFER: lambda: chat.open_next(1),
             Action.PREVIOUS_BUFFER: lambda: chat.open_next(-1),
             Action.NEXT_UNREAD: chat.open_next_unread,
-            Action.PAGE_UP: lambda: self._scrolled.page(1),
-            Action.PAGE_DOWN: lambda: self._scrolled.page(-1),
+            Action.PAGE_UP: lambda: face.scrolled.page(1),
+            Action.PAGE_DOWN: lambda: face.scrolled.page(-1),
             Action.TO_START: screen.messages.to_start,
             Action.TO_END: screen.messages.to_end,
-            Action.HELP: self._toggle_help,
-            Action.TOGGLE_BUFFERS: self._toggle_conversations,
-            Action.TOGGLE_PEOPLE: self._toggle_people,
+            Action.TO_UNREAD: screen.messages.to_unread,
+            Action.NEXT_MENTION: lambda: screen.messages.to_mention(1),
+            Action.PREVIOUS_MENTION: lambda: screen.messages.to_mention(-1),
+            Action.OPEN_LINK: lambda: self._open_link(1),
+            Action.HELP: face.toggle_help,
+            Action.TOGGLE_BUFFERS: lambda: screen.toggle(Side.CONVERSATIONS),
+            Action.TOGGLE_PEOPLE: lambda: screen.toggle(Side.PEOPLE),
             Action.REDRAW: self._main.screen.clear,
-            Action.CLOSE: self._close,
+            Action.CLOSE: screen.show_messages,
         }
 
     def _send(self) -> None:
-        text = self._editor.text
-        self._editor.load(Draft())
-        if self._naming:
-            self._choose_name(text.strip())
-            return
-        if text.strip():
-            self._history.add(text)
-        self._screen.messages.to_end()
+        self._face.screen.messages.to_end()
+        text = self._composer.take()
+        self._shown.draft = self._composer.draft  # it may be the end of this run that was asked for
         try:
-            commands.enter(self._chat, text, _now())
-        except WrongInput as wrong:
+            wish = commands.enter(self._chat, text, _now())
+            if wish is not None:
+                self._fulfil(wish)
+        except (WrongInput, Failed) as wrong:
             self._chat.note(str(wrong), _now(), important=True)
-        if self._chat.quitting:
-            self._quit()
 
-    def _quit(self) -> None:
-        self._leaving = True
-        self._loop.create_task(self._leave()).add_done_callback(_let_it_be_known)
+    def _fulfil(self, wish: commands.Wish) -> None:
+        """Does what a command wants of the program. Raises `WrongInput` and `Failed`."""
+        match wish:
+            case commands.Quit():
+                self._quit()
+            case commands.Connect(server, name):
+                self._go_elsewhere(server, name)
+            case commands.ListServers():
+                known = self._where.servers()
+                lines = [f"{server} as {name}" for server, name in known] or ["you were on no other server"]
+                self._chat.note("\n".join([*lines, "/connect SERVER goes there"]), _now())
+            case commands.Set(key, None):
+                self._chat.note(self._preferences.show(key), _now())
+            case commands.Set(key, value) if key is not None and value is not None:
+                try:
+                    self._chat.note(self._preferences.change(key, value), _now())
+                finally:
+                    self._apply_preferences()
+            case commands.Open(number):
+                self._open_link(number)
 
-    def _choose_name(self, name: str) -> None:
-        if name in ("/quit", "/exit"):
-            self._quit()
-            return
-        try:
-            self._go_by(check_name(name))
-        except Refused as refused:
-            self._chat.name_refused = NameRefused(name, refused.code, refused.text)
-            self._name.load(Draft(name, len(name)))
+    def _go_elsewhere(self, server: Invitation | None, name: str | None) -> None:
+        """Leaves, and begins anew on another server or under another name."""
+        self._remember()
+        there, place = self._where.elsewhere(server, name)
+        if name is None and there.server == self._where.settings.server:
+            raise WrongInput(f"you are on {there.server} already{f'; /join {there.room}' if there.room else ''}")
+        self.go_on = there, place
+        self._quit()
 
-    def _complete(self, step: int) -> None:
-        if not self._naming:
-            words = Words(self._chat.speakers(), sorted(self._chat.rooms_seen.values()), commands.NAMES)
-            self._message.replace(self._completer.complete(self._message.draft, words, step))
+    def _apply_preferences(self) -> None:
+        """What was set holds at once."""
+        self._keys = self._preferences.keymap()
+        self._face.help.keymap = self._keys
+        self._face.screen.draw_emoji(self._preferences.full_emoji)
+        screen = self._main.screen
+        screen.register_palette(palette(self._preferences.theme))
+        screen.set_mouse_tracking(self._preferences.mouse)
+        screen.clear()
 
-    def _older_input(self) -> None:
-        if not self._editor.line_up() and not self._naming:
-            self._recall(self._history.older(self._message.text))
-
-    def _newer_input(self) -> None:
-        if not self._editor.line_down() and not self._naming:
-            self._recall(self._history.newer())
-
-    def _recall(self, text: str | None) -> None:
-        if text is not None:
-            self._message.replace(Draft(text, len(text)))
-
-    def _interrupt(self) -> None:
-        if self._editor.text:
-            self._editor.clear()
+    def _open_link(self, number: int) -> None:
+        link = rendering.links(self._chat.active, number)
+        if not link:
+            self._chat.note("there is no such link here", _now(), important=True)
+        elif open_link(link):
+            self._chat.note(f"opened {link}", _now())
         else:
-            self._editor.insert("/quit")
+            self._chat.note(f"nothing here can open {link}", _now(), important=True)
+
+    def _words(self) -> Words:
+        rooms = sorted(self._chat.rooms_seen.values())
+        likes, servers = self._preferences.suggestions(), [known.server for known in self._where.known]
+        return Words(self._chat.speakers(), rooms, commands.SUGGESTIONS, commands.ARGUMENTS, likes, servers)
 
     def _switch(self, index: int) -> None:
         if index < len(self._chat.buffers):
             self._chat.open(self._chat.buffers[index])
-
-    @property
-    def _scrolled(self) -> Help | MessageList:
-        """What can be scrolled at the moment."""
-        return self._help if self._screen.overlay is self._help else self._screen.messages
-
-    def _toggle_help(self) -> None:
-        self._screen.overlay = None if self._screen.overlay is self._help else self._help
-
-    def _close(self) -> None:
-        self._screen.overlay = None
-
-    def _toggle_conversations(self) -> None:
-        self._screen.conversations_wanted = not self._screen.conversations_wanted
-
-    def _toggle_people(self) -> None:
-        self._screen.people_wanted = not self._screen.people_wanted
 
     # --- what is shown ------------------------------------------------------------------------------------------------
 
     def _draw_soon(self) -> None:
         """Something changed that no key did: one drawing for all that changes within a moment."""
         if self._drawing is None:
-            self._drawing = self._events.alarm(_DRAW_SECONDS, self._draw)
+            self._drawing = self._events.alarm(max(_DRAW_SECONDS, _DRAW_PAUSE * self._drawing_took), self._draw)
 
     def _draw(self) -> None:
         """Urwid draws after each alarm; this one only brings the screen up to date before."""
-        self._drawing = None
+        self._drawing, self._drawing_began = None, self._loop.time()
         self._refresh()
+        self._alert()
 
     def _after_drawing(self) -> None:
         """Now it is known what is in view: near the beginning of what is loaded, earlier messages are asked for."""
-        if self._screen.messages.wants_older and self._connection is not None:
+        if self._drawing_began:
+            self._drawing_took, self._drawing_began = self._loop.time() - self._drawing_began, 0.0
+        if self._face.screen.messages.wants_older and self._connection is not None:
             self._chat.load_older()
             self._connection.flush()
 
     def _refresh(self) -> None:
-        """Brings the widgets up to date, and sends what the protocol has to send."""
-        chat, screen = self._chat, self._screen
+        """Brings the screen up to date, and sends what the protocol has to send."""
         self._show_active()
-        screen.buffers = chat.buffers
-        if screen.overlay is not self._help:
-            screen.overlay = self._welcome if self._naming else None
-        prompt = "Your name: " if self._naming else "> "
-        screen.input.show(("prompt", prompt), self._editor.draft)
-        screen.heading = [("title", "chat-client")] if self._naming else rendering.heading(chat.active)
-        screen.status = self._status_words()
-        screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
-        screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())
-        self._welcome.lines = rendering.welcome(self._settings.server, self._name_problem())
+        self._face.refresh(self._welcome, self._connection, self._where.settings.server, self._loop.time())
         if self._connection is not None:
             self._connection.flush()
 
     def _show_active(self) -> None:
         """Turns to the active conversation, and to what was being written there."""
-        active = self._chat.active
-        if self._shown is not active:
-            self._shown.draft = self._message.draft
-            self._message.load(active.draft)
-            self._shown = self._screen.active = active
-            self._screen.messages.show(active)
-
-    def _status_words(self) -> Spans:
-        chat, connection = self._chat, self._connection
-        if self._naming:
-            return rendering.status("", "", Status(Stage.NAMELESS), None, 0)
-        if connection is None:
-            return rendering.status(chat.name, self._settings.server, Status(Stage.CONNECTING), None, 0)
-        return rendering.status(chat.name, connection.server, connection.status, connection.lag, self._loop.time())
-
-    def _name_problem(self) -> str:
-        refused = self._chat.name_refused
-        if refused is None:
-            return ""
-        if refused.code == Code.NAME_TAKEN:
-            return f"The name {refused.name} is taken. Pick another one."
-        return refused.text
+        if self._shown is not self._chat.active:
+            self._shown = self._chat.active
+            self._composer.load(self._shown.draft)
+            self._face.turn_to_active()
 
 
-def _is_terminal_gone(problem: Exception) -> bool:
-    """Whether the terminal was closed or is somebody else's now: nobody is there to be told."""
-    return isinstance(problem, InputClosedError) or problem.args[0] == errno.EIO
+def _why_refused(refused: NameRefused) -> str:
+    if refused.code == Code.NAME_TAKEN:
+        return f"The name {refused.name} is taken. Pick another one."
+    return refused.text
 
 
 def _let_it_be_known(task: asyncio.Task[None]) -> None:

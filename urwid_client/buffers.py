@@ -18,6 +18,8 @@ _ENTRIES_KEPT = 10_000
 """A buffer that is not being scrolled forgets what is older; it can be loaded again."""
 _TRAFFIC_NAMES = 200
 """After so many names a new line says who came and who left."""
+_TRAFFIC_MS = 5 * 60 * 1000
+"""What happens so long after a line began is told in a line of its own, with its own time."""
 _PEOPLE_KEPT = 1_000
 """The most names of a room that are known: more than a server tells of one."""
 _PENDING_ID = 2**64
@@ -88,6 +90,8 @@ class Buffer:
         """Who the other one in a direct conversation is (an identity), once they wrote something."""
         self.joined = True
         """Whether one is in the room."""
+        self.absence_told = False
+        """Whether it was said that the other person is not there, since they were."""
         self.former = False
         """Whether somebody else goes by this name now."""
         self.entries: list[Entry] = []
@@ -143,6 +147,11 @@ class Buffer:
             del self.entries[: _ENTRIES_KEPT // 5]
             self.older_exist = self.kind is not Kind.SERVER
 
+    def drop(self, sender: str) -> None:
+        """Forgets what somebody else said."""
+        name = fold(sender)
+        self.entries = [e for e in self.entries if not (isinstance(e, Said) and not e.own and fold(e.sender) == name)]
+
     def clear(self, by_user: bool = False) -> None:
         """Shows nothing any more. What the server has is loaded again: at once, or when the user, who cleared it, scrolls up."""
         self.entries.clear()
@@ -169,15 +178,15 @@ class Buffer:
         self.trim()
 
     def add_traffic(self, came: Iterable[str], left: Iterable[str], time_ms: int, after: int) -> None:
-        """Who came and left; joined with what was said of that just before."""
+        """Who came and left; joined with what was said of that just before. The line's time is that of the first of them."""
         last = self.entries[-1] if self.entries else None
-        if not isinstance(last, Traffic) or len(last.came) + len(last.left) >= _TRAFFIC_NAMES:
+        full = isinstance(last, Traffic) and len(last.came) + len(last.left) >= _TRAFFIC_NAMES
+        if not isinstance(last, Traffic) or full or time_ms - last.time_ms >= _TRAFFIC_MS:
             last = Traffic(self._next_key(after), time_ms, (), ())
             self.entries.append(last)
             self.trim()
         came, left = tuple(came), tuple(left)
         joined = last._replace(
-            time_ms=time_ms,
             came=_once(*(name for name in last.came if name not in left), *(name for name in came if name not in last.left)),
             left=_once(*(name for name in last.left if name not in came), *(name for name in left if name not in last.came)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from types import FrameType
 def main() -> int:
     """Runs the command. Its exit status: 0 done, 1 failed, 2 wrong usage."""
     signal.signal(signal.SIGINT, _leave)
+    gc.disable()  # nothing that is loaded now is garbage; `forms` enables it again
     try:
         from urwid_client import forms  # slow: Ctrl+C is answered already
     except ImportError as problem:

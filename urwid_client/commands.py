@@ -1,18 +1,57 @@
 """The commands: one table. The help, completion and the usage lines are made from it.
 
-A new command is a function and its row in `COMMANDS`. What is behind a command is done by `state.Chat`.
+A new command is a function and its row in `COMMANDS`. What is behind a command is done by `state.Chat`; what a chat cannot do
+(leave the program, change a setting) is a `Wish`, which `app` fulfils.
 """
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from common import messages as m
+from common.errors import Refused
+from common.invitations import Invitation, NoInvitation, understand
+from common.names import check_name
 from common.text import clean_line
 from urwid_client.buffers import Kind
-from urwid_client.state import Chat, WrongInput
+from urwid_client.completion import Suggestion
+from urwid_client.markup import ACTION
+from urwid_client.sending import WrongInput
+from urwid_client.state import Chat
+from urwid_client.whois import describe
+
+
+class Quit(NamedTuple):
+    """Leave the program."""
+
+
+class Connect(NamedTuple):
+    """Go on on another server, or under another name; None leaves it as it is."""
+
+    server: Invitation | None
+    name: str | None
+
+
+class Set(NamedTuple):
+    """Show the settings, or one of them, or change it."""
+
+    key: str | None
+    value: str | None
+
+
+class Open(NamedTuple):
+    """Open a link of the conversation on the screen: the one of this number, counted from the newest."""
+
+    number: int
+
+
+class ListServers(NamedTuple):
+    """Show which servers one was on."""
+
+
+Wish: TypeAlias = Quit | Connect | Set | Open | ListServers
 
 
 class Command(NamedTuple):
@@ -20,7 +59,7 @@ class Command(NamedTuple):
     arguments: str
     """How the usage line writes them: NAME must be given, [NAME] need not."""
     help: str
-    run: Callable[[Chat, str, int], None]
+    run: Callable[[Chat, str, int], Wish | None]
     """Takes the chat, what follows the command's name, and the time. Raises `WrongInput`."""
     aliases: Sequence[str] = ()
 
@@ -29,17 +68,18 @@ class Command(NamedTuple):
         return f"/{self.name} {self.arguments}".rstrip()
 
 
-def enter(chat: Chat, line: str, now: int) -> None:
+def enter(chat: Chat, line: str, now: int) -> Wish | None:
     """What the user typed and sent: a command, or a text for the active buffer. Raises `WrongInput`."""
     if line.startswith("//"):
         chat.say(line[1:], now)
     elif line.startswith("/"):
-        _run(chat, line, now)
+        return _run(chat, line, now)
     elif line.strip():
         chat.say(line, now)
+    return None
 
 
-def _run(chat: Chat, line: str, now: int) -> None:
+def _run(chat: Chat, line: str, now: int) -> Wish | None:
     name, _, argument = line[1:].partition(" ")
     command = _BY_NAME.get(name.lower())
     if command is None:
@@ -48,10 +88,12 @@ def _run(chat: Chat, line: str, now: int) -> None:
     needed = sum(not word.startswith("[") for word in command.arguments.split())
     if len(argument.split(maxsplit=1)) < min(needed, 2) or (argument and not command.arguments):
         raise WrongInput(f"usage: {command.usage}")
-    command.run(chat, argument, now)
+    return command.run(chat, argument, now)
 
 
 def _meant(name: str) -> str:
+    import difflib  # only for those who mistype
+
     close = difflib.get_close_matches(name.lower(), _BY_NAME, n=1)
     return f" (did you mean /{close[0]}?)" if close else ""
 
@@ -59,6 +101,11 @@ def _meant(name: str) -> str:
 def _shortened(text: str) -> str:
     text = clean_line(text)
     return text if len(text) <= 40 else text[:39] + "…"
+
+
+def help_of(command: Command) -> str:
+    """What a command does, and what else it is called."""
+    return command.help + (f" (also {', '.join('/' + alias for alias in command.aliases)})" if command.aliases else "")
 
 
 # --- what they do -----------------------------------------------------------------------------------------------------
@@ -76,8 +123,7 @@ def _help(chat: Chat, argument: str, now: int) -> None:
 
 
 def _explained(command: Command) -> str:
-    also = f" (also {', '.join('/' + alias for alias in command.aliases)})" if command.aliases else ""
-    return f"{command.usage}: {command.help}{also}"
+    return f"{command.usage}: {help_of(command)}"
 
 
 def _msg(chat: Chat, argument: str, now: int) -> None:
@@ -117,18 +163,73 @@ def _clear(chat: Chat, argument: str, now: int) -> None:
     chat.active.clear(by_user=True)
 
 
-def _quit(chat: Chat, argument: str, now: int) -> None:
-    chat.quitting = True
+def _me(chat: Chat, argument: str, now: int) -> None:
+    chat.say(f"{ACTION}{argument}", now)
+
+
+def _whois(chat: Chat, argument: str, now: int) -> None:
+    chat.note(describe(chat, argument), now)
+
+
+def _ignore(chat: Chat, argument: str, now: int) -> None:
+    if argument:
+        chat.ignore(argument)
+    names = ", ".join(sorted(chat.ignored.values(), key=str.lower))
+    chat.note(f"you ignore {names}; /unignore NAME ends it" if names else "you ignore nobody; /ignore NAME begins it", now)
+
+
+def _unignore(chat: Chat, argument: str, now: int) -> None:
+    chat.unignore(argument)
+    chat.note(f"you do not ignore {argument} any more", now)
+
+
+def _nick(chat: Chat, argument: str, now: int) -> Wish:
+    try:
+        return Connect(None, check_name(argument))
+    except Refused as refused:
+        raise WrongInput(refused.text) from None
+
+
+def _connect(chat: Chat, argument: str, now: int) -> Wish:
+    if not argument:
+        return ListServers()
+    try:
+        return Connect(understand(argument), None)
+    except NoInvitation as problem:
+        raise WrongInput(str(problem)) from None
+
+
+def _set(chat: Chat, argument: str, now: int) -> Wish:
+    key, _, value = argument.partition(" ")
+    return Set(key or None, value.strip() or None)
+
+
+def _open(chat: Chat, argument: str, now: int) -> Wish:
+    if not re.fullmatch("[0-9]{0,4}", argument):
+        raise WrongInput("usage: /open [NUMBER], counted from the newest link")
+    return Open(int(argument or 1))
+
+
+def _quit(chat: Chat, argument: str, now: int) -> Wish:
+    return Quit()
 
 
 COMMANDS: tuple[Command, ...] = (
     Command("msg", "NAME TEXT", "write to one person; nobody else sees it", _msg, ("w",)),
     Command("query", "NAME", "open the conversation with a person", _query),
+    Command("me", "TEXT", "say what you do: /me waves", _me),
     Command("join", "#ROOM", "go into a room; it is made if there is none", _join),
     Command("part", "[#ROOM]", "leave this room, or put this conversation away", _part, ("leave",)),
     Command("list", "", "show who is there", _list),
     Command("names", "", "show who is in this room", _names),
     Command("rooms", "", "show which rooms there are", _rooms),
+    Command("whois", "NAME", "show what is known about a person here", _whois),
+    Command("ignore", "[NAME]", "show nothing of a person any more; without a name, whom you ignore", _ignore),
+    Command("unignore", "NAME", "show what a person says again", _unignore),
+    Command("nick", "NAME", "go by another name", _nick),
+    Command("connect", "[SERVER]", "go to another server, or an invitation's; without one, show those you were on", _connect),
+    Command("set", "[SETTING] [VALUE]", "show or change settings", _set),
+    Command("open", "[NUMBER]", "open the newest link here, or an earlier one by its number", _open),
     Command("clear", "", "empty this window; scrolling up brings everything back", _clear),
     Command("help", "[COMMAND]", "show the commands", _help),
     Command("quit", "", "leave", _quit, ("exit",)),
@@ -136,5 +237,17 @@ COMMANDS: tuple[Command, ...] = (
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
-NAMES: tuple[str, ...] = tuple(f"/{name}" for name in _BY_NAME)
-"""Every command and alias with its slash, for completion."""
+SUGGESTIONS: tuple[Suggestion, ...] = (
+    *(Suggestion(f"/{command.name}", command.help) for command in COMMANDS),
+    *(Suggestion(f"/{alias}", command.help) for command in COMMANDS for alias in command.aliases),
+)
+"""Every command with its slash, and then the other names that some have, for completion."""
+ARGUMENTS: dict[str, str] = {f"/{name}": command.arguments for name, command in _BY_NAME.items()}
+"""What follows each of them."""
+
+
+def usage(line: str) -> str:
+    """What the command that the line begins with takes and does; empty unless its name has been written."""
+    name, space, _ = line.removeprefix("/").partition(" ")
+    command = _BY_NAME.get(name.lower()) if line.startswith("/") and space else None
+    return f"{command.usage}: {command.help}" if command else ""

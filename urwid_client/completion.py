@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from common.names import fold
+from urwid_client import emoji
 from urwid_client.editing import Draft
+
+_EMOJI_CHARS = 2
+"""So much of a short name is written before emoji are proposed: a colon alone is mostly just that."""
+
+
+class Suggestion(NamedTuple):
+    """A word that could stand there."""
+
+    word: str
+    help: str = ""
 
 
 class Words(NamedTuple):
@@ -14,15 +25,19 @@ class Words(NamedTuple):
 
     names: Sequence[str] = ()
     rooms: Sequence[str] = ()
-    commands: Sequence[str] = ()
+    commands: Sequence[Suggestion] = ()
     """With their slash."""
+    arguments: Mapping[str, str] = {}
+    """What follows a command, as its usage line has it, by the command with its slash."""
+    settings: Sequence[Suggestion] = ()
+    servers: Sequence[str] = ()
 
 
 class Completer:
     """Remembers what it put there, so that the next Tab puts the next word in the same place."""
 
     def __init__(self) -> None:
-        self._options: list[str] = []
+        self._options: list[Suggestion] = []
         self._at = 0
         self._start = 0
         self._end = 0
@@ -33,32 +48,72 @@ class Completer:
         if draft == self._result:
             self._at += step
         else:
-            self._start, self._options = _options(draft, words)
+            self._start, self._options = options(draft, words, asked=True)
             self._end = draft.cursor
             self._at = 0 if step > 0 else -1
         if not self._options:
             return draft
-        word = self._options[self._at % len(self._options)]
+        word = self._options[self._at % len(self._options)].word
         self._result = Draft(draft.text[: self._start] + word + draft.text[self._end :], self._start + len(word))
         self._end = self._result.cursor
         return self._result
 
+    def choices(self, draft: Draft, words: Callable[[], Words]) -> tuple[Sequence[Suggestion], int | None]:
+        """What to show beside the line: what could stand there, and which of it the last Tab has chosen.
 
-def _options(draft: Draft, words: Words) -> tuple[int, list[str]]:
-    """Where the word before the cursor begins, and what could stand in its place, with what follows a word there."""
+        This is asked at every key: `words`, which takes a moment, is called only where there may be something to propose.
+        """
+        if draft == self._result and len(self._options) > 1:
+            return self._options, self._at % len(self._options)
+        if not draft.text.startswith("/") and ":" not in draft.text:
+            return (), None
+        return options(draft, words(), asked=False)[1], None
+
+
+def options(draft: Draft, words: Words, asked: bool) -> tuple[int, list[Suggestion]]:
+    """Where the word before the cursor begins, and what could stand in its place, with what follows a word there.
+
+    Without being `asked` for, only what begins with a sign that means little else is proposed: commands and emoji.
+    """
     before = draft.text[: draft.cursor]
     start = max(before.rfind(" "), before.rfind("\n")) + 1
-    word = before[start:]
-    if not word:
+    word, first = before[start:], before[:start]
+    if word.startswith("/") and not first:
+        return start, _matching(word, words.commands, " ")
+    if word.startswith(":") and len(word) > _EMOJI_CHARS:
+        return start, [Suggestion(emoji.SHORT_NAMES[name] + " ", f":{name}:") for name in emoji.names_beginning(word[1:])]
+    if not asked:
         return start, []
-    first = start == 0
+    return start, _argument(word, first, words) if first.startswith("/") else _said(word, first, words)
+
+
+def _said(word: str, first: str, words: Words) -> list[Suggestion]:
+    """A word of a message."""
     if word.startswith("#"):
-        return start, [room + " " for room in _matching(word, words.rooms)]
-    if first and word.startswith("/"):
-        return start, [command + " " for command in _matching(word, words.commands)]
-    return start, [name + (": " if first else " ") for name in _matching(word, words.names)]
+        return _matching(word, map(Suggestion, words.rooms), " ")
+    return _matching(word, map(Suggestion, words.names), " " if first else ": ") if word else []
 
 
-def _matching(word: str, candidates: Sequence[str]) -> list[str]:
+def _argument(word: str, first: str, words: Words) -> list[Suggestion]:
+    """A word behind a command; what is wanted there is told by the command's usage, and completed from nothing, too."""
+    command, *given = first.split()
+    wanted = words.arguments.get(command.lower(), "").split()
+    kind = wanted[len(given)].strip("[]") if len(given) < len(wanted) else "TEXT"
+    sources: dict[str, Callable[[], Sequence[Suggestion]]] = {
+        "NAME": lambda: [*map(Suggestion, words.names)],
+        "#ROOM": lambda: [*map(Suggestion, words.rooms)],
+        "COMMAND": lambda: words.commands,
+        "SETTING": lambda: words.settings,
+        "SERVER": lambda: [*map(Suggestion, words.servers)],
+    }
+    if kind not in sources:
+        return _said(word, first, words)
+    if kind == "COMMAND" and not word.startswith("/"):
+        word = "/" + word
+    return _matching(word, sources[kind](), " ")
+
+
+def _matching(word: str, candidates: Iterable[Suggestion], suffix: str) -> list[Suggestion]:
     beginning = fold(word)
-    return [candidate for candidate in candidates if fold(candidate).startswith(beginning)]
+    found = [candidate for candidate in candidates if fold(candidate.word).startswith(beginning)]
+    return [candidate._replace(word=candidate.word + suffix) for candidate in found]

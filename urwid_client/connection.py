@@ -6,9 +6,11 @@ What the bytes mean is the protocol's business, when to try again is `reconnecti
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import re
+import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -17,12 +19,14 @@ from common.errors import Code
 from common.messages import Pong
 from urwid_client.dialing import Dialer
 from urwid_client.errors import Failed
-from urwid_client.reconnecting import Backoff, Due, Stage, Status, Watch
+from urwid_client.reconnecting import Backoff, Due, Sleep, Stage, Status, Watch
 from urwid_client.tokens import Tokens, TokensUnusable
-from urwid_client.trust import Unsafe, encryption_required
+from urwid_client.trust import UnknownKey, Unsafe, encryption_required
 
 CONNECT_SECONDS = 10.0
 GOODBYE_SECONDS = 1.0
+_SLEEP_CHECK_SECONDS = 5.0
+"""How often it is looked whether the machine was asleep, or something is not answered."""
 _READ_BYTES = 65_536
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a server that does not read. One does not wait for it: it may be waiting for us to read."""
@@ -36,7 +40,8 @@ class TokenNotKept(NamedTuple):
     text: str
 
 
-Report: TypeAlias = Callable[[Event | TokenNotKept], None]
+Told: TypeAlias = Event | TokenNotKept | UnknownKey
+Report: TypeAlias = Callable[[Told], None]
 
 
 class Unreachable(Failed):
@@ -76,8 +81,8 @@ class Connection:
         self._backoff = Backoff(draw)
         self._writer: asyncio.StreamWriter | None = None
         self._shown_token: str | None = None
-        self._named = asyncio.Event()
-        self._named.set()
+        self._answered = asyncio.Event()
+        self._answered.set()
         self._leaving = False
         self._lost_at: float | None = None
         self._welcomed_at: float | None = None
@@ -93,8 +98,13 @@ class Connection:
         """Goes on under this name: after it was refused, or before `run`. Raises `TokensUnusable`."""
         self._show_token(self._tokens.find(self.server, name))
         self._protocol.choose_name(name)
-        self._named.set()
+        self._answered.set()
         self.flush()
+
+    def believe(self, fingerprint: str) -> None:
+        """Goes on after `UnknownKey`: the user says that this is the server's key. Raises `PinsUnusable`."""
+        self._dialer.believe(fingerprint)
+        self._answered.set()
 
     async def leave(self) -> None:
         """Says goodbye, and waits a moment for the server to take everything in."""
@@ -118,8 +128,8 @@ class Connection:
             self._lost_at = self._lost_at or _now()
             if self._patience is not None and _now() - self._lost_at >= self._patience:
                 raise Unreachable(f"{self.server} cannot be reached: {problem}")
-            if not self._named.is_set():
-                await self._named.wait()
+            if not self._answered.is_set():
+                await self._answered.wait()
                 continue
             delay = self._backoff.failed(0.0 if self._welcomed_at is None else _now() - self._welcomed_at)
             self._welcomed_at = None
@@ -149,9 +159,11 @@ class Connection:
             self._protocol.disconnected()
 
     def _refuse(self, unsafe: Unsafe) -> str:
-        """Somebody who watches sees why, while it is tried again; for others that is the end, which raises `Unsafe`."""
+        """Why nothing is said: whoever watches sees it, or is asked. For others that is the end, which raises `Unsafe`."""
         if self._patience is not None:
             raise unsafe
+        if isinstance(unsafe, UnknownKey):
+            self._ask(unsafe)
         return str(unsafe)
 
     async def _converse(self, reader: asyncio.StreamReader) -> str:
@@ -160,7 +172,7 @@ class Connection:
         self._retry_at = None
         self._protocol.connected()
         self.flush()
-        watch = Watch(_now())
+        watch, sleep = Watch(_now()), Sleep(_counting_sleep(), _now())
         goodbye = "the server closed the connection"
         while (data := await self._read(reader, watch)) != b"":
             if data is not None:
@@ -173,6 +185,7 @@ class Connection:
                     if isinstance(event, Closed):
                         goodbye = event.text or event.reason
                     await self._take(event)
+            self._look_for_doubts(watch, sleep)
             match watch.due(_now()):
                 case Due.GIVE_UP:
                     return "the server does not answer any more"
@@ -184,9 +197,16 @@ class Connection:
                 return "the server does not read what it is sent"
         return goodbye
 
+    def _look_for_doubts(self, watch: Watch, sleep: Sleep) -> None:
+        """Whether there is reason to think that the connection is dead without anybody having been told."""
+        if sleep.ended(_counting_sleep(), _now()):
+            watch.doubt(_now())
+        if self._protocol.outbox:
+            watch.waits(_now())
+
     async def _read(self, reader: asyncio.StreamReader, watch: Watch) -> bytes | None:
         """What arrives; None when there may be something else to do first."""
-        wake = watch.next_check() if self._retry_at is None else min(watch.next_check(), self._retry_at)
+        wake = min(watch.next_check(), self._retry_at or math.inf, _now() + _SLEEP_CHECK_SECONDS)
         try:
             async with asyncio.timeout_at(wake):
                 return await reader.read(_READ_BYTES)
@@ -206,11 +226,17 @@ class Connection:
             case NameRefused(name, code, _):
                 if code == Code.NAME_TAKEN and await self._took_it_myself(name):
                     return
-                self._named.clear()
-                self._set(Status(Stage.NAMELESS))
+                self._ask(event)
+                return
             case Pong():
                 self.lag = _now() - self._pinged_at
         self._report(event)
+
+    def _ask(self, question: NameRefused | UnknownKey) -> None:
+        """Waits until the user has answered."""
+        self._answered.clear()
+        self._set(Status(Stage.ASKING))
+        self._report(question)
 
     def _keep_token(self, welcomed: Welcomed) -> None:
         """Without a token on the disk one goes on all the same: it is known for as long as this program runs."""
@@ -256,6 +282,11 @@ class Connection:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _counting_sleep() -> float:
+    """A clock like that of the loop, which goes on while the machine sleeps; where there is none, the same."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def in_words(problem: Exception) -> str:

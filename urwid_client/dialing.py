@@ -10,6 +10,7 @@ import contextlib
 import ssl
 from typing import TypeAlias
 
+from common import addresses
 from common.fingerprints import of_certificate
 from urwid_client import trust
 from urwid_client.pins import Pins
@@ -23,7 +24,7 @@ class Dialer:
     """Opens connections to one server."""
 
     def __init__(self, host: str, port: int, wishes: Wishes, pins: Pins) -> None:
-        self.server = f"{host}:{port}"
+        self.server = addresses.join(host, port)
         """How the server is called where something is kept about it."""
         self._host = host
         self._port = port
@@ -45,12 +46,6 @@ class Dialer:
             streams[1].transport.abort()
             raise
         return streams
-
-    def is_new(self) -> bool:
-        """Whether it may come to `UnknownKey`. Raises `Unsafe`."""
-        known_by = self._pins.find(self.server)
-        expected = known_by or self._wishes.fingerprint or self._wishes.accept_new
-        return not expected and trust.encrypts(self._host, self._wishes, known_by)
 
     def believe(self, fingerprint: str) -> None:
         """The user believes that this is the server's key. Raises `Unsafe`."""

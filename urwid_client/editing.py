@@ -261,6 +261,19 @@ class InputHistory:
         """The text after the one that is shown; after the last the line that was being written; None behind that."""
         return None if self._at is None else self._step(1)
 
+    def find(self, words: str, before: int | None) -> tuple[int, str] | None:
+        """The newest text with these words in it, and its place; of those `before` a place."""
+        sought = words.lower()
+        for at in range((len(self._texts) if before is None else before) - 1, -1, -1):
+            if sought in self._texts[at].lower():
+                return at, self._texts[at]
+        return None
+
+    @property
+    def texts(self) -> list[str]:
+        """What was sent, in order."""
+        return list(self._texts)
+
     def _step(self, by: int) -> str | None:
         assert self._at is not None
         at = self._at + by

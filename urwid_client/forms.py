@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import __version__
 from common.invitations import NoInvitation, is_invitation, parse
-from common.settings import Setting, UsageError, describe, load, read_options
+from common.settings import CONFIG, Setting, UsageError, describe, load, read_options
 from common.text import clean, clean_line
 from urwid_client.errors import Failed, OutputClosed
 from urwid_client.output import complain, say
-from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
+from urwid_client.settings import (
+    PREFIX,
+    SCREEN,
+    SEND,
+    TAIL,
+    ClientSettings,
+    client_settings,
+    find_data_dir,
+    find_file,
+    recipient,
+)
 
 _USAGES = {
     "": """\
@@ -31,8 +42,8 @@ usage: chat-client tail [URL] [OPTION …]   print the messages of a room (witho
 A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for --host, --port, --room and --fingerprint.""",
 }
 _SHOWN = 60
-_SETTINGS = {"": COMMON, "send": SEND, "tail": TAIL}
-_MORE = f"Those from --host to --no-mouse can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
+_SETTINGS = {"": SCREEN, "send": SEND, "tail": TAIL}
+_MORE = f"Those from --host to --alert can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -49,9 +60,12 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         if given.get("help") or given.get("version"):
             say(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
             return 0
-        values = load(settings, given, environ, PREFIX)
+        file = find_file(given, environ)
+        if file.exists():
+            given.setdefault("config", file)
+        values = load(settings, given, environ, PREFIX, others=SCREEN)
         known = client_settings(values)
-        return _run(form, known, values, words, environ)
+        return _run(form, known, values | {CONFIG.key: file}, words, environ)
     except UsageError as problem:
         complain(f"{problem} (see {_command(form)} --help)")
         return 2
@@ -73,6 +87,7 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
             raise UsageError("there is nothing in this text to send")
         from urwid_client import headless
 
+        _loaded()
         return headless.send(settings, to, text if words else None)
     if words:
         raise UsageError(f"there is nothing to be done with {clean_line(words[0])!r}")
@@ -81,15 +96,21 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
 
         if values["after"] is not None and values["history"] is not None:
             raise UsageError("--after and --history both say where to begin; give one of them")
+        _loaded()
         return headless.tail(settings, headless.Wanted(values["json"], values["after"], values["history"], values["count"]))
     if environ.get("TERM", "dumb") in ("", "dumb") or not (os.isatty(0) and os.isatty(1)):
         raise Failed("this needs a terminal; without one use chat-client send or chat-client tail")
-    from urwid_client import first_visit
-
-    first_visit.introduce(settings)
     from urwid_client import app
+    from urwid_client.preferences import Preferences
 
-    return app.run(settings)
+    _loaded()
+    return app.run(settings, Preferences(values, values[CONFIG.key]))
+
+
+def _loaded() -> None:
+    """All that is needed has been imported, and lives as long as the program: it is never looked through for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def _invited(text: str, form: str) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from common.client_protocol import (
     Acknowledged,
     ClientProtocol,
     Delivered,
-    Event,
     NameRefused,
     RequestFailed,
     RoomJoined,
@@ -33,7 +32,7 @@ from common.errors import Code, Refused
 from common.limits import PAGE_MESSAGES
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line
-from urwid_client.connection import Connection, TokenNotKept
+from urwid_client.connection import Connection, TokenNotKept, Told
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
 from urwid_client.output import complain, say
@@ -98,7 +97,7 @@ class _Headless:
     """What `send` and `tail` have in common: one protocol, one connection, and no way to ask for another name."""
 
     def __init__(self, settings: ClientSettings, room: str | None, patience: float, after: int | None = None) -> None:
-        self.name = settings.name or _user_name()
+        self.name = settings.name or _own_name()
         self.room = room
         self.protocol = ClientProtocol(self.name, instance=int.from_bytes(os.urandom(4)), after=after)
         if room is not None:
@@ -124,7 +123,7 @@ class _Headless:
                 task.cancel()
             await asyncio.gather(connected, working, return_exceptions=True)
 
-    def on_event(self, event: Event | TokenNotKept) -> None:
+    def on_event(self, event: Told) -> None:
         """Raises `Failed` on what makes going on useless."""
         match event:
             case NameRefused(name, Code.NAME_TAKEN, _):
@@ -173,7 +172,7 @@ class _Send(_Headless):
             except TimeoutError:
                 raise Failed(f"the server took nothing for {PATIENCE:.0f} s{self._delay}; gave up") from None
 
-    def on_event(self, event: Event | TokenNotKept) -> None:
+    def on_event(self, event: Told) -> None:
         """Raises `Failed` also when a message is refused: nothing behind it is accepted either, as each names the one before."""
         super().on_event(event)
         match event:
@@ -259,7 +258,7 @@ class _Tail(_Headless):
     async def _work(self) -> None:
         await self._done.wait()
 
-    def on_event(self, event: Event | TokenNotKept) -> None:
+    def on_event(self, event: Told) -> None:
         super().on_event(event)
         match event:
             case Welcomed(afresh=afresh):
@@ -348,12 +347,20 @@ def _as_line(message: m.Msg) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} {clean_line(message.to)} {clean_line(message.sender)}: {text}"
 
 
-def _user_name() -> str:
-    """The name of the operating system's user, as far as it is one that the server would take."""
+def _own_name() -> str:
+    """The name to go by where none was given; said, if it is not the user's own."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
-        return "guest"
+        user = ""
+    name = _name_of(user)
+    if name != user:
+        complain(f"{user or 'nobody'} cannot be a name here, so it goes by {name}; choose another with --name")
+    return name
+
+
+def _name_of(user: str) -> str:
+    """The name of the operating system's user, as far as it is one that the server would take."""
     name = unicodedata.normalize("NFC", "".join(sign for sign in user if sign.isalnum() or sign in "_-."))
     for candidate in (name, f"{name}_") if name else ():
         try:

@@ -1,4 +1,4 @@
-"""The keys: one table of what they do. The help screen and the documents are made from it.
+"""The keys: one table of what they do, and what users bind anew. The help screen and the documents are made from it.
 
 Keys are named as Urwid names them ("ctrl a", "meta left"); `shown` says how people call them. What an action does is in `app`.
 """
@@ -6,11 +6,14 @@ Keys are named as Urwid names them ("ctrl a", "meta left"); `shown` says how peo
 from __future__ import annotations
 
 import enum
+import itertools
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
 class Action(enum.Enum):
-    """What a key can do. Those under "Writing" are named after the methods of `editing.Editor`."""
+    """What a key can do."""
 
     SEND = "send"
     NEWLINE = "newline"
@@ -18,6 +21,7 @@ class Action(enum.Enum):
     COMPLETE_BACK = "complete_back"
     OLDER_INPUT = "older_input"
     NEWER_INPUT = "newer_input"
+    SEARCH_INPUT = "search_input"
     INTERRUPT = "interrupt"
 
     LEFT = "left"
@@ -47,6 +51,10 @@ class Action(enum.Enum):
     PAGE_DOWN = "page_down"
     TO_START = "to_start"
     TO_END = "to_end"
+    TO_UNREAD = "to_unread"
+    NEXT_MENTION = "next_mention"
+    PREVIOUS_MENTION = "previous_mention"
+    OPEN_LINK = "open_link"
 
     HELP = "help"
     TOGGLE_BUFFERS = "toggle_buffers"
@@ -55,17 +63,41 @@ class Action(enum.Enum):
     CLOSE = "close"
 
 
+EDITING = frozenset(
+    {
+        Action.NEWLINE,
+        Action.LEFT,
+        Action.RIGHT,
+        Action.WORD_LEFT,
+        Action.WORD_RIGHT,
+        Action.LINE_START,
+        Action.LINE_END,
+        Action.DELETE_BACK,
+        Action.DELETE,
+        Action.KILL_WORD_BACK,
+        Action.KILL_NAME_BACK,
+        Action.KILL_WORD,
+        Action.KILL_TO_START,
+        Action.KILL_TO_END,
+        Action.YANK,
+        Action.YANK_EARLIER,
+        Action.TRANSPOSE,
+        Action.UNDO,
+    }
+)
+"""What is done by the method of `editing.Editor` that has the action's name."""
+
+
 class Binding(NamedTuple):
     action: Action
     keys: tuple[str, ...]
     help: str
 
 
-DIGITS = tuple(f"meta {digit}" for digit in "1234567890")
-"""The keys of `Action.SWITCH`: the conversation's number is the digit's place in here."""
+_DIGITS = tuple(f"meta {digit}" for digit in "1234567890")
 
 _CONVERSATIONS = (
-    Binding(Action.SWITCH, DIGITS, "go to a conversation by its number"),
+    Binding(Action.SWITCH, _DIGITS, "go to a conversation by its number"),
     Binding(Action.NEXT_BUFFER, ("ctrl n", "meta right"), "next conversation"),
     Binding(Action.PREVIOUS_BUFFER, ("ctrl p", "meta left"), "previous conversation"),
     Binding(Action.NEXT_UNREAD, ("meta a",), "next conversation with something unread, mentions first"),
@@ -75,6 +107,10 @@ _READING = (
     Binding(Action.PAGE_DOWN, ("page down",), "scroll down"),
     Binding(Action.TO_START, ("meta home",), "to the first loaded message"),
     Binding(Action.TO_END, ("meta end",), "to the newest message"),
+    Binding(Action.TO_UNREAD, ("meta u",), "to the first unread message"),
+    Binding(Action.PREVIOUS_MENTION, ("meta p",), "to the mention before"),
+    Binding(Action.NEXT_MENTION, ("meta n",), "to the next mention"),
+    Binding(Action.OPEN_LINK, ("meta o",), "open the newest link"),
 )
 _WRITING = (
     Binding(Action.SEND, ("enter",), "send"),
@@ -83,6 +119,7 @@ _WRITING = (
     Binding(Action.COMPLETE_BACK, ("shift tab",), "complete, the other way round"),
     Binding(Action.OLDER_INPUT, ("up",), "what you sent earlier"),
     Binding(Action.NEWER_INPUT, ("down",), "what you sent later"),
+    Binding(Action.SEARCH_INPUT, ("ctrl r",), "search in what you sent; again for an earlier one"),
     Binding(Action.INTERRUPT, ("ctrl c",), "clear the input; on an empty input, put /quit there"),
     Binding(Action.LINE_START, ("ctrl a", "home"), "to the start of the line"),
     Binding(Action.LINE_END, ("ctrl e", "end"), "to the end of the line"),
@@ -117,17 +154,51 @@ SECTIONS: dict[str, tuple[Binding, ...]] = {
     "Screen": _SCREEN,
 }
 
-ACTIONS: dict[str, Action] = {
-    key: binding.action for bindings in SECTIONS.values() for binding in bindings for key in binding.keys
-}
-"""What each key does. A key that is not in here is written into the input if it is a character."""
+_MODIFIERS = {"ctrl": "ctrl", "control": "ctrl", "alt": "meta", "meta": "meta", "shift": "shift"}
+_CALLED = {"pgup": "page up", "pgdn": "page down", "escape": "esc", "return": "enter", "del": "delete", "ins": "insert"}
+_SPECIAL = frozenset(
+    {"enter", "tab", "esc", "backspace", "delete", "insert", "home", "end", "page up", "page down", "up", "down", "left", "right"}
+    | {f"f{number}" for number in range(1, 21)}
+)
+
+
+class KeyMap:
+    """Which key does what: the table, with what the user has bound anew. Nothing is bound twice: the user's keys win."""
+
+    def __init__(self, anew: Mapping[str, Sequence[str]]) -> None:
+        """`anew` has the new keys of actions, by the actions' names, as `understand` gives them."""
+        taken = {key for keys in anew.values() for key in keys}
+        self.sections = {
+            title: tuple(
+                binding._replace(keys=tuple(anew.get(binding.action.value, [key for key in binding.keys if key not in taken])))
+                for binding in bindings
+            )
+            for title, bindings in SECTIONS.items()
+        }
+        bindings = [binding for section in self.sections.values() for binding in section]
+        self.actions = {key: binding.action for binding in bindings for key in binding.keys}
+        """What each key does. A key that is not in here is written into the input if it is a character."""
+        self.switches = next(binding.keys for binding in bindings if binding.action is Action.SWITCH)
+        """The keys of `Action.SWITCH`: the conversation's number is the key's place in here."""
+
+
+def understand(text: str) -> str:
+    """A key as people call it ("Ctrl+X", "alt left", "F5") in Urwid's words. Raises `ValueError`."""
+    words = re.split(r"[\s+-]+", text.strip().lower())
+    modifiers = [_MODIFIERS[word] for word in itertools.takewhile(_MODIFIERS.__contains__, words[:-1])]
+    name = " ".join(words[len(modifiers) :])
+    name = _CALLED.get(name, name)
+    if name not in _SPECIAL and (len(name) != 1 or not {"ctrl", "meta"} & {*modifiers}):
+        raise ValueError(text)
+    return " ".join([*modifiers, name])
+
 
 _NAMES = {"meta": "Alt", "page up": "PgUp", "page down": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→"}
 
 
 def shown(binding: Binding) -> str:
     """The keys of a binding as people call them."""
-    if binding.action is Action.SWITCH:
+    if binding.keys == _DIGITS:
         return "Alt+1 … Alt+9, Alt+0"
     return ", ".join(map(_shown, binding.keys))
 

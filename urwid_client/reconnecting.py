@@ -19,13 +19,21 @@ DEAD = 45.0
 """Silence after which the connection is given up."""
 
 
+UNANSWERED = 10.0
+"""Silence after which a connection is doubted on which something that one said waits for its answer."""
+DOUBTED = 5.0
+"""How long a doubted connection has to give a sign of life: the machine may be in another network now."""
+SLEEP = 2.0
+"""By so much the two clocks of `Sleep` run apart while the machine is asleep, and never otherwise."""
+
+
 class Stage(enum.Enum):
     """How far the connection is."""
 
     CONNECTING = "connecting"
     GREETING = "greeting"
-    NAMELESS = "nameless"
-    """Another name is needed; nothing happens before `choose_name`."""
+    ASKING = "asking"
+    """The user has to say first who they are, or whether this is the server; nothing happens before that."""
     ONLINE = "online"
     WAITING = "waiting"
     """Not connected; the next attempt comes by itself."""
@@ -72,22 +80,49 @@ class Watch:
     def __init__(self, now: float) -> None:
         self._heard = now
         self._asked = False
+        self._doubted: float | None = None
 
     def heard(self, now: float) -> None:
         """Something came from the server."""
         self._heard = now
         self._asked = False
+        self._doubted = None
+
+    def waits(self, now: float) -> None:
+        """Something that one said is not answered yet."""
+        if now - self._heard >= UNANSWERED:
+            self.doubt(now)
+
+    def doubt(self, now: float) -> None:
+        """The connection may be dead (the machine was asleep, say): that is to be found out at once."""
+        if self._doubted is None:
+            self._asked = False
+            self._doubted = now
 
     def due(self, now: float) -> Due:
         """What is to be done now; a ping is due once in each silence."""
-        silence = now - self._heard
-        if silence >= DEAD:
+        if now >= self._end():
             return Due.GIVE_UP
-        if silence >= QUIET and not self._asked:
+        if (self._doubted is not None or now - self._heard >= QUIET) and not self._asked:
             self._asked = True
             return Due.PING
         return Due.NOTHING
 
     def next_check(self) -> float:
         """The time at which something may be due next."""
-        return self._heard + (DEAD if self._asked else QUIET)
+        return self._end() if self._asked else self._heard + QUIET
+
+    def _end(self) -> float:
+        return self._heard + DEAD if self._doubted is None else self._doubted + DOUBTED
+
+
+class Sleep:
+    """Tells when the machine was asleep: one clock counts that time, the other, which the program lives by, does not."""
+
+    def __init__(self, counting: float, living: float) -> None:
+        self._apart = counting - living
+
+    def ended(self, counting: float, living: float) -> bool:
+        """Whether the machine has slept since the last call."""
+        before, self._apart = self._apart, counting - living
+        return self._apart - before >= SLEEP

@@ -6,18 +6,30 @@ Which colours a style has is `palette`'s business; how text is broken into rows 
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from common.names import fold
 from common.text import clean, clean_line
+from urwid_client import emoji, markup
 from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traffic
+from urwid_client.completion import Suggestion
+from urwid_client.markup import Piece
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.scrolling import Key
+from urwid_client.welcome import Question, Welcome
 
-Span: TypeAlias = tuple[str, str]
+
+class Link(NamedTuple):
+    """The style of a link: it says where the text leads."""
+
+    target: str
+
+
+Span: TypeAlias = tuple[str | Link, str]
 """A style and a text."""
 Spans: TypeAlias = list[Span]
 
@@ -82,13 +94,14 @@ def context(entry: Entry, before: Entry | None, unread_from: Key | None, zone: Z
         and isinstance(before, Said)
         and entry.sender == before.sender
         and entry.own == before.own
+        and not (is_action(entry) or is_action(before))
         and 0 <= entry.time_ms - before.time_ms < _GROUPED_FOR
     )
     return Context(new_day, first_unread, (now.hour, now.minute) == (then.hour, then.minute), continues)
 
 
-def block(entry: Entry, seen_in: Context, zone: Zone = local) -> Block:
-    """The look of an entry."""
+def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool = False) -> Block:
+    """The look of an entry; with `full_emoji` for terminals that draw all parts of an emoji as one sign."""
     at = zone(entry.time_ms)
     rules: Spans = []
     if seen_in.new_day:
@@ -99,33 +112,61 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local) -> Block:
     match entry:
         case Said():
             name = clean_line(entry.sender)
-            label = ("", "") if seen_in.continues else (name_style(name), name)
-            return Block(rules, time, label, _said(entry))
+            label: Span = ("", "") if seen_in.continues else (name_style(name), "*" if is_action(entry) else name)
+            return Block(rules, time, label, _said(entry, full_emoji))
         case Note():
             return Block(rules, time, ("note", "·"), [("important" if entry.important else "note", _body(entry.text))])
         case Traffic():
             return Block(rules, time, ("traffic", "·"), [("traffic", _traffic(entry))])
 
 
-def _said(said: Said) -> Spans:
-    text = _body(said.text)
+def is_action(said: Said) -> bool:
+    """Whether it tells what its sender does."""
+    return said.text.startswith(markup.ACTION)
+
+
+def _said(said: Said, full_emoji: bool) -> Spans:
+    text = _body(said.text) if not full_emoji else _cleaned(said.text)
+    did: Spans = []
+    if is_action(said):
+        name = clean_line(said.sender)
+        text, did = text.removeprefix(markup.ACTION), [(name_style(name), f"{name} ")]
     match said.delivery:
         case Delivery.PENDING:
-            return [("pending", f"{text} …")]
+            return [*did, ("pending", f"{text} …")]
         case Delivery.FAILED:
-            return [("pending", text), ("failed", f" ✗ not sent: {clean_line(said.problem)}")]
+            return [*did, ("pending", text), ("failed", f" ✗ not sent: {clean_line(said.problem)}")]
         case Delivery.COMMITTED:
-            return _marked(text, said.mentioned) if said.mentioned else [("text", text)]
+            return [*did, *(span for piece in markup.pieces(text) for span in _styled(piece, said.mentioned))]
 
 
-def _marked(text: str, name: str) -> Spans:
-    """The text with each mention of the name in a style of its own."""
-    pieces = re.split(rf"(?<!\w)({re.escape(name)})(?!\w)", text, flags=re.IGNORECASE)
-    return [("mention" if index % 2 else "text", piece) for index, piece in enumerate(pieces)]
+def _styled(piece: Piece, mentioned: str) -> Spans:
+    """A part of a message, with each mention of one's name in a style of its own."""
+    if piece.link:
+        return [(Link(piece.link), piece.text)]
+    if not mentioned:
+        return [(piece.style, piece.text)]
+    parts = re.split(rf"(?<!\w)({re.escape(mentioned)})(?!\w)", piece.text, flags=re.IGNORECASE)
+    return [("mention" if index % 2 else piece.style, part) for index, part in enumerate(parts)]
+
+
+def links(buffer: Buffer, number: int) -> str:
+    """The link of this number in a conversation, counted from the newest one; empty if there is none."""
+    found = (
+        link
+        for entry in reversed(buffer.entries)
+        if isinstance(entry, Said)
+        for link in reversed(markup.links(_body(entry.text)))
+    )
+    return next(itertools.islice(found, number - 1, None), "") if number else ""
 
 
 def _body(text: str) -> str:
-    """Cleaned, without tabs, and with at most one empty line at a time."""
+    """Cleaned, without tabs, with at most one empty line at a time, and with emoji in the form that all terminals agree about."""
+    return emoji.plain(_cleaned(text))
+
+
+def _cleaned(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", clean(text).replace("\t", _TAB))
 
 
@@ -145,8 +186,8 @@ def title(buffer: Buffer) -> str:
     return name if buffer.joined else f"({name})"
 
 
-def heading(buffer: Buffer) -> Spans:
-    """The first line of the screen."""
+def heading(buffer: Buffer, absent: bool | None = None) -> Spans:
+    """The first line of the screen; `absent` tells of the other person of a direct conversation, if it is known."""
     spans: Spans = [("title", title(buffer))]
     match buffer.kind:
         case Kind.ROOM if buffer.joined:
@@ -154,7 +195,7 @@ def heading(buffer: Buffer) -> Spans:
         case Kind.ROOM:
             spans.append(("faint", "  you are not in this room"))
         case Kind.DIRECT:
-            spans.append(("faint", "  between the two of you"))
+            spans.append(("faint", "  between the two of you" + (", not here now" if absent else "")))
         case Kind.SERVER:
             spans.append(("faint", "  what the program has to say"))
     return spans
@@ -180,7 +221,7 @@ def people(buffer: Buffer) -> Spans:
     """Who is in a room, a name a line; the last line tells how many are not named."""
     names = sorted(buffer.people.values(), key=fold)
     hidden = buffer.head_count - len(names)
-    lines = [(name_style(name, "person"), clean_line(name)) for name in names]
+    lines: Spans = [(name_style(name, "person"), clean_line(name)) for name in names]
     return [*lines, ("faint", f"+{hidden:,} more")] if hidden > 0 else lines
 
 
@@ -197,10 +238,10 @@ def status(name: str, server: str, connection: Status, lag: float | None, now: f
     """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`."""
     match connection.stage:
         case Stage.ONLINE:
-            spans = [("good", "● "), (name_style(name), clean_line(name))]
+            spans: Spans = [("good", "● "), (name_style(name), clean_line(name))]
             return [*spans, ("faint", f"  {lag * 1000:.0f} ms")] if lag is not None else spans
-        case Stage.NAMELESS:
-            return [("bad", "○ "), ("text", "pick a name")]
+        case Stage.ASKING:
+            return [("bad", "○ "), ("text", "waiting for your answer")]
         case Stage.CONNECTING | Stage.GREETING:
             return [("bad", "○ "), ("text", f"connecting to {clean_line(server)} …")]
         case Stage.WAITING:
@@ -219,7 +260,54 @@ def below(at_end: bool, newer: int) -> Span:
     return ("unread", f"↓ {newer:,} new") if newer else ("faint", "↓ more")
 
 
-def welcome(server: str, problem: str) -> list[Spans]:
-    """The question for one's name; each item is a paragraph. `problem` says why the last answer was not taken."""
-    lines: list[Spans] = [[("faint", clean_line(server))], [], [("text", "What name do you want to go by?")]]
-    return [*lines, [], [("important", clean_line(problem))]] if problem else lines
+def asking(asked: Welcome) -> Spans:
+    """In the place of how the connection stands: why there is none yet."""
+    why = {Question.NAME: "pick a name", Question.SERVER: "pick a server", Question.KEY: "not connected: is this the server?"}
+    return [("bad", "○ "), ("text", why[asked.question])]
+
+
+def welcome(asked: Welcome) -> list[Spans]:
+    """What stands above the questions; each item is a paragraph."""
+    server = clean_line(asked.server)
+    lines: list[Spans] = [[("title", "Welcome to chat-client")], []]
+    match asked.question:
+        case Question.NAME:
+            lines += [[("text", "What name do you want to go by?")], []]
+            if not asked.asks_server:
+                lines.append([("faint", f"on {server}")] if server else [])
+        case Question.SERVER:
+            lines += [[("text", "Which server? Enter takes the one below, on this machine.")], []]
+        case Question.KEY:
+            lines = [[("title", f"{server} is not known here yet")], []]
+            lines += [[("text", "The fingerprint of its key is")], [], [("prompt", asked.fingerprint)], []]
+            lines += [[("text", "Does its operator say the same? Write yes, or what you were told.")], []]
+    lines.append([("faint", "Enter goes on, Ctrl+C leaves. Later /quit leaves, and F1 helps.")])
+    return [*lines, [], [("important", clean_line(asked.problem))]] if asked.problem else lines
+
+
+# --- beside the input -------------------------------------------------------------------------------------------------
+
+
+def suggestions(shown: Sequence[Suggestion], chosen: int | None, most: int) -> list[Spans]:
+    """What could be written, a line each, the part around the chosen one; `most` lines at most."""
+    first = min(max((chosen or 0) - most // 2, 0), max(len(shown) - most, 0))
+    in_view = shown[first : first + most]
+    width = max((len(clean_line(word)) for word, _ in in_view), default=0)
+    lines: list[Spans] = []
+    for index, (word, help) in enumerate(in_view, first):
+        style, word = "active" if index == chosen else "prompt", clean_line(word)
+        explained = f"{' ' * (width - len(word))}  {help}" if help else ""
+        lines.append([("text", "  "), (style, word), ("faint", explained)])
+    if (hidden := len(shown) - len(lines)) > 0:
+        lines[-1].append(("faint", f"  (+{hidden} more)"))
+    return lines
+
+
+def pasted(text: str) -> list[Spans]:
+    """The question what is to become of several lines."""
+    lines = clean(text).split("\n")
+    first = clean_line(next((line for line in lines if line.strip()), ""))
+    return [
+        [("faint", f"  {first} …")],
+        [("important", f"  {len(lines):,} lines were pasted"), ("text", ": Enter puts them into the message, Esc drops them")],
+    ]

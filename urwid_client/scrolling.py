@@ -56,6 +56,11 @@ class Viewport:
         if len(blocks):
             self._rest(blocks, rows, 0, blocks.height(0) - 1)
 
+    def bring(self, blocks: Blocks, rows: int, index: int, above: int) -> None:
+        """Puts a block into view, with so many rows above it."""
+        self._edge, self._hidden = blocks.key(index), blocks.height(index) - 1
+        self.scroll(blocks, rows, above + 1 - rows)
+
     def scroll(self, blocks: Blocks, rows: int, by: int) -> None:
         """Moves the view `by` rows towards the start, or towards the end if it is negative."""
         if not len(blocks):

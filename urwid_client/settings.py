@@ -1,4 +1,4 @@
-"""The client's settings: one table for the command line, the environment and the configuration file."""
+"""The client's settings: one table for the command line, the environment, the configuration file, and `/set`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common import addresses
 from common.errors import Refused
 from common.fingerprints import as_fingerprint
+from common.invitations import Invitation
 from common.limits import DEFAULT_PORT
 from common.messages import LOBBY
 from common.names import as_room, check_name, check_room
-from common.settings import CONFIG, HELP, VERSION, Flag, Kind, Location, Number, Setting, Text, UsageError
+from common.settings import ANY, CONFIG, HELP, VERSION, Choice, Flag, Kind, Location, Number, Setting, Switch, Text, UsageError
+from urwid_client import keys
+from urwid_client.palette import THEMES
 from urwid_client.trust import Wishes
 
+PREFIX = "CHAT_CLIENT"
+"""How the environment's variables begin."""
+DEFAULT_HOST = "127.0.0.1"
+FILE = "settings.toml"
+"""The file in the configuration directory that is read if none is named, and that `/set` writes to."""
 
-class Fingerprint(Kind):
+
+class _Fingerprint(Kind):
     """The fingerprint of a server's key."""
 
     metavar = "SHA256:…"
@@ -27,31 +37,65 @@ class Fingerprint(Kind):
         return as_fingerprint(value)
 
 
-PREFIX = "CHAT_CLIENT"
-"""How the environment's variables begin."""
+class _Keys(Kind):
+    """One key or several, as people call them."""
+
+    metavar = "KEY"
+    wants = "a key like ctrl x, alt left or f5, or a list of them"
+
+    def from_text(self, text: str) -> list[str]:
+        return self.from_toml([part for part in text.split(",") if part.strip()])
+
+    def from_toml(self, value: Any) -> list[str]:
+        named = [value] if isinstance(value, str) else value
+        if not isinstance(named, list) or not all(isinstance(key, str) for key in named):
+            raise ValueError
+        return [keys.understand(key) for key in named]
+
 
 DATA_DIR = Setting("data_dir", Location("DIR"), "where is kept who you are", default_text="chat-client in your data directory")
-NO_MOUSE = Setting("no_mouse", Flag(), "leave the mouse to the terminal (otherwise Shift helps to select text)", False)
+NAME = Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name")
+
+_DESKTOP = Choice("auto", "osc9", "osc777", "off")
+"""How the terminal is asked for a notification: by one of two sequences that terminals know, chosen by what the terminal is."""
+_ALERTS = Choice("mentions", "all", "none")
+PREFERENCES = (
+    Setting("theme", Choice(*THEMES), "the colours", "auto"),
+    Setting("emoji", Choice("plain", "full"), "plain, or full if the terminal draws 👍🏽 as one sign", "plain"),
+    Setting("mouse", Switch(), "the mouse scrolls and opens; Shift helps to select text", True),
+    Setting("bell", Switch(), "ring the terminal's bell when you are meant", True),
+    Setting("desktop", _DESKTOP, "ask the terminal for a notification when you are meant", "auto"),
+    Setting("alert", _ALERTS, "what you are alerted of", "mentions"),
+)
+"""What can be changed while the client runs, and is no option of a form without a screen."""
+_TABLES = (
+    Setting(ANY, _ALERTS, "the same for one room or person", section="alerts"),
+    *(
+        Setting(binding.action.value, _Keys(), binding.help, section="keys")
+        for bindings in keys.SECTIONS.values()
+        for binding in bindings
+    ),
+)
 
 TLS, INSECURE, FINGERPRINT, ACCEPT_NEW = ENCRYPTION = (
     Setting("tls", Flag(), "encrypt, also on this machine; other machines are spoken to so anyway", False),
     Setting("insecure", Flag(), "do not encrypt: others can read and change what is said", False),
-    Setting("fingerprint", Fingerprint(), "the server's key has to be this one"),
+    Setting("fingerprint", _Fingerprint(), "the server's key has to be this one"),
     Setting("accept_new", Flag(), "believe a server whose key has never been seen", False),
 )
 
 COMMON = (
-    Setting("host", Text("HOST"), "the server's name or address", "127.0.0.1"),
-    Setting("port", Number(1, 65535), "the server's port", DEFAULT_PORT),
-    Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name"),
+    Setting("host", Text("HOST"), "the server's name or address", default_text=DEFAULT_HOST),
+    Setting("port", Number(1, 65535), "the server's port", default_text=str(DEFAULT_PORT)),
+    NAME,
     Setting("room", Text("ROOM"), "a room to go into, beside the lobby; tail prints that room alone"),
     DATA_DIR,
     *ENCRYPTION,
-    NO_MOUSE,
     CONFIG,
     HELP,
     VERSION,
 )
+SCREEN = (*COMMON, *PREFERENCES, *_TABLES)
 SEND = (*COMMON, Setting("to", Text("TO"), "the room or the person to write to", option_only=True))
 _MOST = 2**63 - 1
 TAIL = (
@@ -61,6 +105,8 @@ TAIL = (
     Setting("history", Number(0, 1_000_000), "begin with so many earlier messages", option_only=True),
     Setting("count", Number(1, _MOST), "end after so many messages", option_only=True),
 )
+CHANGEABLE: dict[str, Setting] = {setting.key: setting for setting in (*PREFERENCES, *_TABLES)}
+"""What `/set` knows, by key."""
 
 
 class ClientSettings(NamedTuple):
@@ -74,25 +120,31 @@ class ClientSettings(NamedTuple):
     """None stands for the user's own, which takes a moment to find out."""
     wishes: Wishes = Wishes()
     """Whether to encrypt, and whom to believe."""
-    mouse: bool = True
-    """Whether the wheel and clicks are the client's."""
+    server_given: bool = True
+    """Whether the server was named, so that nobody need be asked."""
 
     @property
     def server(self) -> str:
-        return f"{self.host}:{self.port}"
+        return addresses.join(self.host, self.port)
+
+    def at(self, place: Invitation) -> ClientSettings:
+        """The same elsewhere. What was wished of the encryption was wished of another server, and is not taken along."""
+        return self._replace(
+            host=place.host, port=place.port, room=place.room, wishes=Wishes(fingerprint=place.fingerprint), server_given=True
+        )
 
 
 def client_settings(values: Mapping[str, Any]) -> ClientSettings:
     """What the values of the settings (see `common.settings.load`) ask for. Raises `UsageError`."""
-    name, room = values["name"], values["room"]
+    host, port, name, room = (values[key] for key in ("host", "port", "name", "room"))
     return ClientSettings(
-        host=values["host"],
-        port=values["port"],
+        host=host or DEFAULT_HOST,
+        port=port or DEFAULT_PORT,
         name=_valid(check_name, name, "--name") if name else None,
         room=_valid(check_room, as_room(room), "--room") if room else None,
         data_dir=values["data_dir"],
         wishes=_wishes(values),
-        mouse=not values["no_mouse"],
+        server_given=host is not None or port is not None,
     )
 
 
@@ -117,6 +169,16 @@ def find_data_dir(settings: ClientSettings) -> Path:
     import platformdirs  # slow to import: not before the first screen is drawn
 
     return Path(platformdirs.user_data_dir("chat-client"))
+
+
+def find_file(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
+    """The file of settings: the one that is named; else the one in a data directory that is named, else the user's own."""
+    if named := given.get(CONFIG.key) or environ.get(CONFIG.variable(PREFIX)):
+        return Path(named)
+    if own := given.get(DATA_DIR.key) or environ.get(DATA_DIR.variable(PREFIX)):
+        return Path(own) / FILE
+    configuration = environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(configuration) / "chat-client" / FILE
 
 
 def _valid(check: Callable[[str], str], value: str, option: str) -> str:

@@ -6,19 +6,19 @@ send afterwards. Times are given by the caller (milliseconds since 1970). What t
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Container, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
 from common import messages as m
 from common.client_protocol import (
     Acknowledged,
+    CaughtUp,
     ClientProtocol,
     Closed,
     Delivered,
     Event,
     NameRefused,
-    Phase,
     RequestFailed,
     RoomJoined,
     RoomParted,
@@ -26,71 +26,63 @@ from common.client_protocol import (
     SendFailed,
     Welcomed,
 )
-from common.errors import MEANINGS, Code, Reason, Refused
-from common.limits import Limits
+from common.errors import MEANINGS, Code, Reason
 from common.names import as_room, check_name, check_room, fold
-from common.text import clean, clean_line
+from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
+from urwid_client.conversations import by_importance
+from urwid_client.listings import Listings
+from urwid_client.sending import Sending, WrongInput, check_as_input
 
 PAGE = 100
 """How many older messages are asked for at once."""
-_LISTED = 1_000
-"""The most names or rooms that a list shows."""
-_DIRECTS_KEPT = 200
-"""The most direct conversations that are open at once, beside those in which something is being written."""
+_SPEAKERS_AMONG = 1_000
+"""Among so many of the newest messages it is looked who spoke."""
 _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
 
-class WrongInput(Exception):
-    """What the user asked for cannot be done; one line that says why, for them."""
-
-
-class _Listing(NamedTuple):
-    """A list that the server gives in pages, and that is shown when it is complete."""
+class Arrival(NamedTuple):
+    """A message of somebody else that came just now, or that was missed."""
 
     buffer: Buffer
-    """Where it is shown."""
-    more: Callable[[str | None], int]
-    """Asks for what follows an item; for the beginning without one."""
-    show: Callable[[list[str], int], str]
-    """The text for all items; the number of those that are not among them."""
-    items: list[str]
+    said: Said
 
 
-class Chat:
-    """The state of the client. `active` is the buffer that is on the screen."""
+class Chat(Sending):
+    """The state of the client."""
 
     def __init__(self, protocol: ClientProtocol) -> None:
-        self.protocol = protocol
-        self.server = Buffer(Kind.SERVER, "server")
-        self.lobby = Buffer(Kind.ROOM, m.LOBBY, m.LOBBY)
-        self.buffers = [self.server, self.lobby]
-        self.active = self.lobby
+        super().__init__(protocol)
         self.rooms_seen: dict[str, str] = {m.LOBBY: m.LOBBY}
         """Rooms that there were, by their folded name: for completion."""
         self.name_refused: NameRefused | None = None
         """Why there is no welcome: another name is needed."""
-        self.quitting = False
-        self._identity: str | None = None
+        self.identity: str | None = None
         """Who one was by the last welcome."""
+        self.ignored: dict[str, str] = {}
+        """Whose messages are not shown: the names, by their folded form."""
+        self.returning = False
+        """Whether one comes back with what an earlier run of the program left, and has not been told what came meanwhile."""
+        self.arrived: list[Arrival] = []
+        """What others said and nobody was alerted of yet; whoever alerts takes it out."""
+        self._welcomed = False
         self._joining: dict[str, int] = {}
         """Rooms that the user waits for: the request's ref by the folded name."""
-        self._delay = ""
-        """What was said last about a message that has to wait."""
-        self._listings: dict[int, _Listing] = {}
-        self._pending_in: dict[int, Buffer] = {}
-        """In which buffer a message waits, by ref."""
+        self._outage_told = False
+        """Whether it was said, where the user looks, that there is no connection."""
+        self._listings = Listings(protocol)
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
             NameRefused: self._on_name_refused,
             RoomJoined: self._on_joined,
             RoomParted: self._on_parted,
             Delivered: self._on_delivered,
-            Acknowledged: self._on_acknowledged,
-            SendFailed: self._on_send_failed,
-            SendDelayed: self._on_send_delayed,
+            Acknowledged: self.on_acknowledged,
+            SendFailed: self.on_send_failed,
+            SendDelayed: self.on_send_delayed,
             RequestFailed: self._on_request_failed,
+            CaughtUp: self._on_caught_up,
             Closed: self._on_closed,
             m.Page: self._on_page,
             m.Presence: self._on_presence,
@@ -100,21 +92,10 @@ class Chat:
 
     # --- for the screen -----------------------------------------------------------------------------------------------
 
-    @property
-    def online(self) -> bool:
-        return self.protocol.phase in (Phase.REPLAYING, Phase.LIVE)
-
-    @property
-    def name(self) -> str:
-        return self.protocol.name
-
-    def note(self, text: str, now: int, buffer: Buffer | None = None, important: bool = False) -> None:
-        """Says something to the user; in the active buffer, if no other is named."""
-        (buffer or self.active).note(text, now, self._known, important)
-
     def speakers(self) -> list[str]:
         """Names that could be meant in the active buffer, the likeliest first: those who are there, by who spoke last."""
-        spoken = [entry.sender for entry in reversed(self.active.entries) if isinstance(entry, Said) and not entry.own]
+        newest = itertools.islice(reversed(self.active.entries), _SPEAKERS_AMONG)
+        spoken = [entry.sender for entry in newest if isinstance(entry, Said) and not entry.own]
         there = [self.active.title] if self.active.kind is Kind.DIRECT else self.active.people.values()
         present = {fold(name) for name in there}
         everyone = [*(name for name in spoken if fold(name) in present), *there, *spoken, *self.lobby.people.values()]
@@ -126,60 +107,19 @@ class Chat:
 
     # --- what the user does -------------------------------------------------------------------------------------------
 
-    def open(self, buffer: Buffer) -> None:
-        """Shows a buffer; what was unread in it is read with that."""
-        self.active.unread_from = None
-        self.active = buffer
-        buffer.unread = buffer.mentions = 0
-
-    def open_next(self, by: int) -> None:
-        self.open(self.buffers[(self.buffers.index(self.active) + by) % len(self.buffers)])
-
-    def open_next_unread(self) -> None:
-        """The next buffer with something unread behind the active one; first those with mentions."""
-        at = self.buffers.index(self.active)
-        others = self.buffers[at + 1 :] + self.buffers[:at]
-        for counted in ("mentions", "unread"):
-            found = next((buffer for buffer in others if getattr(buffer, counted)), None)
-            if found is not None:
-                self.open(found)
-                return
-
-    def say(self, text: str, now: int) -> None:
-        """Sends to the active buffer. Raises `WrongInput`."""
-        self._send(self.active, text, now, self.active.conv)
-
-    def say_to(self, name: str, text: str, now: int) -> None:
-        """Sends to whoever goes by this name now, and opens that conversation. Raises `WrongInput`.
-
-        A conversation that is known may have been with another person of that name: where the message went, its
-        acknowledgement tells.
-        """
-        buffer = self.direct(name)
-        self._send(buffer, text, now, conv=None)
-        self.open(buffer)
-
-    def direct(self, name: str) -> Buffer:
-        """The buffer of the conversation with whoever goes by this name; a new one if there is none. Raises `WrongInput`."""
-        _check(check_name, name)
-        if fold(name) == fold(self.name):
-            raise WrongInput("that is you")
-        found = next((buffer for buffer in self._directs(name) if not buffer.former), None)
-        return found or self._add(Buffer(Kind.DIRECT, name))
-
     def join(self, room: str) -> None:
         """Into a room, which is opened as soon as one is in it. Raises `WrongInput`.
 
         While the connection is lost it is joined later, and not opened then: the user is at something else by that time.
         """
         room = as_room(room)
-        _check(check_room, room)
-        here = self._room(room)
+        check_as_input(check_room, room)
+        here = self.find_room(room)
         if here is not None and here.joined:
             self.open(here)
             return
         ref = self.protocol.join(room)
-        if ref or self._identity is None:
+        if ref or not self._welcomed:
             self._joining[fold(room)] = ref
 
     def close(self, buffer: Buffer) -> None:
@@ -190,14 +130,24 @@ class Chat:
             raise WrongInput(f"everybody is in {m.LOBBY}; /quit leaves the server")
         if buffer.kind is Kind.ROOM:
             self.protocol.part(buffer.title)
-        self._remove(buffer)
+        self.remove(buffer)
 
-    def room(self, name: str) -> Buffer:
-        """The buffer of a room that one is in. Raises `WrongInput`."""
-        found = self._room(as_room(name))
-        if found is None:
-            raise WrongInput(f"you are not in {name}")
-        return found
+    def ignore(self, name: str) -> None:
+        """Shows nothing of somebody any more. Raises `WrongInput`."""
+        check_as_input(check_name, name)
+        if fold(name) == fold(self.name):
+            raise WrongInput("that is you")
+        self.ignored[fold(name)] = name
+        for buffer in self.buffers:
+            buffer.drop(name)
+
+    def unignore(self, name: str) -> None:
+        """Shows what somebody says again, what they said before too. Raises `WrongInput`."""
+        if self.ignored.pop(fold(name), None) is None:
+            raise WrongInput(f"you do not ignore {clean_line(name)}")
+        for buffer in self.buffers:
+            if buffer.kind is not Kind.SERVER:
+                buffer.clear()
 
     def load_older(self) -> None:
         """Asks for earlier messages of the active buffer, if there are any and none are on their way."""
@@ -207,19 +157,17 @@ class Chat:
 
     def list_people(self, room: str) -> None:
         """Shows who is in a room, in the active buffer. Raises `WrongInput`."""
-
-        def show(names: list[str], hidden: int) -> str:
-            return f"{_counted(len(names) + hidden, 'person', 'people')} in {room}: {_listed(names, hidden)}"
-
-        self._list(_Listing(self.active, lambda after: self.protocol.members(room, after), show, []))
+        self._check_online()
+        self._listings.people(room, self.active)
 
     def list_rooms(self) -> None:
         """Shows which rooms there are, in the active buffer. Raises `WrongInput`."""
+        self._check_online()
+        self._listings.rooms(self.active)
 
-        def show(rooms: list[str], hidden: int) -> str:
-            return f"{_counted(len(rooms) + hidden, 'room', 'rooms')}: {_listed(rooms, hidden)}"
-
-        self._list(_Listing(self.active, self.protocol.list_rooms, show, []))
+    def _check_online(self) -> None:
+        if not self.online:
+            raise WrongInput("you are not connected")
 
     # --- what the server says -----------------------------------------------------------------------------------------
 
@@ -235,42 +183,41 @@ class Chat:
         last = self.server.entries[-1] if self.server.entries else None
         if not isinstance(last, Note) or last.text != said:  # else it is the next attempt, and nothing new
             self.note(said, now, self.server)
+        if not self._outage_told:
+            self._outage_told = True
+            self.note(f"{said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
         for buffer in self.buffers:
             buffer.loading = None
-        for listing in self._listings.values():
-            self.note("the connection was lost before the answer came; ask again", now, listing.buffer)
-        self._listings.clear()
+        for buffer in self._listings.lose():
+            self.note("the connection was lost before the answer came; ask again", now, buffer)
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
         self.name_refused = None
-        if self._identity not in (None, welcomed.identity):
-            self._begin_directs_anew()
-        self._identity = welcomed.identity
+        self._welcomed = True
+        self._outage_told = False
+        if self.identity not in (None, welcomed.identity):
+            self.begin_directs_anew()
+        self.identity = welcomed.identity
         if welcomed.afresh:
+            self.returning = False
             for buffer in self.buffers:
+                buffer.unread = buffer.mentions = 0
                 if buffer.first_id is not None:
                     buffer.clear()
         self.note(f"connected as {clean_line(welcomed.name)}", now, self.server)
         for room, code in welcomed.refused.items():
             self._joining.pop(fold(room), None)
-            if (refused := self._room(room)) is not None:
+            if (refused := self.find_room(room)) is not None:
                 refused.joined = False
             self.note(f"{clean_line(room)} could not be joined: {_meaning(code)}", now, important=True)
-
-    def _begin_directs_anew(self) -> None:
-        """As somebody else one has other conversations: what was said before can still be read, and not be gone on with."""
-        for buffer in self.buffers:
-            if buffer.kind is Kind.DIRECT:
-                buffer.conv = buffer.peer = None
-                buffer.older_exist = False
 
     def _on_name_refused(self, refused: NameRefused, now: int) -> None:
         self.name_refused = refused._replace(name=clean_line(refused.name), text=clean_line(refused.text))
 
     def _on_joined(self, joined: RoomJoined, now: int) -> None:
-        buffer = self._room(joined.room)
+        buffer = self.find_room(joined.room)
         if buffer is None:
-            buffer = self._add(Buffer(Kind.ROOM, clean_line(joined.room), joined.conv))
+            buffer = self.add(Buffer(Kind.ROOM, clean_line(joined.room), joined.conv))
         elif not buffer.joined:
             buffer.joined = True
             buffer.clear()
@@ -281,12 +228,12 @@ class Chat:
             self.open(buffer)
 
     def _on_parted(self, parted: RoomParted, now: int) -> None:
-        buffer = self._room(parted.room)
+        buffer = self.find_room(parted.room)
         if buffer is not None and buffer is not self.lobby:
-            self._remove(buffer)
+            self.remove(buffer)
 
     def _on_presence(self, presence: m.Presence, now: int) -> None:
-        buffer = self._room(presence.room)
+        buffer = self.find_room(presence.room)
         if buffer is None:
             return
         if (members := presence.options.get("members")) is not None:
@@ -298,7 +245,7 @@ class Chat:
         if buffer.head_count <= _TRAFFIC_SHOWN:
             # The lists also have those who came and left again before anybody was told that they were here.
             came, left = self._others(buffer.people, before), self._others(before, buffer.people)
-            buffer.add_traffic(came, left, now, self._known)
+            buffer.add_traffic(came, left, now, self.known)
 
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
         """The names of those who are not known, but for one's own."""
@@ -306,51 +253,37 @@ class Chat:
 
     def _on_delivered(self, delivered: Delivered, now: int) -> None:
         message = delivered.message
-        buffer = self._buffer_of(message)
-        self._learn_name(message)
+        if self._is_ignored(message):
+            return
+        buffer = self.buffer_of(message)
+        self.learn_name(message)
         if buffer is None:
             return
-        said = self._said(message)
-        before = buffer.last_key
+        said = self.said_of(message)
         if not buffer.add(said):
             return
-        if buffer is not self.active and not said.own:
-            if not buffer.unread:
-                buffer.unread_from = before
+        buffer.trim()
+        if not said.own:
+            self._count(buffer, said)
+            self.arrived.append(Arrival(buffer, said))
+
+    def _count(self, buffer: Buffer, said: Said) -> None:
+        """Marks what is new in a buffer; in the active one, what came before this run of the program began."""
+        shown = buffer is self.active
+        if (self.returning and buffer.unread_from is None) if shown else not buffer.unread:
+            buffer.unread_from = (said.key[0], -1)
+        if not shown:
             buffer.unread += 1
             buffer.mentions += bool(said.mentioned) or buffer.kind is Kind.DIRECT
-        buffer.trim()
 
-    def _on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
-        ref, message = acknowledged
-        self._delay = ""
-        buffer = self._pending_in.pop(ref, None)
-        if buffer is None:
+    def _on_caught_up(self, caught_up: CaughtUp, now: int) -> None:
+        """Tells once what came while the program did not run."""
+        if not self.returning:
             return
-        buffer.pending.pop(ref, None)
-        if buffer not in self.buffers:  # it was put away; what is delivered now opens it again
-            return
-        conv = message.options.get("conv")
-        if buffer.conv is None and conv is not None:
-            buffer = self._bind(buffer, conv)
-        elif buffer.conv != conv and conv is not None:
-            buffer = self._go_on_with_whom_has_the_name(buffer, conv)
-        buffer.add(self._said(message))
-
-    def _on_send_failed(self, failed: SendFailed, now: int) -> None:
-        buffer, text = self._pending_in.pop(failed.ref, None), clean_line(failed.text)
-        if buffer is not None:
-            buffer.fail(failed.ref, text, self._known)
-            if buffer is not self.active:
-                self.note(f"a message to {buffer.title} could not be sent: {text}", now, important=True)
-
-    def _on_send_delayed(self, delayed: SendDelayed, now: int) -> None:
-        """Said once: as long as it lasts the same answer comes every second."""
-        buffer = self._pending_in.get(delayed.ref)
-        said = f"your message waits: {clean_line(delayed.text)}; it is sent as soon as the server can take it"
-        if buffer is not None and said != self._delay:
-            self.note(said, now, buffer, important=True)
-        self._delay = said
+        self.returning = False
+        waiting = [f"{buffer.unread:,} in {buffer.title}" for _, buffer in by_importance(self.buffers) if buffer.unread]
+        if waiting:
+            self.note(f"unread: {', '.join(waiting[:10])} (Alt+A leads there)", now)
 
     def _on_page(self, page: m.Page, now: int) -> None:
         buffer = next((buffer for buffer in self.buffers if buffer.loading == page.ref), None)
@@ -359,199 +292,67 @@ class Chat:
         buffer.loading = None
         buffer.older_exist = bool(page.rows) and page.options.get("more", False)
         if buffer.conv is None and "conv" in page.options:
-            buffer = self._bind(buffer, page.options["conv"])
+            buffer = self.bind(buffer, page.options["conv"])
         for row in page.rows:
             message = m.Msg(*row)
-            self._meet(buffer, message)
-            buffer.add(self._said(message))
+            self.meet(buffer, message)
+            if not self._is_ignored(message):
+                buffer.add(self.said_of(message))
 
     def _on_request_failed(self, failed: RequestFailed, now: int) -> None:
         ref, text = failed.ref, clean_line(failed.text)
         asked = next((buffer for buffer in self.buffers if ref is not None and buffer.loading == ref), None)
         if asked is not None:
             asked.loading, asked.older_exist = None, False
-            if asked.conv is not None:  # else there is nobody of this name, which is told when one writes
+            if asked.conv is not None:
                 self.note(f"earlier messages could not be loaded: {text}", now, asked)
+            elif failed.code == Code.NO_SUCH_USER:
+                self._nobody(asked, now)
             return
         self._joining = {room: asked for room, asked in self._joining.items() if asked != ref}
-        listing = None if ref is None else self._listings.pop(ref, None)
-        self.note(text, now, listing.buffer if listing else None, important=True)
+        self.note(text, now, self._listings.fail(ref), important=True)
+
+    def _nobody(self, buffer: Buffer, now: int) -> None:
+        """A conversation was opened with somebody who is not there. It goes again, unless something has been written already."""
+        said = f"nobody goes by the name {buffer.title} at present; /list shows who is there"
+        if buffer.entries or buffer.pending or buffer.draft.text:
+            self.note(said, now, buffer, important=True)
+        else:
+            self.remove(buffer)
+            self.note(said, now, important=True)
 
     def _on_closed(self, closed: Closed, now: int) -> None:
         reason, text = closed.reason, clean_line(closed.text)
         if reason == Reason.SHUTDOWN:
-            self.note("the server is stopping; you are connected again as soon as it is back", now, important=True)
+            self._outage_told = True
+            self.note("the server is stopping; you are connected again as soon as it is back, /quit leaves", now, important=True)
         elif reason != Reason.BYE and self.name_refused is None:
             self.note(f"the server closed the connection: {text or clean_line(reason)}", now, self.server)
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
-    def _list(self, listing: _Listing) -> None:
-        if not self.online:
-            raise WrongInput("you are not connected")
-        self._listings[listing.more(None)] = listing
-
     def _on_members(self, answer: m.MemberList, now: int) -> None:
         self._on_listed(answer.ref, answer.names, answer.names[-1:], answer.options, now)
 
     def _on_rooms(self, answer: m.RoomList, now: int) -> None:
-        if answer.ref in self._listings:
+        if answer.ref in self._listings.refs:
             self.rooms_seen |= {fold(room): clean_line(room) for room, _ in answer.rooms}
         items = [f"{room} ({count})" for room, count in answer.rooms]
         self._on_listed(answer.ref, items, [room for room, _ in answer.rooms[-1:]], answer.options, now)
 
     def _on_listed(self, ref: int, items: list[str], last: list[str], options: m.Options, now: int) -> None:
-        """One page of a list; asks for what follows its last item, or shows the whole."""
-        listing = self._listings.pop(ref, None)
-        if listing is None:
-            return
-        listing.items.extend(map(clean_line, items))
-        if options.get("more") and last and len(listing.items) < _LISTED:
-            self._listings[listing.more(last[0])] = listing
-            return
-        hidden = max(options.get("count", 0) - len(listing.items), 0)
-        self.note(listing.show(listing.items, hidden), now, listing.buffer)
+        complete = self._listings.take(ref, items, last, options)
+        if complete is not None:
+            buffer, text = complete
+            self.note(text, now, buffer)
 
     # --- buffers ------------------------------------------------------------------------------------------------------
 
-    def _add(self, buffer: Buffer) -> Buffer:
-        """Rooms stand before direct conversations."""
-        if buffer.kind is Kind.DIRECT:
-            self._put_one_away()
-        rooms = [index for index, other in enumerate(self.buffers) if other.kind is not Kind.DIRECT]
-        self.buffers.insert(rooms[-1] + 1 if buffer.kind is Kind.ROOM else len(self.buffers), buffer)
-        return buffer
-
-    def _put_one_away(self) -> None:
-        """Where strangers by the hundred have written, the direct conversation that has rested longest; the server has it."""
-        idle = [
-            buffer
-            for buffer in self.buffers
-            if buffer.kind is Kind.DIRECT and buffer is not self.active and not buffer.pending and not buffer.draft.text
-        ]
-        if len(idle) >= _DIRECTS_KEPT:
-            self._remove(min(idle, key=lambda buffer: buffer.last_key))
-
-    def _remove(self, buffer: Buffer) -> None:
-        if self.active is buffer:
-            self.open_next(-1)
-        self.buffers.remove(buffer)
-
-    def _room(self, room: str) -> Buffer | None:
-        folded = fold(room)
-        return next((b for b in self.buffers if b.kind is Kind.ROOM and fold(b.title) == folded), None)
-
-    def _directs(self, name: str) -> list[Buffer]:
-        folded = fold(name)
-        return [buffer for buffer in self.buffers if buffer.kind is Kind.DIRECT and fold(buffer.title) == folded]
-
-    def _of_conv(self, conv: str) -> Buffer | None:
-        return next((buffer for buffer in self.buffers if buffer.conv == conv), None)
-
-    def _buffer_of(self, message: m.Msg) -> Buffer | None:
-        """Where a live message belongs; None if its room was left. A new direct conversation gets a buffer."""
-        conv = message.options.get("conv", message.to)
-        buffer = self._of_conv(conv)
-        if m.is_room(message.to):
-            return buffer
-        if buffer is None:
-            peer = clean_line(message.to if self._is_own(message) else message.sender)
-            waiting = next((other for other in self._directs(peer) if other.conv is None), None)
-            buffer = self._bind(waiting or self._add(Buffer(Kind.DIRECT, peer)), conv)
-        self._meet(buffer, message)
-        return buffer
-
-    def _bind(self, buffer: Buffer, conv: str) -> Buffer:
-        """The conversation that a buffer shows is known now: maybe it is one that has a buffer already."""
-        same = self._of_conv(conv)
-        if same is None:
-            buffer.conv = conv
-            return buffer
-        same.former = False
-        same.pending |= buffer.pending
-        for ref in buffer.pending:
-            self._pending_in[ref] = same
-        same.draft = buffer.draft if buffer.draft.text else same.draft
-        was_active = self.active is buffer
-        self._remove(buffer)
-        if was_active:
-            self.open(same)
-        return same
-
-    def _go_on_with_whom_has_the_name(self, before: Buffer, conv: str) -> Buffer:
-        """The name of the other person has changed hands: what was sent to it went to somebody else than before."""
-        before.former = True
-        buffer = self._of_conv(conv) or self._add(Buffer(Kind.DIRECT, before.title, conv))
-        buffer.former = False
-        if self.active is before:
-            self.open(buffer)
-        return buffer
-
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    @property
-    def _known(self) -> int:
-        """The greatest id that was seen: where notes are put."""
-        return self.protocol.cursor or 0
-
-    def _send(self, buffer: Buffer, text: str, now: int, conv: str | None) -> None:
-        if buffer.kind is Kind.SERVER:
-            raise WrongInput("nobody would read this here; go to a conversation first (Alt+2, or /join #room, or /msg name)")
-        if not buffer.joined:
-            raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
-        text = clean(text).rstrip("\n")
-        most = self.protocol.limits.get("text_bytes", Limits().text_bytes)
-        size = len(text.encode())
-        if size > most:
-            raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
-        ref = self.protocol.send(buffer.title, text, conv)
-        buffer.add_pending(ref, self.name, text, now)
-        buffer.viewport.to_end()
-        self._pending_in[ref] = buffer
-
-    def _is_own(self, message: m.Msg) -> bool:
-        return message.options.get("from") == self.protocol.identity
-
-    def _said(self, message: m.Msg) -> Said:
-        text, own = clean(message.text), self._is_own(message)
-        mentioned = self.name if not own and is_mentioned(self.name, text) else ""
-        return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentioned)
-
-    def _meet(self, buffer: Buffer, message: m.Msg) -> None:
-        """Whom one talks to in a direct conversation is told by what they send."""
-        if buffer.kind is Kind.DIRECT and not self._is_own(message):
-            buffer.peer = message.options.get("from")
-
-    def _learn_name(self, message: m.Msg) -> None:
-        """The sender goes by this name now, and whoever had it before does not."""
-        sender, name = message.options.get("from"), clean_line(message.sender)
-        for buffer in self.buffers:
-            if buffer.kind is Kind.DIRECT and buffer.peer is not None:
-                if buffer.peer == sender:
-                    buffer.title, buffer.former = name, False
-                elif fold(buffer.title) == fold(name):
-                    buffer.former = True
-
-
-def is_mentioned(name: str, text: str) -> bool:
-    """Whether the name stands in the text as a word of its own."""
-    return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
-
-
-def _check(check: Callable[[str], str], name: str) -> None:
-    try:
-        check(name)
-    except Refused as refused:
-        raise WrongInput(refused.text) from None
+    def _is_ignored(self, message: m.Msg) -> bool:
+        return bool(self.ignored) and fold(message.sender) in self.ignored and not self.is_own(message)
 
 
 def _meaning(code: str) -> str:
     return MEANINGS[Code(code)].sentence if code in MEANINGS else clean_line(code)
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
-
-
-def _listed(items: Iterable[str], hidden: int) -> str:
-    return ", ".join(items) + (f" and {hidden:,} more" if hidden else "")

@@ -1,4 +1,4 @@
-"""A small table in one JSON file of the data directory that only its owner can read: tokens, and the keys of servers.
+"""A small table in one JSON file of the data directory that only its owner can read: tokens, keys of servers, one's places.
 
 Several clients may use a file at once. One that cannot be understood is never written to: somebody may want to repair it.
 """
@@ -6,7 +6,6 @@ Several clients may use a file at once. One that cannot be understood is never w
 from __future__ import annotations
 
 import contextlib
-import copy
 import fcntl
 import json
 import os
@@ -35,10 +34,12 @@ class Words(NamedTuple):
 class TableFile:
     """Each call looks at the file: another client may have changed it."""
 
-    def __init__(self, path: Path, is_table: Callable[[object], bool], words: Words) -> None:
+    def __init__(self, path: Path, is_table: Callable[[object], bool], words: Words, *, durable: bool = True) -> None:
+        """With `durable` a change waits for the disk, which takes long enough to be felt at the keys."""
         self._path = path
         self._is_table = is_table
         self._words = words
+        self._durable = durable
 
     def read(self) -> dict[str, Any]:
         """The whole table. Raises what the words say."""
@@ -47,13 +48,13 @@ class TableFile:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[dict[str, Any]]:
-        """Gives the table to be changed; it is on the disk when this is left. Raises what the words say."""
+        """Gives the table to be changed; it is in the file when this is left. Raises what the words say."""
         with self._in_words(), self._locked():
             table = self._read()
-            before = copy.deepcopy(table)
+            before = _text(table)
             yield table
-            if table != before:
-                self._write(table)
+            if (after := _text(table)) != before:
+                self._write(after)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -70,14 +71,15 @@ class TableFile:
     def _damaged(self) -> Failed:
         return self._words.problem(f"{self._path} is damaged: repair it, or move it away ({self._words.loss})")
 
-    def _write(self, table: dict[str, Any]) -> None:
+    def _write(self, text: str) -> None:
         """Replaces the file as a whole, so that nobody ever finds half of it."""
         beside = self._path.with_suffix(".new")
         beside.unlink(missing_ok=True)  # whatever it is: a link is not to be written through
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-            json.dump(table, file, indent=1)
+            file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if self._durable:
+                os.fsync(file.fileno())
         beside.replace(self._path)
 
     @contextlib.contextmanager
@@ -111,6 +113,11 @@ class TableFile:
             reason = "this is not a directory" if isinstance(problem, FileExistsError) else problem.strerror
             where = problem.filename or self._path
             raise self._words.problem(f"{where}: {reason}; {self._words.consequence}") from None
+
+
+def _text(table: dict[str, Any]) -> str:
+    """As it stands in the file; the order of the entries belongs to it."""
+    return json.dumps(table, indent=1)
 
 
 def _without_waiting(path: str, flags: int) -> int:

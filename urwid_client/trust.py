@@ -39,6 +39,7 @@ class UnknownKey(Unsafe):
             f"{server} is not known here yet, its key is {fingerprint}; if its operator says the same, add"
             f" --fingerprint {fingerprint} (or --accept-new, to believe it)"
         )
+        self.server = server
         self.fingerprint = fingerprint
 
 

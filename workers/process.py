@@ -18,7 +18,7 @@ from collections import Counter
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
-from common import __version__
+from common import __version__, addresses
 from common.channel import Channel, ChannelClosed
 from common.child import Boot
 from common.control import Control, Order
@@ -278,7 +278,7 @@ class WorkerProcess:
             self._leave_acceptor()
             return
         for sock, host, port in passed:
-            self._welcome(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", source_of(host))
+            self._welcome(sock, addresses.join(host, port), source_of(host))
 
     def _welcome(self, sock: socket.socket, peer: str, source: str) -> None:
         try:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import Refused
-from common.invitations import Invitation, NoInvitation, is_invitation, parse
+from common.invitations import Invitation, NoInvitation, is_invitation, parse, understand
 from common.names import check_room
 
 FINGERPRINT = "SHA256:" + base64.b64encode(b"\xfb\xef\xff" * 10 + b"\xfb\xef").decode().rstrip("=")
@@ -105,3 +105,13 @@ def test_whatever_it_is_it_is_understood_or_refused(text: str) -> None:
         parse(text)
     except NoInvitation:
         pass
+
+
+def test_what_somebody_writes_who_wants_to_go_somewhere() -> None:
+    assert understand(" chat.example.org ") == Invitation("chat.example.org")
+    assert understand("[::1]:7") == Invitation("::1", 7)
+    assert understand(" CHAT://host:7/dev") == Invitation("host", 7, "#dev")
+    with pytest.raises(NoInvitation, match="a server is a host name"):
+        understand("host:port")
+    with pytest.raises(NoInvitation, match="is written chat://"):
+        understand("chat://")

@@ -38,6 +38,7 @@ def try_contents() -> None:
     for package in ("broker", "common", "urwid_client", "workers"):
         assert importlib.util.find_spec(package), f"{package} was not installed"
     assert not importlib.util.find_spec("tests"), "the tests were installed"
+    assert (Path(sys.prefix) / "share" / "man" / "man1" / "chat-client.1").exists(), "the man page was not installed"
 
 
 def try_chatting(directory: str) -> None:

@@ -34,6 +34,7 @@ KEYS = {
     "alt home": "\x1b[1;3H",
     "alt enter": "\x1b\r",
     "f1": "\x1bOP",
+    "f2": "\x1bOQ",
     "f7": "\x1b[18~",
     "f8": "\x1b[19~",
 }
@@ -192,11 +193,13 @@ class Terminal:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def is_restored(self) -> bool:
-        """Whether the terminal is as it was found: the driver's settings, the screen, the cursor, the paste mode."""
+        """Whether the terminal is as it was found: the driver's settings, the screen, the cursor, what it reports."""
         modes = (b"\x1b[?1049", b"\x1b[?2004", b"\x1b[?25")
         last = [self.output.rfind(mode) for mode in modes]
         ends = [self.output[at + len(mode) : at + len(mode) + 1] for at, mode in zip(last, modes, strict=True)]
-        return ends == [b"l", b"l", b"h"] and termios.tcgetattr(self._slave) == self.settings
+        reports = [self.output.rfind(b"\x1b[?%d" % mode) for mode in (1000, 1002, 1004, 1006)]
+        off = all(self.output[at + 7 : at + 8] == b"l" for at in reports if at >= 0)
+        return off and ends == [b"l", b"l", b"h"] and termios.tcgetattr(self._slave) == self.settings
 
     def close(self) -> None:
         if self.process.poll() is None:

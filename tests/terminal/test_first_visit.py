@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import make
-from tests.support.server import Server, running_server
+from tests.support.server import SCRIPTS, Server, running_server
 from tests.support.terminal import Terminal, terminal
 from tests.support.timeouts import seconds
 from tests.terminal.conftest import client_command
@@ -24,12 +24,30 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+def test_at_the_first_start_the_server_is_asked_for_and_then_about_its_key(encrypted: Server, tmp_path: Path) -> None:
+    """What was believed holds at the next start, which needs to be told nothing."""
+    command = [SCRIPTS / "chat-client", "--data-dir", tmp_path]
+    with terminal([*command, "--tls"]) as window:
+        window.wait_for("What name")
+        window.enter("eve")
+        window.wait_for("Which server?")
+        window.press("ctrl u")
+        window.enter(f"127.0.0.1:{encrypted.port}")
+        window.wait_for(MADE.fingerprint, "is this the server?")
+        window.enter(MADE.fingerprint)
+        window.wait_for("● eve")
+    with terminal(command) as window:
+        window.wait_for("● eve")
+
+
 def test_a_key_is_asked_about_once(encrypted: Server, tmp_path: Path) -> None:
     command = client_command(encrypted, tmp_path, "--name", "ada", "--tls")
     with terminal(command) as window:
-        window.wait_for(MADE.fingerprint, "Does its operator say the same?")
+        window.wait_for(MADE.fingerprint, "Does its operator say the same?", "Is it the same?")
         window.enter("no")
-        assert window.wait_exit() == 1
+        window.wait_for("Then it may be another's server")
+        window.press("ctrl c")
+        assert window.wait_exit() == 0
     with terminal(command) as window:
         window.wait_for("Does its operator say the same?")
         window.enter("yes")

@@ -1,14 +1,17 @@
-"""How fast the client is there."""
+"""How fast the client is."""
 
 from __future__ import annotations
 
 import os
 import pty
+import re
 import statistics
 import subprocess
+import sys
 import termios
 from pathlib import Path
 
+from tests.support.groups import TESTS
 from tests.support.server import Server
 from tests.support.timeouts import seconds
 from tests.terminal.conftest import client_command
@@ -36,3 +39,16 @@ def _time_to_first_screen(server: Server, directory: Path) -> float:
         os.close(master)
         process.terminate()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_the_benchmark_measures_a_client_on_a_terminal() -> None:
+    command = [sys.executable, "-m", "bench.client", "--quick"]
+    done = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False, timeout=seconds(30))
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in (
+        r"first screen: \d+ ms",
+        r"memory: [\d,-]+ bytes a message",
+        r"key to screen, 500 messages loaded: p50 [\d.]+ ms, p99 [\d.]+ ms \(16 keys\)",
+        r"1,000 messages/s coming in: \d+% of a core; key to screen meanwhile: p50",
+    ):
+        assert re.search(line, done.stdout), done.stdout

@@ -14,6 +14,7 @@ from urwid.testing import ScriptedScreen
 from tests.support.model_server import ModelServer
 from tests.urwid_client.listener import Listener
 from urwid_client.app import App
+from urwid_client.preferences import Preferences
 from urwid_client.settings import ClientSettings
 from urwid_client.tokens import TokensUnusable
 
@@ -49,7 +50,8 @@ def run(screen: Waiting, given: ClientSettings, listener: Listener | None = None
         loop.run_until_complete(listener.open())
         given = given._replace(port=listener.port)
     try:
-        App(given, loop, screen).run()
+        App(given, Preferences({}), loop, screen).run()
+        assert not [timer for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
     finally:
         if listener is not None:
             loop.run_until_complete(listener.close())
@@ -87,8 +89,8 @@ def test_a_name_is_asked_for_until_it_can_be_had(tmp_path: Path) -> None:
     model.taken.add("ada")
     screen = Waiting(
         [*"no name", "enter"],
-        ["ctrl c", *"ada", "enter"],
-        ["ctrl c", *"eve", "enter"],
+        ["ctrl u", *"ada", "enter"],
+        ["ctrl u", *"eve", "enter"],
         waits=["What name", "without spaces", "The name ada is taken. Pick another one.", "● eve"],
     )
     shown = run(screen, settings(tmp_path, name=None), Listener(model))
@@ -98,8 +100,26 @@ def test_a_name_is_asked_for_until_it_can_be_had(tmp_path: Path) -> None:
 
 
 def test_one_can_leave_instead_of_naming_oneself(tmp_path: Path) -> None:
-    screen = Waiting(["ctrl c"], ["enter"], waits=["Your name:", "Your name: /quit", "never"])
-    run(screen, settings(tmp_path, name=None))
+    run(Waiting([*"half", "ctrl c"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
+    run(Waiting([*"/quit", "enter"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
+
+
+def test_the_first_start_asks_for_a_name_and_a_server_and_the_next_for_nothing(tmp_path: Path) -> None:
+    listener, unsaid = Listener(ModelServer()), settings(tmp_path, name=None)._replace(server_given=False)
+    screen = Waiting(
+        [*"ada", "enter"],
+        ["enter"],
+        [*"/join #dev", "enter"],
+        [*"a draft", "ctrl p"],
+        [*"/quit", "enter"],
+        waits=["Ctrl+C leaves", "Which server?", "● ada", "#dev  1 person", "#lobby  ", "never"],
+    )
+    shown = run(screen, unsaid, listener)
+    assert prompt(shown[0]) == "Your name:"
+    assert prompt(shown[1]) == f"Server: 127.0.0.1:{listener.port}"
+    again = Waiting(["meta 3"], [*"x"], waits=["● ada", "#dev  1 person"])
+    shown = run(again, unsaid, listener)
+    assert prompt(shown[1]) == "> a draft"
 
 
 def test_drafts_belong_to_their_conversations(tmp_path: Path) -> None:
@@ -114,10 +134,11 @@ def test_keys_that_come_at_once_reach_what_the_first_of_them_opened(tmp_path: Pa
 
 
 def test_a_paste_is_written_and_not_done(tmp_path: Path) -> None:
-    screen = Waiting(["begin paste", *"/quit", "enter", "tab", "f1", "ctrl c", "ü"], ["end paste"])
+    screen = Waiting(["begin paste", *"/quit", "enter", "tab", "f1", "ctrl c", "ü"], ["end paste"], ["enter"])
     shown = run(screen, settings(tmp_path))
     assert shown[1].splitlines()[-1] == ">"
-    assert shown[2].splitlines()[-2:] == ["> /quit", "    ü"]
+    assert "2 lines were pasted: Enter puts them into the message" in shown[2]
+    assert shown[3].splitlines()[-2:] == ["> /quit", "    ü"]
 
 
 def test_ctrl_c_clears_and_then_offers_to_leave(tmp_path: Path) -> None:

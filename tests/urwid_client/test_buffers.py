@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.urwid_client.talk import notes, texts, traffic
-from urwid_client.buffers import Buffer, Delivery, Kind, Said
+from urwid_client.buffers import Buffer, Delivery, Kind, Said, Traffic
 
 
 def said(number: int, text: str = "") -> Said:
@@ -138,3 +138,14 @@ def test_the_server_may_tell_only_how_many_there_are() -> None:
     buffer.set_people(["ada"], 500)
     buffer.move_people([], [], 501)
     assert buffer.head_count == 501
+
+
+def test_the_time_of_a_line_about_people_is_that_of_the_first_and_later_ones_get_their_own() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    buffer.add_traffic(["bob"], [], 0, after=0)
+    buffer.add_traffic(["carla"], [], 299_000, after=0)
+    buffer.add_traffic([], ["bob"], 300_000, after=0)
+    assert [(line.time_ms, line.came, line.left) for line in buffer.entries if isinstance(line, Traffic)] == [
+        (0, ("bob", "carla"), ()),
+        (300_000, (), ("bob",)),
+    ]

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import messages as m
+from common.invitations import Invitation
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
 from urwid_client import commands
 from urwid_client.commands import COMMANDS
-from urwid_client.state import WrongInput
+from urwid_client.sending import WrongInput
 
 
 def enter(ada: Talk, *lines: str) -> None:
@@ -62,8 +63,8 @@ def test_nothing_is_not_sent(line: str) -> None:
         ("/list everybody", "usage: /list"),
         ("/quit now", "usage: /quit"),
         ("/join #" + "x" * 10_000, "a room's name has at most 50 characters"),
-        ("/msg #dev hello", None),
-        ("/part #nowhere", "you are not in #nowhere"),
+        ("/msg #dev hello", "you are not in #dev; /join #dev"),
+        ("/part #nowhere", "you are not in #nowhere; /join #nowhere"),
         ("/help nothing", "there is no command nothing; /help lists them"),
     ],
 )
@@ -140,8 +141,7 @@ def test_clearing_and_leaving() -> None:
     ada = talk()
     enter(ada, "hello", "/clear")
     assert texts(ada.chat.lobby) == []
-    enter(ada, "/exit")
-    assert ada.chat.quitting
+    assert commands.enter(ada.chat, "/exit", NOON) == commands.Quit()
 
 
 def test_the_help_is_made_from_the_table() -> None:
@@ -166,4 +166,66 @@ def test_names_and_aliases_are_unambiguous() -> None:
     everything = [name for command in COMMANDS for name in (command.name, *command.aliases)]
     assert len(set(everything)) == len(everything)
     assert all(re.fullmatch("[a-z]+", name) for name in everything)
-    assert set(commands.NAMES) == {f"/{name}" for name in everything}
+    assert {suggestion.word for suggestion in commands.SUGGESTIONS} == {f"/{name}" for name in everything}
+
+
+def test_the_usage_is_told_while_the_arguments_are_written() -> None:
+    assert commands.usage("/msg bo") == "/msg NAME TEXT: write to one person; nobody else sees it"
+    assert [commands.usage(line) for line in ("/msg", "msg bob", "/unknown x", "")] == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("line", "wish"),
+    [
+        ("/set", commands.Set(None, None)),
+        ("/set theme", commands.Set("theme", None)),
+        ("/set theme  dark", commands.Set("theme", "dark")),
+        ("/set keys.send ctrl s, enter", commands.Set("keys.send", "ctrl s, enter")),
+        ("/nick eve", commands.Connect(None, "eve")),
+        ("/connect", commands.ListServers()),
+        ("/connect chat://host:7/dev", commands.Connect(Invitation("host", 7, "#dev"), None)),
+        ("/connect chat.example.org", commands.Connect(Invitation("chat.example.org"), None)),
+        ("/open", commands.Open(1)),
+        ("/open 3", commands.Open(3)),
+    ],
+)
+def test_what_the_program_has_to_do(line: str, wish: commands.Wish) -> None:
+    assert commands.enter(talk().chat, line, NOON) == wish
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("/nick two words", "a name is letters"),
+        ("/nick root", "reserved"),
+        ("/connect host:99999", "a server is a host name"),
+        ("/connect chat://", "an invitation is written"),
+        ("/open x", "usage: /open"),
+        ("/ignore ada", "that is you"),
+        ("/ignore a b", "a name is letters"),
+        ("/unignore bob", "you do not ignore bob"),
+    ],
+)
+def test_what_the_program_cannot_do(line: str, told: str) -> None:
+    assert told in wrong(talk(), line)
+
+
+def test_what_one_does() -> None:
+    ada = talk()
+    enter(ada, "/me waves")
+    assert texts(ada.chat.lobby) == ["/me waves"]
+
+
+def test_ignoring_and_its_end_are_told() -> None:
+    ada = talk()
+    enter(ada, "/ignore", "/ignore bob", "/ignore", "/unignore BOB")
+    assert [text.partition(";")[0] for text in notes(ada.chat.lobby)] == [
+        "you do not ignore BOB any more",
+    ]
+    assert ada.chat.ignored == {}
+
+
+def test_who_somebody_is() -> None:
+    ada = talk()
+    enter(ada, "/whois bob")
+    assert notes(ada.chat.lobby) == ["bob: not here, as far as one sees"]

@@ -3,10 +3,25 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urwid_client.completion import Completer, Words
+from urwid_client.completion import Completer, Suggestion, Words
 from urwid_client.editing import Draft
 
-WORDS = Words(["Bob", "berta", "carla"], ["#dev", "#lobby", "#design"], ["/join", "/list", "/leave"])
+COMMANDS = [Suggestion("/join", "go into a room"), Suggestion("/list", "who is there"), Suggestion("/leave"), Suggestion("/msg")]
+WORDS = Words(
+    ["Bob", "berta", "carla"],
+    ["#dev", "#lobby", "#design"],
+    COMMANDS,
+    {
+        "/join": "#ROOM",
+        "/msg": "NAME TEXT",
+        "/help": "[COMMAND]",
+        "/set": "[SETTING] [VALUE]",
+        "/list": "",
+        "/connect": "[SERVER]",
+    },
+    [Suggestion("theme"), Suggestion("mouse")],
+    ["one:1", "two:2"],
+)
 
 
 def complete(text: str, *steps: int, at: int | None = None) -> list[str]:
@@ -43,6 +58,42 @@ def test_rooms_and_commands() -> None:
 
 def test_a_slash_later_is_no_command() -> None:
     assert complete("see /l", 1) == ["see /l|"]
+
+
+def test_what_a_command_wants_is_completed_even_from_nothing() -> None:
+    assert complete("/join ", 1, 1) == ["/join #dev |", "/join #lobby |"]
+    assert complete("/msg ", 1) == ["/msg Bob |"]
+    assert complete("/MSG ca", 1) == ["/MSG carla |"]
+    assert complete("/msg bob #d", 1) == ["/msg bob #dev |"]
+    assert complete("/help li", 1) == ["/help /list |"]
+    assert complete("/set t", 1) == ["/set theme |"]
+    assert complete("/connect t", 1) == ["/connect two:2 |"]
+    assert complete("/list ", 1) == ["/list |"]
+    assert complete("/unknown b", 1) == ["/unknown Bob |"]
+
+
+def test_emoji_by_their_short_names() -> None:
+    assert complete("done :tad", 1) == ["done 🎉 |"]
+    assert complete(":s", 1) == [":s|"]
+    assert complete("at 10:3", 1) == ["at 10:3|"]
+
+
+def choices(text: str) -> list[str]:
+    return [suggestion.word for suggestion in Completer().choices(Draft(text, len(text)), lambda: WORDS)[0]]
+
+
+def test_commands_and_emoji_are_proposed_unasked() -> None:
+    assert choices("/l") == ["/list ", "/leave "]
+    assert choices(":tad") == ["🎉 "]
+    assert choices("b") == choices("/join #d") == choices("see /l") == []
+
+
+def test_the_choice_is_shown_while_one_walks_through() -> None:
+    completer = Completer()
+    draft = completer.complete(completer.complete(Draft("b", 1), WORDS), WORDS)
+    shown, chosen = completer.choices(draft, lambda: WORDS)
+    assert ([suggestion.word for suggestion in shown], chosen) == (["Bob: ", "berta: "], 1)
+    assert completer.choices(Draft("b", 1), lambda: WORDS) == ((), None)
 
 
 def test_what_stands_behind_the_cursor_stays() -> None:

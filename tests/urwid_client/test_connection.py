@@ -12,14 +12,14 @@ import pytest
 
 from common import client_protocol
 from common import messages as m
-from common.client_protocol import Acknowledged, ClientProtocol, Closed, Delivered, Event, NameRefused, SendDelayed, Welcomed
+from common.client_protocol import Acknowledged, ClientProtocol, Closed, Delivered, NameRefused, SendDelayed, Welcomed
 from common.errors import Code
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener, listening
 from urwid_client import connection as connection_module
 from urwid_client import reconnecting
-from urwid_client.connection import Connection, TokenNotKept, Unreachable, in_words
+from urwid_client.connection import Connection, TokenNotKept, Told, Unreachable, in_words
 from urwid_client.dialing import Dialer
 from urwid_client.pins import Pins
 from urwid_client.reconnecting import Stage, Status
@@ -31,7 +31,7 @@ class Client:
     """A connection that remembers what it reported."""
 
     def __init__(self, port: int, directory: Path, name: str = "ada", patience: float | None = None) -> None:
-        self.events: list[Event | TokenNotKept] = []
+        self.events: list[Told] = []
         self.stages: list[Status] = []
         self.name = name
         self.protocol = ClientProtocol(name, instance=7)
@@ -220,7 +220,7 @@ def test_a_taken_name_waits_for_another_one_on_the_same_connection(tmp_path: Pat
             client = Client(server.port, tmp_path)
             async with connected(client):
                 await client.until(lambda: client.reported(NameRefused))
-                assert client.connection.status.stage is Stage.NAMELESS
+                assert client.connection.status.stage is Stage.ASKING
                 client.connection.choose_name("eve")
                 await client.until(lambda: client.reported(Welcomed))
                 assert client.reported(Welcomed)[0].name == "eve"
@@ -236,10 +236,10 @@ def test_a_connection_that_is_lost_while_a_name_is_thought_of_is_made_again_for_
         async with listening(model) as server:
             client = Client(server.port, tmp_path)
             async with connected(client):
-                await client.until(lambda: client.connection.status.stage is Stage.NAMELESS)
+                await client.until(lambda: client.connection.status.stage is Stage.ASKING)
                 server.cut()
                 await asyncio.sleep(0.1)
-                assert (server.accepted, client.connection.status.stage) == (1, Stage.NAMELESS)
+                assert (server.accepted, client.connection.status.stage) == (1, Stage.ASKING)
                 client.connection.choose_name("eve")
                 await client.until(lambda: client.reported(Welcomed))
 
@@ -300,6 +300,49 @@ def test_patience_has_an_end(tmp_path: Path) -> None:
                 with pytest.raises(Unreachable, match="connection refused"):
                     await asyncio.wait_for(task, seconds(3))
             await server.open()
+
+    play(scene())
+
+
+def test_after_the_machine_slept_a_dead_connection_is_soon_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = 0.0
+    clock = connection_module._counting_sleep
+    monkeypatch.setattr(connection_module, "_counting_sleep", lambda: clock() + slept)
+    monkeypatch.setattr(connection_module, "_SLEEP_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(reconnecting, "DOUBTED", 0.1)
+
+    async def scene() -> None:
+        nonlocal slept
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+                slept = 3600.0
+                await asyncio.sleep(0.3)
+                assert client.connection.status.stage is Stage.ONLINE  # the network is as it was
+                server.silent = True
+                slept = 7200.0
+                await client.until(lambda: client.connection.status.stage is Stage.WAITING)
+
+    play(scene())
+
+
+def test_where_no_answer_comes_the_connection_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "_SLEEP_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(reconnecting, "UNANSWERED", 0.1)
+    monkeypatch.setattr(reconnecting, "DOUBTED", 0.1)
+
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.reported(Welcomed))
+                server.silent = True
+                client.send("hello")
+                await client.until(lambda: client.connection.status.stage is Stage.WAITING)
+                server.silent = False
+                await client.until(lambda: client.reported(Acknowledged))
+                assert [entry.text for entry in server.model.entries] == ["hello"]
 
     play(scene())
 

@@ -19,7 +19,7 @@ from tests.urwid_client.tls_listener import Recorder, recording
 from urwid_client.connection import Connection, Unreachable
 from urwid_client.dialing import Dialer
 from urwid_client.pins import Pins
-from urwid_client.reconnecting import Status
+from urwid_client.reconnecting import Stage, Status
 from urwid_client.tokens import Tokens
 from urwid_client.trust import AUTHORITY, UnknownKey, Unsafe, Wishes
 
@@ -248,16 +248,25 @@ def test_somebody_who_watches_is_told_and_it_is_tried_again(tmp_path: Path) -> N
     play(scene())
 
 
-def test_who_is_new(tmp_path: Path) -> None:
-    pins = Pins(tmp_path)
-    pins.keep("known.example:1", AUTHORITY)
-    for host, wishes, new in [
-        ("example.org", Wishes(), True),
-        ("known.example", Wishes(), False),
-        ("localhost", Wishes(), False),
-        ("localhost", TLS, True),
-        ("example.org", Wishes(tls=False), False),
-        ("example.org", Wishes(accept_new=True), False),
-        ("example.org", Wishes(fingerprint="SHA256:" + "A" * 43), False),
-    ]:
-        assert Dialer(host, 1, wishes, pins).is_new() == new
+def test_somebody_who_watches_is_asked_about_an_unknown_key_and_nothing_is_said_before_the_answer(tmp_path: Path) -> None:
+    async def scene() -> None:
+        made = make()
+        async with recording(Recorder(made)) as server:
+            asked: asyncio.Queue[object] = asyncio.Queue()
+            dialer = Dialer("127.0.0.1", server.port, TLS, Pins(tmp_path))
+            protocol = ClientProtocol("ada", instance=1)
+            connection = Connection(dialer, protocol, Tokens(tmp_path), asked.put_nowait, lambda status: None, draw=lambda: 0.0)
+            connection.choose_name("ada")
+            running = asyncio.create_task(connection.run())
+            unknown = await asked.get()
+            assert isinstance(unknown, UnknownKey)
+            assert (unknown.server, unknown.fingerprint) == (f"127.0.0.1:{server.port}", made.fingerprint)
+            await asyncio.sleep(0.3)  # more than the time after which what failed is tried again
+            assert (connection.status.stage, asked.empty(), server.heard) == (Stage.ASKING, True, b"")
+            connection.believe(unknown.fingerprint)
+            while b"ada" not in server.heard:
+                await asyncio.sleep(0.005)
+            await ended(running)
+        assert Pins(tmp_path).find(dialer.server) == made.fingerprint
+
+    play(scene())

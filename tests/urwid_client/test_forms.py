@@ -109,18 +109,18 @@ def test_an_invitation_stands_for_options_and_options_count_more(monkeypatch: py
     ):
         forms.run(arguments, {"CHAT_CLIENT_PORT": "9"})
     assert asked == [
-        ("::1:7", "#dev", key, "#dev", "hello"),
-        ("::1:7", "#dev", key, "bob", "hello"),
+        ("[::1]:7", "#dev", key, "#dev", "hello"),
+        ("[::1]:7", "#dev", key, "bob", "hello"),
         ("127.0.0.1:9", None, None, "bob", url),  # a text like any other
-        ("::1:7", "#dev", key, 2),
-        ("::1:8", "#ops", key, 2),
+        ("[::1]:7", "#dev", key, 2),
+        ("[::1]:8", "#ops", key, 2),
     ]
 
 
 def test_a_screen_is_shown_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[ClientSettings] = []
     monkeypatch.setattr("os.isatty", lambda fd: True)
-    monkeypatch.setattr(app, "run", shown.append)
+    monkeypatch.setattr(app, "run", lambda settings, preferences: shown.append(settings))
     forms.run(["--name", "ada"], {"TERM": "xterm", "CHAT_CLIENT_PORT": "7"})
     assert [(settings.name, settings.port) for settings in shown] == [("ada", 7)]
 

@@ -379,6 +379,9 @@ def test_a_message_of_no_calendar_is_printed_too() -> None:
     ("user", "name"),
     [("ada", "ada"), ("root", "root_"), ("DOMAIN\\ada", "DOMAINada"), ("a b", "ab"), ("---", "guest"), ("", "guest")],
 )
-def test_the_user_s_name_made_fit(monkeypatch: pytest.MonkeyPatch, user: str, name: str) -> None:
+def test_the_user_s_name_made_fit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], user: str, name: str
+) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: user)
-    assert headless._user_name() == name
+    assert headless._own_name() == name
+    assert (f"goes by {name}; choose another with --name" in capsys.readouterr().err) == (name != user)

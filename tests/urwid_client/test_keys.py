@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from urwid_client import keys
 from urwid_client.editing import Editor
-from urwid_client.keys import ACTIONS, DIGITS, SECTIONS, Action
+from urwid_client.keys import SECTIONS, Action, KeyMap, understand
 
+USUAL = KeyMap({})
 BINDINGS = [binding for bindings in SECTIONS.values() for binding in bindings]
 
 
@@ -14,17 +19,15 @@ def test_every_action_has_one_row_with_keys_and_a_help() -> None:
 
 
 def test_no_key_does_two_things() -> None:
-    assert len(ACTIONS) == sum(len(binding.keys) for binding in BINDINGS)
+    assert len(USUAL.actions) == sum(len(binding.keys) for binding in BINDINGS)
 
 
 def test_no_key_is_a_character_that_is_written() -> None:
-    assert not [key for key in ACTIONS if len(key) == 1]
+    assert not [key for key in USUAL.actions if len(key) == 1]
 
 
 def test_editing_actions_are_methods_of_the_editor() -> None:
-    editing = [action for action in Action if hasattr(Editor, action.value)]
-    assert Action.KILL_TO_END in editing
-    assert Action.UNDO in editing
+    assert {action for action in Action if hasattr(Editor, action.value)} == keys.EDITING
 
 
 def test_keys_are_shown_as_people_call_them() -> None:
@@ -38,4 +41,49 @@ def test_keys_are_shown_as_people_call_them() -> None:
 
 
 def test_digits_lead_to_ten_conversations() -> None:
-    assert [key[-1] for key in DIGITS] == list("1234567890")
+    assert [key[-1] for key in USUAL.switches] == list("1234567890")
+
+
+def test_keys_that_are_bound_anew_are_taken_from_what_they_did_before() -> None:
+    keymap = KeyMap({"next_unread": ["ctrl n", "f5"]})
+    assert keymap.actions["ctrl n"] is keymap.actions["f5"] is Action.NEXT_UNREAD
+    assert keymap.actions["meta right"] is Action.NEXT_BUFFER
+    assert "meta a" not in keymap.actions
+    shown = {binding.action: keys.shown(binding) for bindings in keymap.sections.values() for binding in bindings}
+    assert shown[Action.NEXT_UNREAD] == "Ctrl+N, F5"
+    assert shown[Action.NEXT_BUFFER] == "Alt+→"
+
+
+def test_an_action_may_have_no_key_and_conversations_other_ones() -> None:
+    keymap = KeyMap({"undo": [], "switch": ["f2", "f3"]})
+    assert "ctrl _" not in keymap.actions
+    assert keymap.switches == ("f2", "f3")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Ctrl+X", "ctrl x"),
+        ("alt left", "meta left"),
+        ("Alt-PgUp", "meta page up"),
+        ("F5", "f5"),
+        ("page down", "page down"),
+        ("ctrl alt x", "ctrl meta x"),
+        ("Escape", "esc"),
+        ("ctrl _", "ctrl _"),
+    ],
+)
+def test_keys_are_understood_as_people_call_them(text: str, key: str) -> None:
+    assert understand(text) == key
+
+
+@pytest.mark.parametrize("text", ["", "x", "shift x", "f99", "nothing", "ctrl", "hyper x"])
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        understand(text)
+
+
+def test_every_key_of_the_table_is_understood_as_it_is_shown() -> None:
+    for binding in BINDINGS:
+        for key in binding.keys:
+            assert understand(key.replace("meta", "Alt")) == key

@@ -1,4 +1,4 @@
-"""The palette is readable on dark and on light backgrounds: computed, not judged."""
+"""Every theme is readable on its background: computed, not judged."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import urwid
 from urwid.testing import resolve_attr
 
 from urwid_client import rendering
-from urwid_client.palette import PALETTE
+from urwid_client.palette import THEMES, palette
 
-STYLES = [entry[0] for entry in PALETTE]
+AUTO = palette("auto")
+STYLES = [entry[0] for entry in AUTO if entry[0] is not None]
+OWN_BACKGROUND = {"dark": 4.5, "light": 4.5, "contrast": 7.0}
+"""The least contrast of the themes that bring a background."""
 SOURCES = Path(rendering.__file__).parent
 
 
@@ -26,7 +29,7 @@ def luminance(red: int, green: int, blue: int) -> float:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_colours_can_be_read_on_black_and_on_white(style: str) -> None:
-    spec = resolve_attr(style, PALETTE, colors=256)
+    spec = resolve_attr(style, AUTO, colors=256)
     assert spec.background == "default"
     if spec.foreground.split(",")[0] != "default":
         red, green, blue = (part or 0 for part in spec.get_rgb_values()[:3])
@@ -35,21 +38,41 @@ def test_colours_can_be_read_on_black_and_on_white(style: str) -> None:
         assert 1.05 / (brightness + 0.05) >= 3.5
 
 
+@pytest.mark.parametrize(("theme", "least"), OWN_BACKGROUND.items())
+def test_themes_with_a_background_can_be_read_on_it(theme: str, least: float) -> None:
+    for style in STYLES:
+        red, green, blue, *behind = (part or 0 for part in resolve_attr(style, palette(theme), colors=256).get_rgb_values())
+        brighter, darker = sorted((luminance(red, green, blue), luminance(*behind)), reverse=True)
+        assert (brighter + 0.05) / (darker + 0.05) >= least, style
+
+
+def test_each_theme_has_every_style() -> None:
+    for theme in THEMES:
+        assert [entry[0] for entry in palette(theme)] == [entry[0] for entry in AUTO]
+
+
+def test_sixteen_colours_are_named_and_none_are_none() -> None:
+    assert not [entry for entry in palette("16") if "#" in entry[4] or "g4" in entry[4]]
+    for _, basic, _, plain, high, _ in palette("none"):
+        assert {colour.split(",")[0] for colour in (basic, plain, high)} <= {"default", "bold", "underline", "italics"}
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_without_colours_there_are_none(style: str) -> None:
-    spec = resolve_attr(style, PALETTE, colors=1)
+    spec = resolve_attr(style, AUTO, colors=1)
     assert (spec.foreground.split(",")[0], spec.background) == ("default", "default")
 
 
 @pytest.mark.parametrize("colors", [1, 16, 88, 256, 2**24])
 def test_every_style_is_possible_everywhere(colors: int) -> None:
     for style in STYLES:
-        assert isinstance(resolve_attr(style, PALETTE, colors=colors), urwid.AttrSpec)
+        assert isinstance(resolve_attr(style, AUTO, colors=colors), urwid.AttrSpec)
 
 
 def test_all_styles_that_are_used_exist_and_all_that_exist_are_used() -> None:
-    used = {f"{kind}{number}" for kind in ("name", "person") for number in range(rendering.NAME_COLOURS)}
-    for source in [SOURCES / "rendering.py", SOURCES / "app.py", *(SOURCES / "widgets").glob("*.py")]:
+    used = {"strong", "emphasis"}  # the names of groups in a regular expression
+    used |= {f"{kind}{number}" for kind in ("name", "person") for number in range(rendering.NAME_COLOURS)}
+    for source in [SOURCES / "rendering.py", SOURCES / "face.py", SOURCES / "markup.py", *(SOURCES / "widgets").glob("*.py")]:
         used |= {word for word in re.findall(r'"([a-z ]+)"', source.read_text()) if word in STYLES}
         spans = re.findall(r'(?<!\w)\(\s*"([a-z ]+)", f?"', source.read_text())
         assert set(spans) <= set(STYLES), source

@@ -5,7 +5,19 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urwid_client.reconnecting import DEAD, FIRST_DELAY, LONGEST_DELAY, QUIET, STEADY, Backoff, Due, Watch
+from urwid_client.reconnecting import (
+    DEAD,
+    DOUBTED,
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    QUIET,
+    STEADY,
+    UNANSWERED,
+    Backoff,
+    Due,
+    Sleep,
+    Watch,
+)
 
 
 def test_delays_double_up_to_a_longest() -> None:
@@ -67,3 +79,32 @@ def test_checking_at_the_named_time_always_finds_something_to_do(pauses: list[fl
                 return
         else:
             watch.heard(now)
+
+
+def test_after_a_sleep_the_connection_proves_itself_soon_or_is_given_up() -> None:
+    watch = Watch(100.0)
+    watch.doubt(101.0)
+    assert watch.due(101.0) is Due.PING
+    assert watch.due(101.5) is Due.NOTHING
+    assert watch.next_check() == 101.0 + DOUBTED
+    assert watch.due(101.0 + DOUBTED) is Due.GIVE_UP
+    watch.heard(102.0)
+    assert watch.due(101.0 + DOUBTED) is Due.NOTHING
+    assert watch.next_check() == 102.0 + QUIET
+
+
+def test_what_is_not_answered_is_reason_to_doubt() -> None:
+    watch = Watch(100.0)
+    watch.waits(100.0 + UNANSWERED - 1)
+    assert watch.due(100.0 + UNANSWERED - 1) is Due.NOTHING
+    watch.waits(100.0 + UNANSWERED)
+    assert watch.due(100.0 + UNANSWERED) is Due.PING
+    watch.waits(100.0 + UNANSWERED + 1)
+    assert watch.due(100.0 + UNANSWERED + DOUBTED) is Due.GIVE_UP
+
+
+def test_a_sleep_is_known_by_two_clocks() -> None:
+    sleep = Sleep(1_000.0, 10.0)
+    assert not sleep.ended(1_005.0, 15.0)
+    assert sleep.ended(4_605.0, 15.1)
+    assert not sleep.ended(4_606.0, 16.0)

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from common.text import clean
 from urwid_client import rendering
 from urwid_client.buffers import Buffer, Delivery, Kind, Note, Said, Traffic
+from urwid_client.completion import Suggestion
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import Block, Context, Spans
+from urwid_client.welcome import Welcome
 
 MINUTE = 60_000
 
@@ -166,7 +168,13 @@ def test_how_the_connection_stands() -> None:
     assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (
         "○ not connected: connection refused  trying again in 3 s"
     )
-    assert status(Stage.NAMELESS) == "○ pick a name"
+    assert status(Stage.ASKING) == "○ waiting for your answer"
+
+
+def test_the_heading_tells_who_is_not_there() -> None:
+    bob = Buffer(Kind.DIRECT, "bob")
+    for absent, ending in ((None, "between the two of you"), (False, "between the two of you"), (True, ", not here now")):
+        assert words(rendering.heading(bob, absent)).endswith(ending)
 
 
 def test_what_lies_below_is_told() -> None:
@@ -176,5 +184,71 @@ def test_what_lies_below_is_told() -> None:
 
 
 def test_the_question_for_a_name() -> None:
-    assert [words(spans) for spans in rendering.welcome("host:1", "it is taken")][-1] == "it is taken"
-    assert "What name" in words(rendering.welcome("host:1", "")[-1])
+    asked = Welcome(server="host:1", problem="it is taken")
+    lines = [words(spans) for spans in rendering.welcome(asked)]
+    assert "What name do you want to go by?" in lines
+    assert "on host:1" in lines
+    assert any("Ctrl+C leaves" in line for line in lines)
+    assert lines[-1] == "it is taken"
+
+
+def test_the_question_for_a_server() -> None:
+    asked = Welcome(name="ada", server="host:1", ask_server=True)
+    assert words(rendering.asking(asked)) == "○ pick a name"
+    asked.answer()
+    assert words(rendering.asking(asked)) == "○ pick a server"
+    assert any("Which server?" in words(spans) for spans in rendering.welcome(asked))
+
+
+def test_the_question_for_a_key() -> None:
+    asked = Welcome(server="host\x1b:1", fingerprint="SHA256:abc")
+    assert words(rendering.asking(asked)) == "○ not connected: is this the server?"
+    shown = [words(spans) for spans in rendering.welcome(asked)]
+    assert "SHA256:abc" in shown
+    assert shown[0].startswith("host")
+    assert "\x1b" not in shown[0]
+
+
+def looks(text: str, mentioned: str = "", sender: str = "bob") -> list[tuple[object, str]]:
+    entry = Said((1, 0), NOON, sender, text, own=False, mentioned=mentioned)
+    return list(rendering.block(entry, rendering.context(entry, None, None)).body)
+
+
+def test_emphasis_links_and_code_are_marked() -> None:
+    assert looks("so *bold* and `code`") == [("text", "so "), ("strong", "*bold*"), ("text", " and "), ("code", "`code`")]
+    assert looks("see https://a.example/b.") == [
+        ("text", "see "),
+        (rendering.Link("https://a.example/b"), "https://a.example/b"),
+        ("text", "."),
+    ]
+
+
+def test_one_s_name_is_marked_within_emphasis() -> None:
+    assert looks("*hello ada*", mentioned="ada") == [("strong", "*hello "), ("mention", "ada"), ("strong", "*")]
+
+
+def test_what_somebody_does() -> None:
+    entry = Said((1, 0), NOON, "bob", "/me waves", own=False)
+    shown = rendering.block(entry, rendering.context(entry, None, None))
+    assert shown.label[1] == "*"
+    assert "".join(text for _, text in shown.body) == "bob waves"
+    after = Said((2, 0), NOON, "bob", "hello", own=False)
+    assert not rendering.context(after, entry, None).continues
+
+
+def test_links_are_counted_from_the_newest() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    for number, text in enumerate(("https://one https://two", "nothing", "https://three"), 1):
+        buffer.add(Said((number, 0), NOON, "bob", text, own=False))
+    assert [rendering.links(buffer, number) for number in range(5)] == ["", "https://three", "https://two", "https://one", ""]
+
+
+def test_what_could_be_written_is_shown_around_the_choice() -> None:
+    offered = [Suggestion(f"word{number}", "help") for number in range(10)]
+    assert [words(line) for line in rendering.suggestions(offered, None, 2)] == ["  word0  help", "  word1  help  (+8 more)"]
+    assert [words(line) for line in rendering.suggestions(offered[:2], None, 2)] == ["  word0  help", "  word1  help"]
+    assert [line[1][0] for line in rendering.suggestions(offered, 5, 3)] == ["prompt", "active", "prompt"]
+
+
+def test_a_paste_is_asked_about() -> None:
+    assert [words(line) for line in rendering.pasted("\none\ntwo")][1].startswith("  3 lines were pasted: Enter puts them")

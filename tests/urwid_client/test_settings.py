@@ -5,7 +5,19 @@ from pathlib import Path
 import pytest
 
 from common.settings import UsageError, load, read_options
-from urwid_client.settings import COMMON, PREFIX, SEND, TAIL, ClientSettings, client_settings, find_data_dir, recipient
+from urwid_client.settings import (
+    COMMON,
+    FILE,
+    PREFIX,
+    SCREEN,
+    SEND,
+    TAIL,
+    ClientSettings,
+    client_settings,
+    find_data_dir,
+    find_file,
+    recipient,
+)
 from urwid_client.trust import Wishes
 
 
@@ -15,15 +27,13 @@ def given(*arguments: str, environ: dict[str, str] | None = None) -> ClientSetti
 
 
 def test_what_is_not_given_has_a_default() -> None:
-    assert given() == ClientSettings("127.0.0.1", 65432, None, None, None)
+    assert given() == ClientSettings("127.0.0.1", 65432, None, None, None, server_given=False)
     assert given().server == "127.0.0.1:65432"
 
 
 def test_everything_can_be_given() -> None:
-    settings = given(
-        "--host", "example.org", "--port", "7", "--name", "ada", "--room", "#dev", "--data-dir", "/data", "--no-mouse"
-    )
-    assert settings == ClientSettings("example.org", 7, "ada", "#dev", Path("/data"), mouse=False)
+    settings = given("--host", "example.org", "--port", "7", "--name", "ada", "--room", "#dev", "--data-dir", "/data")
+    assert settings == ClientSettings("example.org", 7, "ada", "#dev", Path("/data"))
 
 
 ONE = "SHA256:" + "A" * 43
@@ -100,3 +110,39 @@ def test_the_forms_have_options_of_their_own() -> None:
 def test_the_data_directory() -> None:
     assert find_data_dir(given("--data-dir", "relative")) == Path("relative").absolute()
     assert find_data_dir(given()).name == "chat-client"
+
+
+def test_the_file_of_settings() -> None:
+    environ = {"XDG_CONFIG_HOME": "/config", "HOME": "/home/ada"}
+    assert find_file({}, environ) == Path("/config/chat-client") / FILE
+    assert find_file({"data_dir": Path("/data")}, environ) == Path("/data") / FILE
+    assert find_file({}, environ | {"CHAT_CLIENT_DATA_DIR": "/other"}) == Path("/other") / FILE
+    assert find_file({"config": Path("/my.toml"), "data_dir": Path("/data")}, environ) == Path("/my.toml")
+    assert find_file({}, environ | {"CHAT_CLIENT_CONFIG": "/my.toml"}) == Path("/my.toml")
+
+
+def test_what_only_the_screen_knows_may_stand_in_a_file_for_all_forms(tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    file.write_text('name = "fred"\ntheme = "dark"\nmouse = false\n[keys]\nundo = "ctrl z"\n[alerts]\n"#dev" = "all"\n')
+    values = load(SEND, {"config": file}, {}, PREFIX, others=SCREEN)
+    assert values["name"] == "fred"
+    assert "theme" not in values
+    values = load(SCREEN, {"config": file}, {}, PREFIX)
+    assert (values["theme"], values["mouse"], values["keys.undo"], values["alerts.#dev"]) == ("dark", False, ["ctrl z"], "all")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('theme = "pink"', "theme must be one of auto, dark"),
+        ('[keys]\nundo = "x"', "keys.undo must be a key like ctrl x"),
+        ('[keys]\nundoo = "f5"', "did you mean keys.undo?"),
+        ('[alerts]\n"#dev" = "loud"', "alerts.#dev must be one of mentions, all, none"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, line: str, words: str) -> None:
+    file = tmp_path / FILE
+    file.write_text(line)
+    with pytest.raises(UsageError) as told:
+        load(SCREEN, {"config": file}, {}, PREFIX)
+    assert words in str(told.value)

@@ -12,7 +12,8 @@ from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
 from urwid_client.buffers import Buffer, Delivery, Said
 from urwid_client.editing import Draft
-from urwid_client.state import PAGE, Chat, WrongInput, is_mentioned
+from urwid_client.sending import WrongInput, is_mentioned
+from urwid_client.state import PAGE, Chat
 
 
 def titles(chat: Chat) -> list[str]:
@@ -370,12 +371,11 @@ def test_where_the_unread_ones_begin_is_kept_while_they_are_read() -> None:
     ada = talk()
     ada.server.say("bob", m.LOBBY, "old")
     ada.exchange()
-    old = ada.chat.lobby.last_key
     ada.chat.open(ada.chat.server)
-    ada.server.say("bob", m.LOBBY, "new")
+    new = ada.server.say("bob", m.LOBBY, "new")
     ada.exchange()
     ada.chat.open(ada.chat.lobby)
-    assert ada.chat.lobby.unread_from == old
+    assert ada.chat.lobby.unread_from == (new.id, -1)
     ada.chat.open(ada.chat.server)
     assert ada.chat.lobby.unread_from is None
 
@@ -608,10 +608,10 @@ def test_who_is_there() -> None:
 def test_a_long_list_is_asked_for_in_pages() -> None:
     ada = talk()
     ada.chat.list_people(m.LOBBY)
-    (ref,) = ada.chat._listings
+    (ref,) = ada.chat._listings.refs
     ada.chat.handle(m.MemberList(ref, m.LOBBY, ["ada", "bob"], {"count": 3, "more": True}), NOON)
     assert notes(ada.chat.lobby) == []
-    (ref,) = ada.chat._listings
+    (ref,) = ada.chat._listings.refs
     ada.chat.handle(m.MemberList(ref, m.LOBBY, ["carla"], {"count": 3, "more": False}), NOON)
     assert notes(ada.chat.lobby) == ["3 people in #lobby: ada, bob, carla"]
     assert ada.line is not None
@@ -624,9 +624,9 @@ def test_a_list_without_end_is_cut() -> None:
     ada.chat.list_people(m.LOBBY)
     page = [f"p{number}" for number in range(200)]
     for _ in range(5):
-        (ref,) = ada.chat._listings
+        (ref,) = ada.chat._listings.refs
         ada.chat.handle(m.MemberList(ref, m.LOBBY, page, {"count": 5_000, "more": True}), NOON)
-    assert not ada.chat._listings
+    assert not ada.chat._listings.refs
     assert notes(ada.chat.lobby)[0].endswith("and 4,000 more")
 
 
@@ -644,7 +644,7 @@ def test_a_list_that_got_no_answer_says_so() -> None:
     ada = talk()
     ada.chat.list_rooms()
     ada.disconnect()
-    assert notes(ada.chat.lobby) == ["the connection was lost before the answer came; ask again"]
+    assert "the connection was lost before the answer came; ask again" in notes(ada.chat.lobby)
     with pytest.raises(WrongInput, match="not connected"):
         ada.chat.list_rooms()
 
@@ -657,7 +657,7 @@ def test_a_server_that_stops_says_so() -> None:
     assert ada.line is not None
     ada.line.reply(m.Goodbye("shutdown", "the server stops"))
     ada.exchange()
-    assert notes(ada.chat.lobby) == ["the server is stopping; you are connected again as soon as it is back"]
+    assert notes(ada.chat.lobby) == ["the server is stopping; you are connected again as soon as it is back, /quit leaves"]
 
 
 def test_why_the_connection_is_gone_is_noted_with_the_server() -> None:
@@ -798,3 +798,64 @@ def _do(ada: Talk, step: str, place: str, text: str, said: list[str]) -> None:
         said.append(text)
     except WrongInput:
         pass
+
+
+def test_a_lost_connection_is_told_once_where_the_user_looks() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.disconnected("connection refused", NOON)
+    said = "not connected: the cable was pulled; what you write is sent as soon as there is a connection, /quit leaves"
+    assert notes(ada.chat.lobby) == [said]
+    ada.connect()
+    ada.disconnect()
+    assert notes(ada.chat.lobby) == [said, said]
+
+
+# --- those who are not there ------------------------------------------------------------------------------------------
+
+
+def nobody_answers(ada: Talk, draft: str = "") -> Buffer:
+    """Opens the conversation with somebody whom the server does not know."""
+    buffer = ada.chat.direct("bbo")
+    ada.chat.open(buffer)
+    buffer.draft = Draft(draft, len(draft))
+    ada.chat.load_older()
+    ada.chat.handle(RequestFailed(buffer.loading, "no_such_user", "nobody has such a name"), NOON)
+    return buffer
+
+
+def test_a_mistyped_name_leaves_no_conversation() -> None:
+    ada = talk()
+    assert nobody_answers(ada) not in ada.chat.buffers
+    assert ada.chat.active is ada.chat.lobby
+    assert notes(ada.chat.lobby) == ["nobody goes by the name bbo at present; /list shows who is there"]
+
+
+def test_what_was_written_to_nobody_is_not_thrown_away() -> None:
+    ada = talk()
+    buffer = nobody_answers(ada, draft="dear bob")
+    assert ada.chat.active is buffer
+    assert notes(buffer) == ["nobody goes by the name bbo at present; /list shows who is there"]
+
+
+def test_whoever_is_not_there_is_said_to_be_away_once() -> None:
+    ada = talk()
+    for text in ("hello?", "are you there?"):
+        ada.chat.say_to("bob", text, NOON)
+    assert notes(ada.chat.active) == ["bob is not here now, and will see this when they come back"]
+    ada.chat.handle(m.Presence("#lobby", {"joined": ["bob"], "count": 2}), NOON)
+    ada.chat.say("at last", NOON)
+    ada.chat.handle(m.Presence("#lobby", {"left": ["bob"], "count": 1}), NOON)
+    ada.chat.say("gone again", NOON)
+    assert len(notes(ada.chat.active)) == 2
+
+
+def test_a_message_to_a_room_goes_there() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.chat.open(ada.chat.lobby)
+    ada.chat.say_to("#dev", "hello", NOON)
+    ada.exchange()
+    assert ada.chat.active.title == "#dev"
+    assert texts(ada.chat.active) == ["hello"]

@@ -31,6 +31,14 @@ def test_what_is_changed_is_there_for_others_and_what_is_not_is_not_written(tmp_
     assert table(tmp_path).read() == {"a": {"b": 2}}
 
 
+def test_the_order_of_entries_is_kept_and_changing_it_is_a_change(tmp_path: Path) -> None:
+    with table(tmp_path).changing() as entries:
+        entries.update(a=1, b=2)
+    with table(tmp_path).changing() as entries:
+        entries["a"] = entries.pop("a")
+    assert list(table(tmp_path).read()) == ["b", "a"]
+
+
 def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError), table(tmp_path).changing() as entries:
         entries["a"] = b"no JSON"

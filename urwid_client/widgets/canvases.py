@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 import urwid
 
-from urwid_client.rendering import Span
+from urwid_client.rendering import Link, Span
 
 
 def text(spans: Iterable[Span], cols: int, align: str = "left", wrap: str = "ellipsis") -> urwid.Canvas:
     """The words on as many rows as they need; on one, unless `wrap` is "space"."""
-    markup = [(style, words) for style, words in spans if words] or ""
+    return _text(tuple(spans), cols, align, wrap)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _text(spans: tuple[Span, ...], cols: int, align: str, wrap: str) -> urwid.Canvas:
+    """Most of a screen is what it was at the last key."""
+    markup = [(_attribute(style), words) for style, words in spans if words] or ""
     return urwid.Text(markup, align=align, wrap=wrap).render((cols,))  # type: ignore[arg-type]
+
+
+def _attribute(style: str | Link) -> object:
+    """What Urwid draws a style with; a link takes its look from the palette, and says where it leads."""
+    if isinstance(style, str):
+        return style
+    return urwid.AttrSpec("inherit,underline", "inherit", hyperlink=style.target)
 
 
 def column(lines: Sequence[urwid.Canvas], cols: int, rows: int, bottom: bool = False) -> urwid.Canvas:

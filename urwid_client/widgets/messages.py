@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -10,14 +11,19 @@ import urwid
 
 from urwid_client import rendering
 from urwid_client.buffers import Buffer, Said
-from urwid_client.rendering import Block
-from urwid_client.scrolling import Key
+from urwid_client.rendering import Block, Context
+from urwid_client.scrolling import Key, Part
 from urwid_client.widgets import canvases
 
 _CANVASES_KEPT = 2_000
 _TIME_COLS = 5
 _LOAD_WITHIN = 10
 """Earlier messages are wanted when so few are left above the view."""
+
+_COUNTED = 1_000
+"""How many below the view are counted at most."""
+_ALONE = Context(new_day=False, first_unread=False, same_minute=False, continues=False)
+"""An entry with nothing above it that would say who speaks, and when."""
 
 _by_key = attrgetter("key")
 
@@ -41,7 +47,8 @@ def columns(cols: int) -> Columns:
 class _Blocks:
     """A buffer's entries as `scrolling` looks at them: each drawn when it is asked for, and kept."""
 
-    def __init__(self, buffer: Buffer, cols: int, kept: dict[object, urwid.Canvas]) -> None:
+    def __init__(self, buffer: Buffer, cols: int, kept: dict[object, urwid.Canvas], full_emoji: bool) -> None:
+        self._full_emoji = full_emoji
         self.entries = buffer.shown()
         self._unread_from = buffer.unread_from
         self._cols = cols
@@ -59,30 +66,57 @@ class _Blocks:
     def height(self, index: int) -> int:
         return self.canvas(index).rows()
 
+    def context(self, index: int) -> Context:
+        return rendering.context(self.entries[index], self.entries[index - 1] if index else None, self._unread_from)
+
     def canvas(self, index: int) -> urwid.Canvas:
-        entry = self.entries[index]
-        seen_in = rendering.context(entry, self.entries[index - 1] if index else None, self._unread_from)
-        found = self._kept.get((entry, seen_in))
+        entry, seen_in = self.entries[index], self.context(index)
+        name = entry, seen_in, self._full_emoji
+        found = self._kept.get(name)
         if found is None:
             if len(self._kept) >= _CANVASES_KEPT:
                 self._kept.clear()
-            found = self._kept[entry, seen_in] = draw(rendering.block(entry, seen_in), self._cols)
+            found = self._kept[name] = draw(rendering.block(entry, seen_in, full_emoji=self._full_emoji), self._cols)
         return found
 
 
 def draw(block: Block, cols: int) -> urwid.Canvas:
     """One entry at the given width."""
-    parts = columns(cols)
-    label, body = block.label, block.body
-    if not parts.name and label[1]:
-        body = [label, ("text", " "), *body]
-    left = [(canvases.text([("time", block.time)], parts.time), parts.time + 1)] if parts.time else []
-    if parts.name:
-        left.append((canvases.text([label], parts.name, align="right"), parts.name + 1))
+    body = block.body
+    if not columns(cols).name and block.label[1]:
+        body = [block.label, ("text", " "), *body]
+    left = _left(block, cols)
     taken = sum(width for _, width in left)
     row = canvases.beside([*left, (canvases.text(body, cols - taken, wrap="space"), cols - taken)])
     rules = [canvases.text([rule], cols, align="center") for rule in block.rules]
     return canvases.column([*rules, row], cols, len(rules) + row.rows())
+
+
+def _left(block: Block, cols: int) -> list[tuple[urwid.Canvas, int]]:
+    """What stands beside the text: the time and the name, as far as there are columns for them."""
+    parts = columns(cols)
+    left = [(canvases.text([("time", block.time)], parts.time), parts.time + 1)] if parts.time else []
+    if parts.name:
+        left.append((canvases.text([block.label], parts.name, align="right"), parts.name + 1))
+    return left
+
+
+def _signed(canvas: urwid.Canvas, block: Block, cols: int) -> urwid.Canvas:
+    """The same rows with time and name beside the first of them; where names have no column, in the place of the first."""
+    if not columns(cols).name:
+        line: urwid.Canvas = canvases.text([("time", block.time), ("time", " "), block.label, ("faint", " …")], cols)
+    else:
+        left = _left(block, cols)
+        taken = sum(width for _, width in left)
+        first = urwid.CompositeCanvas(canvas)
+        first.trim(0, 1)
+        first.pad_trim_left_right(-taken, 0)
+        line = canvases.beside([*left, (first, cols - taken)])
+    if canvas.rows() == 1:
+        return line
+    rest = urwid.CompositeCanvas(canvas)
+    rest.trim(1)
+    return urwid.CanvasCombine([(line, None, False), (rest, None, False)])
 
 
 class MessageList:
@@ -91,12 +125,19 @@ class MessageList:
     def __init__(self, buffer: Buffer) -> None:
         self._buffer = buffer
         self._kept: dict[object, urwid.Canvas] = {}
+        self._counted: tuple[Buffer, int, int] | None = None
+        """What was counted last: the messages of a buffer from a place on, and how many entries it had."""
+        self._newer = 0
+        self._pointed: Key | None = None
+        """The mention that was gone to last."""
+        self.full_emoji = False
+        """Whether emoji are drawn with all their parts."""
         self._cols = 0
         self._rows = 0
         self._top = 0
 
     def show(self, buffer: Buffer) -> None:
-        self._buffer = buffer
+        self._buffer, self._pointed = buffer, None
 
     def draw(self, cols: int, rows: int) -> urwid.Canvas:
         self._rows = rows
@@ -108,12 +149,23 @@ class MessageList:
         blocks = self._blocks()
         parts = self._buffer.viewport.parts(blocks, self._rows)
         self._top = parts[0].block if parts else 0
-        shown = []
+        shown: list[urwid.Canvas] = []
         for part in parts:
             canvas = urwid.CompositeCanvas(blocks.canvas(part.block))
             canvas.trim(part.skipped, part.rows)
             shown.append(canvas)
+        if parts and rows > 1:
+            shown[0] = self._say_who_speaks(blocks, parts[0], shown[0])
         return canvases.column(shown, cols, self._rows, bottom=True)
+
+    def _say_who_speaks(self, blocks: _Blocks, part: Part, canvas: urwid.Canvas) -> urwid.Canvas:
+        """The top of the view names the speaker, whatever has been scrolled out of it above."""
+        entry, seen_in = blocks.entries[part.block], blocks.context(part.block)
+        rules = seen_in.new_day + seen_in.first_unread
+        named = part.skipped < rules or (part.skipped == rules and not seen_in.continues and not seen_in.same_minute)
+        if named or not isinstance(entry, Said):
+            return canvas
+        return _signed(canvas, rendering.block(entry, _ALONE), self._cols)
 
     @property
     def wants_older(self) -> bool:
@@ -128,9 +180,13 @@ class MessageList:
         """How many messages of others lie below the view that came since the end was in view."""
         if self.at_end:
             return 0
-        blocks, seen = self._blocks(), self._buffer.seen
-        below = blocks.entries[self._buffer.viewport.newer(blocks) :]
-        return sum(isinstance(entry, Said) and not entry.own and entry.key > seen for entry in below)
+        blocks = self._blocks()
+        start = max(self._buffer.viewport.newer(blocks), bisect.bisect_right(blocks.entries, self._buffer.seen, key=_by_key))
+        counted = self._buffer, start, len(blocks)
+        if counted != self._counted:
+            below = itertools.islice(blocks.entries, start, start + _COUNTED)
+            self._counted, self._newer = counted, sum(isinstance(entry, Said) and not entry.own for entry in below)
+        return self._newer
 
     def scroll(self, rows: int) -> None:
         """Up if `rows` is positive."""
@@ -148,6 +204,30 @@ class MessageList:
 
     def to_end(self) -> None:
         self._buffer.viewport.to_end()
+        self._pointed = None
+
+    def to_unread(self) -> None:
+        """To the first of those that were unread when the conversation was opened."""
+        first = self._buffer.unread_from
+        blocks = self._blocks()
+        if first is not None and (index := blocks.find(first) + 1) < len(blocks):
+            self._bring(blocks, index, above=0)
+
+    def to_mention(self, by: int) -> None:
+        """To the mention before the one that this led to last (at first, before the lower edge); behind it, if `by` is 1."""
+        blocks = self._blocks()
+        at = blocks.find(self._pointed) if self._pointed is not None else self._buffer.viewport.newer(blocks)
+        places = range(at - 1, -1, -1) if by < 0 else range(at + 1, len(blocks))
+        for index in places:
+            entry = blocks.entries[index]
+            if isinstance(entry, Said) and entry.mentioned:
+                self._bring(blocks, index, above=self._rows // 2)
+                self._pointed = entry.key
+                return
+
+    def _bring(self, blocks: _Blocks, index: int, above: int) -> None:
+        self._buffer.cleared = False
+        self._buffer.viewport.bring(blocks, self._rows, index, above)
 
     def _blocks(self) -> _Blocks:
-        return _Blocks(self._buffer, max(self._cols, 1), self._kept)
+        return _Blocks(self._buffer, max(self._cols, 1), self._kept, self.full_emoji)

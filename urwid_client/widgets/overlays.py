@@ -1,4 +1,4 @@
-"""What can stand over the messages: the help, and the question for one's name."""
+"""What can stand over the messages: the help, and a page of words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Overlay(Protocol):
 class Help(Overlay):
     """The keys and the commands, from their tables. Longer than a screen: `scroll` moves it."""
 
-    def __init__(self) -> None:
+    def __init__(self, keymap: keys.KeyMap) -> None:
+        self.keymap = keymap
         self._skipped = 0
         self._rows = 1
 
@@ -33,7 +34,7 @@ class Help(Overlay):
         self.scroll(by * max(self._rows - 2, 1))
 
     def draw(self, cols: int, rows: int) -> urwid.Canvas:
-        lines = [canvas for spans in _help_lines() for canvas in [_line(spans, cols)]]
+        lines = [canvas for spans in _help_lines(self.keymap) for canvas in [_line(spans, cols)]]
         whole = urwid.CanvasCombine([(line, None, False) for line in lines])
         self._rows = rows
         self._skipped = max(min(self._skipped, whole.rows() - rows), 0)
@@ -52,18 +53,18 @@ def _line(spans: tuple[str, str] | str, cols: int) -> urwid.Canvas:
     return canvases.beside([(canvases.text([], 1), 1), (left, name_cols), (right, max(cols - name_cols - 1, 1))])
 
 
-def _help_lines() -> list[tuple[str, str] | str]:
+def _help_lines(keymap: keys.KeyMap) -> list[tuple[str, str] | str]:
     lines: list[tuple[str, str] | str] = ["Esc closes this, PgUp and PgDn scroll", "", "Commands"]
-    lines += [(command.usage, command.help) for command in commands.COMMANDS]
+    lines += [(command.usage, commands.help_of(command)) for command in commands.COMMANDS]
     lines.append(("//text", "send a text that begins with a slash"))
-    for section, bindings in keys.SECTIONS.items():
+    for section, bindings in keymap.sections.items():
         lines += ["", section]
-        lines += [(keys.shown(binding), binding.help) for binding in bindings]
+        lines += [(keys.shown(binding) or "(no key)", binding.help) for binding in bindings]
     return lines
 
 
-class Welcome(Overlay):
-    """Asks for a name: words in the middle of the screen."""
+class Page(Overlay):
+    """Words in the middle of the screen."""
 
     def __init__(self) -> None:
         self.lines: list[Spans] = []

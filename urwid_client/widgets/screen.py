@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ import urwid
 
 from urwid_client import rendering
 from urwid_client.buffers import Buffer
+from urwid_client.conversations import by_importance
 from urwid_client.rendering import Span, Spans
 from urwid_client.widgets import canvases
 from urwid_client.widgets.input_line import InputLine
@@ -32,6 +35,13 @@ def panes(cols: int, conversations: bool, people: bool) -> Panes:
     return Panes(left, right)
 
 
+class Side(enum.Enum):
+    """The lists beside the messages."""
+
+    CONVERSATIONS = "conversations"
+    PEOPLE = "people"
+
+
 class Screen(urwid.Widget):
     """Shows what `app` put into its attributes. Every part gives way when there is no room for it, the input last."""
 
@@ -50,11 +60,15 @@ class Screen(urwid.Widget):
         """What waits in other conversations; it is added to the status when their list is not shown."""
         self.hint: Span = ("", "")
         """What stands at the right end of the status line."""
-        self.conversations_wanted = True
-        self.people_wanted = True
+        self._wanted = {Side.CONVERSATIONS: True, Side.PEOPLE: True}
+        self._alone: Side | None = None
+        """The list that stands in the place of the messages, where there is no room for it beside them."""
+        self._cols = 80
         self._listed: dict[int, Buffer] = {}
         """Which conversation stands in which row of the screen, as far as they do."""
         self._list_cols = 0
+        self.beside_input: list[Spans] = []
+        """Lines between the status and the input: what could be written, what is asked."""
         self.overlay: Overlay | None = None
         """What stands over the lists and messages."""
 
@@ -62,16 +76,35 @@ class Screen(urwid.Widget):
         """The conversation whose name stands at this place of the screen."""
         return self._listed.get(row) if col < self._list_cols and self.overlay is None else None
 
+    def draw_emoji(self, full: bool) -> None:
+        """With all their parts, or in the form that all terminals agree about."""
+        self.messages.full_emoji = self.input.full_emoji = full
+
+    def toggle(self, side: Side) -> None:
+        """Shows or hides a list: beside the messages, or in their place where the screen is narrow."""
+        if getattr(panes(self._cols, True, True), side.value):
+            self._wanted[side] = not self._wanted[side]
+        else:
+            self._alone = None if self._alone is side else side
+
+    def show_messages(self) -> None:
+        """Closes whatever stands in the place of the messages."""
+        self.overlay = self._alone = None
+
     def render(self, size: Any, focus: bool = False) -> urwid.Canvas:
         cols, rows = size
+        if cols != self._cols:
+            self._alone, self._cols = None, cols
         below = self.input.draw(cols, max(min(6, rows // 3), 1))
         room = rows - below.rows()
+        offered = [canvases.text(spans, cols) for spans in self.beside_input[: max(room // 2, 0)]]
+        room -= len(offered)
         with_status, with_heading = room >= 2, room >= 5
         room -= with_status + with_heading
         heading = [self._heading(cols)] if with_heading else []
         body = [self._body(cols, room, len(heading))] if room > 0 else []
         status = [self._status(cols)] if with_status else []
-        lines = [*heading, *body, *status, below]
+        lines = [*heading, *body, *status, *offered, below]
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
 
     def _heading(self, cols: int) -> urwid.Canvas:
@@ -93,7 +126,9 @@ class Screen(urwid.Widget):
     def _body(self, cols: int, rows: int, top: int) -> urwid.Canvas:
         if self.overlay is not None:
             return self.overlay.draw(cols, rows)
-        sides = panes(cols, self.conversations_wanted, self.people_wanted and bool(self.active.people))
+        if self._alone is not None:
+            return self._in_place_of_messages(self._alone, cols, rows, top)
+        sides = panes(cols, self._wanted[Side.CONVERSATIONS], self._wanted[Side.PEOPLE] and bool(self.active.people))
         self._list_cols = sides.conversations
         border = canvases.styled(urwid.SolidCanvas("│", 1, rows), "border")
         parts: list[tuple[urwid.Canvas, int]] = []
@@ -107,12 +142,18 @@ class Screen(urwid.Widget):
             parts += [(border, 1), (self._people(sides.people, rows), sides.people)]
         return canvases.beside(parts)
 
+    def _in_place_of_messages(self, side: Side, cols: int, rows: int, top: int) -> urwid.Canvas:
+        self._list_cols = cols if side is Side.CONVERSATIONS else 0
+        return self._conversations(cols, rows, top) if side is Side.CONVERSATIONS else self._people(cols, rows)
+
     def _conversations(self, cols: int, rows: int, top: int) -> urwid.Canvas:
-        """The list; if it is longer than the screen, the part down to the active one."""
+        """The list, the most important first; if it is longer than the screen, the part down to the active one."""
         lines = []
-        skipped = max(self.buffers.index(self.active) - rows + 1, 0)
-        shown = list(enumerate(self.buffers))[skipped : skipped + rows]
-        self._listed = {top + index - skipped: buffer for index, buffer in shown}
+        ordered = by_importance(self.buffers)
+        at = next((place for place, (_, buffer) in enumerate(ordered) if buffer is self.active), 0)
+        skipped = max(at - rows + 1, 0)
+        shown = ordered[skipped : skipped + rows]
+        self._listed = {top + row: buffer for row, (_, buffer) in enumerate(shown)}
         for index, buffer in shown:
             line = rendering.conversation_line(buffer, index, buffer is self.active)
             count_cols = len(line.unread[1])
@@ -129,7 +170,12 @@ class Screen(urwid.Widget):
         return canvases.column(lines, cols, rows)
 
     def _people(self, cols: int, rows: int) -> urwid.Canvas:
-        lines = rendering.people(self.active)
+        lines = rendering.people(self.active) or [("faint", "nobody is listed here")]
         if len(lines) > rows:
             lines = [*lines[: rows - 1], ("faint", f"+{self.active.head_count - rows + 1:,} more")]
-        return canvases.column([canvases.text([("text", " "), line], cols) for line in lines], cols, rows)
+        return _names(tuple(lines), cols, rows)
+
+
+@functools.lru_cache(maxsize=4)
+def _names(lines: tuple[Span, ...], cols: int, rows: int) -> urwid.Canvas:
+    return canvases.column([canvases.text([("text", " "), line], cols) for line in lines], cols, rows)

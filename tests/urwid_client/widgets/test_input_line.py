@@ -33,6 +33,15 @@ def test_it_grows_and_then_shows_the_rows_around_the_cursor() -> None:
     assert rows[cursor[1]] == "e"
 
 
+def test_emoji_are_drawn_as_the_terminal_can() -> None:
+    line = InputLine()
+    line.show(PROMPT, Draft("👍🏽", 2))
+    assert line.draw(10, 1).text[0].decode().rstrip() == "> 👍"
+    line.full_emoji = True
+    line.show(PROMPT, Draft("👍🏽", 2))
+    assert line.draw(10, 1).text[0].decode().rstrip() == "> 👍🏽"
+
+
 def test_what_was_pasted_cannot_act() -> None:
     assert shown(Draft("a\x1b[2Jb\tc", 8), cols=30)[0] == ["> a[2Jb    c"]
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.groups import rounds
+from urwid_client import rendering
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.widgets.messages import MessageList, columns
 
@@ -93,13 +94,80 @@ def test_what_was_seen_and_what_one_said_oneself_is_not_new() -> None:
     assert (view.at_end, view.newer()) == (False, 0)
 
 
+def monologue(count: int = 40) -> Buffer:
+    """One person, who says so much within a minute that the list groups it under one name."""
+    buffer = Buffer(Kind.ROOM, "#dev")
+    for number in range(1, count + 1):
+        buffer.add(Said((number, 0), NOON, "bob", f"text {number}\nand its second row {number}", own=False))
+    return buffer
+
+
+@pytest.mark.parametrize("up", [0, 1, 2, 3, 4, 5])
+def test_the_top_of_the_view_says_who_speaks_and_when(up: int) -> None:
+    view = MessageList(monologue())
+    rows(view)
+    view.scroll(up)
+    shown = rows(view)
+    at = f"{rendering.local(NOON):%H:%M}"
+    assert shown[0][:14].split() == [at, "bob"]
+    assert shown[0][15:].startswith(("text", "and its second row"))
+    assert [row[:14].strip() for row in shown[1:]] == [""] * 4
+
+
+def test_without_a_column_for_names_a_row_is_given_to_it() -> None:
+    view = MessageList(monologue())
+    before = rows(view, cols=30)
+    assert before[0].endswith("bob …")
+    view.page(1)
+    assert before[1] in rows(view, cols=30)[-2:]  # what the name stood on is seen when one scrolls
+
+
+def test_one_goes_from_mention_to_mention() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    for number in range(1, 61):
+        buffer.add(said(number)._replace(mentioned="ada" if number in (10, 30, 58) else ""))
+    view = MessageList(buffer)
+    rows(view)
+    found = []
+    for by in (-1, -1, -1, -1, 1, 1, 1):
+        view.to_mention(by)
+        found.append(texts(view)[2])
+    assert found == [f"text {number}" for number in (58, 30, 10, 10, 30, 58, 58)]
+    view.to_end()
+    rows(view)
+    view.to_mention(1)
+    assert view.at_end
+
+
+def test_one_goes_to_the_first_unread() -> None:
+    buffer = room(60)
+    view = MessageList(buffer)
+    rows(view)
+    view.to_unread()
+    assert view.at_end
+    buffer.unread_from = (20, -1)
+    view.to_unread()
+    shown = rows(view)
+    assert shown[0].strip() == "── new ──"
+    assert "text 20" in shown[1]
+
+
+def test_emoji_are_drawn_as_the_terminal_can() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    buffer.add(said(1, "👍🏽"))
+    view = MessageList(buffer)
+    assert rows(view)[-1].endswith("👍")
+    view.full_emoji = True
+    assert rows(view)[-1].endswith("👍🏽")
+
+
 def test_two_rows_stay_in_view_from_page_to_page() -> None:
     view = MessageList(room(50))
-    lower = rows(view)
+    lower = texts(view)
     view.page(1)
-    assert rows(view)[-2:] == lower[:2]
+    assert texts(view)[-2:] == lower[:2]
     view.page(-1)
-    assert rows(view) == lower
+    assert texts(view) == lower
 
 
 def test_earlier_messages_are_wanted_near_the_top_and_do_not_move_the_view() -> None:

@@ -8,8 +8,9 @@ from common.text import clean_line
 from tests.support.groups import rounds
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.editing import Draft
+from urwid_client.keys import KeyMap
 from urwid_client.widgets.overlays import Help
-from urwid_client.widgets.screen import Panes, Screen, panes
+from urwid_client.widgets.screen import Panes, Screen, Side, panes
 
 
 def screen(*people: str) -> Screen:
@@ -33,8 +34,8 @@ def test_everything_has_its_place() -> None:
     shown = rows(screen("ada", "bob"))
     assert shown[0].startswith(" #lobby  2 people")
     assert shown[0].endswith("F1 help")
-    assert shown[1].startswith(" 1 server")
-    assert shown[3].startswith(" 3 #dev    3 │")
+    assert shown[1].startswith(" 3 #dev    3 │")
+    assert shown[2].startswith(" 1 server")
     assert shown[1].endswith("│ ada")
     assert "hello there" in shown[-3]
     assert shown[-2].startswith("── ● ada ──")
@@ -52,7 +53,9 @@ def test_the_lists_give_way_to_the_messages() -> None:
 
 def test_what_is_not_wanted_is_not_shown() -> None:
     shown = screen("ada", "bob")
-    shown.conversations_wanted = shown.people_wanted = False
+    rows(shown)
+    shown.toggle(Side.CONVERSATIONS)
+    shown.toggle(Side.PEOPLE)
     assert not any("│" in row for row in rows(shown))
 
 
@@ -65,7 +68,7 @@ def test_the_input_is_the_last_to_go() -> None:
 
 def test_an_overlay_covers_lists_and_messages() -> None:
     shown = screen("ada")
-    shown.overlay = Help()
+    shown.overlay = Help(KeyMap({}))
     text = "\n".join(rows(shown))
     assert "Commands" in text
     assert "hello there" not in text
@@ -77,7 +80,8 @@ def test_what_waits_elsewhere_is_told_without_the_list() -> None:
     shown.elsewhere = [("unread", "  #dev 3")]
     assert "#dev 3" not in rows(shown)[-2]
     assert "● ada  #dev 3 ──" in rows(shown, cols=50)[-2]
-    shown.conversations_wanted = False
+    rows(shown)
+    shown.toggle(Side.CONVERSATIONS)
     assert "● ada  #dev 3 ──" in rows(shown)[-2]
 
 
@@ -97,7 +101,7 @@ def test_the_active_conversation_is_in_view_however_many_there_are() -> None:
 def test_a_conversation_is_found_by_its_place() -> None:
     shown = screen("ada")
     rows(shown)
-    assert shown.conversation_at(2, 3) is shown.buffers[2]
+    assert shown.conversation_at(2, 1) is shown.buffers[2]
     assert shown.conversation_at(2, 0) is None
     assert shown.conversation_at(2, 10) is None
     assert shown.conversation_at(40, 3) is None
@@ -126,8 +130,28 @@ def test_every_size_is_filled_exactly(cols: int, height: int, words: str, name: 
     shown.active.title = name
     shown.buffers[2].title = words
     shown.input.show(("prompt", "> "), Draft(words, len(words)))
-    shown.overlay = Help() if help_shown else None
+    shown.overlay = Help(KeyMap({})) if help_shown else None
     canvas = shown.render((cols, height))
     assert (canvas.cols(), canvas.rows()) == (cols, height)
     for row in canvas.content():
         assert sum(calc_width(run[2], 0, len(run[2])) for run in row) == cols
+
+
+def test_where_there_is_no_room_beside_the_messages_a_list_takes_their_place() -> None:
+    shown = screen("ada", "bob")
+    narrow = {"cols": 40, "height": 10}
+    rows(shown, **narrow)
+    shown.toggle(Side.CONVERSATIONS)
+    assert rows(shown, **narrow)[1].startswith(" 3 #dev")
+    assert shown.conversation_at(30, 1) is shown.buffers[2]
+    shown.toggle(Side.PEOPLE)
+    assert rows(shown, **narrow)[1:3] == [" ada", " bob"]
+    assert shown.conversation_at(30, 1) is None
+    shown.toggle(Side.PEOPLE)
+    assert "hello there" in "".join(rows(shown, **narrow))
+    shown.toggle(Side.CONVERSATIONS)
+    rows(shown, **narrow)
+    shown.show_messages()
+    assert "hello there" in "".join(rows(shown, **narrow))
+    shown.toggle(Side.CONVERSATIONS)
+    assert "hello there" in "".join(rows(shown))

@@ -1,0 +1,24 @@
+"""How the address of a server is written: `host:port`, with an address of IPv6 in brackets."""
+
+from __future__ import annotations
+
+from common.limits import DEFAULT_PORT
+
+
+def join(host: str, port: int) -> str:
+    """`host:port` or `[address]:port`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def split(text: str) -> tuple[str, int]:
+    """Host and port of `host`, `host:port`, `[address]:port`, or an address by itself. Raises `ValueError`."""
+    text = text.strip()
+    host, colon, port = text.rpartition(":")
+    if not colon or (text.count(":") > 1 and not host.endswith("]")):  # an address of IPv6 by itself
+        host, port = text, str(DEFAULT_PORT)
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not host.isprintable() or " " in host or not port.isascii() or not port.isdecimal():
+        raise ValueError(text)
+    if not 1 <= int(port) <= 65535:
+        raise ValueError(text)
+    return host, int(port)

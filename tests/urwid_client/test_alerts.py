@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from urwid_client import alerts
+from urwid_client.buffers import Buffer, Kind, Said
+from urwid_client.state import Arrival
+
+
+def arrival(text: str = "hello", kind: Kind = Kind.ROOM, mentioned: str = "", title: str = "#dev") -> Arrival:
+    return Arrival(Buffer(kind, title), Said((1, 0), 0, "bob", text, own=False, mentioned=mentioned))
+
+
+@pytest.mark.parametrize(
+    ("what", "level", "wanted"),
+    [
+        (arrival(), "mentions", False),
+        (arrival(mentioned="ada"), "mentions", True),
+        (arrival(kind=Kind.DIRECT), "mentions", True),
+        (arrival(), "all", True),
+        (arrival(mentioned="ada"), "none", False),
+    ],
+)
+def test_of_what_one_is_told(what: Arrival, level: str, wanted: bool) -> None:
+    assert alerts.wanted([what], lambda title: level, None) == [what] * wanted
+    assert alerts.wanted([what], lambda title: level, what.buffer) == []
+
+
+def test_one_sound_and_one_notification_for_all_that_came_together() -> None:
+    written = alerts.sequence([arrival("one"), arrival("two", mentioned="ada")], True, "osc9", {})
+    assert written == "\a\x1b]9;2 messages, the last from bob in #dev: two\x1b\\"
+    assert alerts.sequence([arrival()], True, "off", {}) == "\a"
+    assert alerts.sequence([arrival()], False, "off", {}) == ""
+
+
+def test_the_terminal_decides_how_it_is_asked() -> None:
+    one = [arrival("a;b", Kind.DIRECT, title="bob")]
+    assert alerts.sequence(one, False, "auto", {"TERM": "xterm-256color"}) == "\x1b]9;bob: a;b\x1b\\"
+    for environ in ({"TERM": "foot"}, {"TERM": "xterm", "VTE_VERSION": "7600"}):
+        assert alerts.sequence(one, False, "auto", environ) == "\x1b]777;notify;bob;a,b\x1b\\"
+
+
+def test_the_console_has_no_desktop() -> None:
+    assert alerts.sequence([arrival()], True, "auto", {"TERM": "linux"}) == "\a"
+
+
+def test_it_goes_through_tmux() -> None:
+    written = alerts.sequence([arrival()], True, "osc9", {"TMUX": "/tmp/tmux,1,0"})
+    assert written == "\a\x1bPtmux;\x1b\x1b]9;bob in #dev: hello\x1b\x1b\\\x1b\\"
+
+
+def test_what_others_write_cannot_end_the_sequence() -> None:
+    written = alerts.sequence([arrival("x\x1b\\\x07\x9c" + "y" * 500)], False, "osc9", {})
+    assert written.count("\x1b") == 2
+    assert not {"\x07", "\x9c"} & {*written}
+    assert len(written) < 300

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import cProfile
+
+from tests.urwid_client.talk import Talk, talk
+from urwid_client.buffers import Said
+from urwid_client.completion import Suggestion, Words
+from urwid_client.composer import Composer
+from urwid_client.face import Face
+from urwid_client.keys import Action, KeyMap
+from urwid_client.welcome import Welcome
+
+
+def face(ada: Talk, composer: Composer | None = None) -> Face:
+    return Face(ada.chat, composer or Composer(Words), KeyMap({}))
+
+
+def shown(of: Face, welcome: Welcome | None = None) -> str:
+    of.refresh(welcome, None, "host:1", 0.0)
+    return "\n".join(row.decode().rstrip() for row in of.screen.render((80, 24)).text)
+
+
+def test_what_is_asked_stands_in_the_place_of_the_chat() -> None:
+    of = face(talk())
+    assert "#lobby" not in shown(of, Welcome(server="host:1"))
+    assert shown(of, Welcome(server="host:1")).endswith("Your name:")
+    assert "#lobby  1 person" in shown(of)
+
+
+def test_the_help_stays_open_until_it_is_closed() -> None:
+    of = face(talk())
+    of.toggle_help()
+    assert "Commands" in shown(of)
+    assert of.scrolled is of.help
+    of.turn_to_active()
+    assert "Commands" not in shown(of)
+
+
+def test_what_is_written_decides_what_stands_beside_it() -> None:
+    commands = (Suggestion("/msg", "write to one person"), Suggestion("/me", "say what you do"))
+    composer = Composer(lambda: Words(commands=commands))
+    of = face(talk(), composer)
+    composer.write("/")
+    composer.write("m")
+    assert "/msg  write to one person" in shown(of)
+    composer.do(Action.INTERRUPT)
+    for character in "/msg bob":
+        composer.write(character)
+    assert "/msg NAME TEXT: write to one person" in shown(of)
+    composer.do(Action.INTERRUPT)
+    for key in ("begin paste", "a", "enter", "b", "end paste"):
+        composer.paste(key)
+    assert "2 lines were pasted" in shown(of)
+    composer.do(Action.CLOSE)
+    composer.do(Action.SEARCH_INPUT)
+    composer.write("q")
+    assert shown(of).endswith("search q:")
+
+
+def calls_for_a_key(messages: int) -> int:
+    """How many functions are called until a key is on the screen, in a conversation that one has scrolled up in."""
+    ada = talk()
+    for number in range(1, messages + 1):
+        ada.chat.lobby.add(Said((number, 0), number * 1_000, f"past{number % 9}", f"said once, number {number}", own=False))
+    composer = Composer(Words)
+    of = face(ada, composer)
+    shown(of)
+    of.screen.messages.page(1)
+    for key in "ab":
+        composer.write(key)
+        shown(of)
+    composer.write("c")
+    profile = cProfile.Profile()
+    profile.runcall(shown, of)
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def test_what_a_key_costs_does_not_grow_with_the_conversation() -> None:
+    few, many = calls_for_a_key(1_000), calls_for_a_key(30_000)
+    assert many < few * 1.1

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.urwid_client.talk import talk
+from urwid_client.memory import FILE, Known, Memory, MemoryUnusable
+from urwid_client.place import remember
+
+PLACE = remember(talk().chat, [])
+
+
+def test_the_last_server_comes_first(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    assert memory.servers() == []
+    memory.keep("one:1", "ada", PLACE)
+    memory.keep("two:2", "eve", PLACE)
+    assert memory.servers() == [Known("two:2", "eve"), Known("one:1", "ada")]
+    memory.keep("one:1", "bob", PLACE)
+    assert Memory(tmp_path).servers() == [Known("one:1", "bob"), Known("two:2", "eve")]
+
+
+def test_a_place_is_one_s_own(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.keep("one:1", "Ada", PLACE)
+    memory.keep("one:1", "bob", {**PLACE, "rooms": ["#dev"]})
+    assert memory.find("one:1", "ada") == PLACE
+    assert memory.find("one:1", "bob")["rooms"] == ["#dev"]
+    assert memory.find("two:2", "ada") == memory.find("one:1", "eve") == {}
+
+
+def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.keep("one:1", "ada", PLACE)
+    before = (tmp_path / FILE).stat().st_ino
+    memory.keep("one:1", "ada", dict(PLACE))
+    assert (tmp_path / FILE).stat().st_ino == before
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"one:1": 1}', '{"one:1": {"name": "ada", "places": {"ada": {}}}}'])
+def test_what_is_damaged_is_said_and_left_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(MemoryUnusable, match="is damaged: repair it, or move it away"):
+        Memory(tmp_path).keep("one:1", "ada", PLACE)
+    assert (tmp_path / FILE).read_text() == content

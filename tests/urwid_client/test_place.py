@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from common import messages as m
+from tests.support.model_server import ModelServer
+from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
+from urwid_client.editing import Draft
+from urwid_client.place import Place, is_place, of_another_name, remember, restore
+
+
+def left(ada: Talk) -> Place:
+    """What is kept of a chat, as it comes back from the file."""
+    place: Place = json.loads(json.dumps(remember(ada.chat, ["hello", "/list"])))
+    assert is_place(place)
+    return place
+
+
+def back(server: ModelServer, place: Place, name: str = "ada") -> Talk:
+    new = Talk(name, server, instance=2)
+    restore(new.chat, place)
+    new.connect()
+    return new
+
+
+def in_a_room() -> Talk:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.chat.open(ada.chat.lobby)
+    return ada
+
+
+def titles(ada: Talk) -> list[str]:
+    return [buffer.title for buffer in ada.chat.buffers]
+
+
+def test_what_came_meanwhile_is_there_and_told() -> None:
+    ada = in_a_room()
+    ada.server.say("bob", "#lobby", "seen")
+    ada.exchange()
+    place = left(ada)
+    ada.disconnect()
+    ada.server.say("bob", "#lobby", "in the lobby")
+    ada.server.say("bob", "#dev", "ada: look")
+    ada.server.say("eve", "ada", "psst")
+    again = back(ada.server, place)
+    assert titles(again) == ["server", "#lobby", "#dev", "eve"]
+    assert texts(again.chat.lobby) == ["in the lobby"]
+    assert [(buffer.unread, buffer.mentions) for buffer in again.chat.buffers] == [(0, 0), (0, 0), (1, 1), (1, 1)]
+    assert notes(again.chat.lobby) == ["unread: 1 in #dev, 1 in eve (Alt+A leads there)"]
+    assert [arrival.said.text for arrival in again.chat.arrived] == ["in the lobby", "ada: look", "psst"]
+    assert again.chat.active is again.chat.lobby
+    first = again.chat.lobby.entries[0]
+    assert again.chat.lobby.unread_from == (first.key[0], -1)
+
+
+def test_what_was_unread_stays_unread_and_nothing_is_told_twice() -> None:
+    ada = in_a_room()
+    ada.server.say("eve", "ada", "psst")
+    ada.exchange()
+    place = left(ada)
+    ada.disconnect()
+    again = back(ada.server, place)
+    eve = again.chat.find_directs("eve")[0]
+    assert (eve.unread, eve.mentions) == (1, 1)
+    assert again.chat.arrived == []
+    again.chat.open(eve)
+    again.chat.load_older()
+    again.exchange()
+    assert texts(eve) == ["psst"]
+
+
+def test_drafts_and_who_is_ignored() -> None:
+    ada = in_a_room()
+    ada.chat.ignore("Mallory")
+    ada.chat.find_room("#dev").draft = Draft("half a", 3)  # type: ignore[union-attr]
+    place = left(ada)
+    ada.disconnect()
+    ada.server.say("mallory", "#lobby", "spam")
+    ada.server.say("mallory", "ada", "spam")
+    again = back(ada.server, place)
+    assert again.chat.find_room("#dev").draft == Draft("half a", 6)  # type: ignore[union-attr]
+    assert titles(again) == ["server", "#lobby", "#dev"]
+    assert texts(again.chat.lobby) == []
+
+
+def test_what_could_not_be_sent_is_to_be_written_again() -> None:
+    ada = in_a_room()
+    ada.disconnect()
+    ada.chat.say("first", NOON)
+    ada.chat.say("second", NOON)
+    ada.chat.lobby.draft = Draft("third", 0)
+    assert back(ada.server, left(ada)).chat.lobby.draft.text == "first\nsecond\nthird"
+
+
+def test_another_log_begins_afresh() -> None:
+    ada = in_a_room()
+    place = left(ada)
+    again = back(ModelServer("log-2"), place)
+    assert titles(again) == ["server", "#lobby", "#dev"]
+    assert again.chat.protocol.log == "log-2"
+    assert not again.chat.returning
+
+
+def test_another_name_takes_the_rooms_along_and_no_conversations() -> None:
+    ada = in_a_room()
+    ada.server.say("eve", "ada", "psst")
+    ada.exchange()
+    place = of_another_name(left(ada))
+    assert is_place(place)
+    bob = back(ada.server, place, "bob")
+    assert titles(bob) == ["server", "#lobby", "#dev"]
+
+
+def test_nothing_is_restored_from_nothing() -> None:
+    ada = back(ModelServer(), {})
+    assert titles(ada) == ["server", m.LOBBY]
+    assert not ada.chat.returning
+    assert NOON
+
+
+@pytest.mark.parametrize("key", ["log", "cursor", "rooms", "conversations", "sent", "ignored", "identity"])
+def test_what_is_no_place_is_known(key: str) -> None:
+    place = left(in_a_room())
+    assert not is_place({**place, key: 1.5})
+    assert not is_place({other: value for other, value in place.items() if other != key})
+    assert not is_place({**place, "conversations": [{}]})
+    assert not is_place([])

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from urwid_client.keys import Action
+from urwid_client.preferences import Preferences
+from urwid_client.sending import WrongInput
+from urwid_client.settings_file import SettingsNotKept
+
+
+def test_without_a_choice_everything_is_as_usual() -> None:
+    likes = Preferences({})
+    assert (likes.theme, likes.mouse, likes.bell, likes.desktop, likes.alert("#dev")) == ("auto", True, True, "auto", "mentions")
+    assert likes.keymap().actions["enter"] is Action.SEND
+
+
+def test_what_is_set_holds_and_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "settings.toml"
+    likes = Preferences({}, file)
+    assert likes.change("theme", "dark") == "theme is dark now"
+    assert likes.change("mouse", "off") == "mouse is off now"
+    assert likes.change("alerts.#dev", "all") == "alerts.#dev is all now"
+    assert likes.change("keys.next_unread", "f5, ctrl x") == "keys.next_unread is f5, ctrl x now"
+    assert (likes.theme, likes.mouse, likes.alert("#Dev"), likes.alert("#ops")) == ("dark", False, "all", "mentions")
+    assert likes.keymap().actions["f5"] is Action.NEXT_UNREAD
+    assert tomllib.loads(file.read_text()) == {
+        "theme": "dark",
+        "mouse": False,
+        "alerts": {"#dev": "all"},
+        "keys": {"next_unread": ["f5", "ctrl x"]},
+    }
+    for key in ("theme", "alerts.#dev", "keys.next_unread"):
+        likes.change(key, "default")
+    assert (likes.theme, likes.alert("#dev")) == ("auto", "mentions")
+    assert likes.keymap().actions["meta a"] is Action.NEXT_UNREAD
+    assert tomllib.loads(file.read_text()) == {"mouse": False, "alerts": {}, "keys": {}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("theme", "pink", "theme must be one of auto, dark"),
+        ("mouse", "perhaps", "mouse must be on or off, or default"),
+        ("them", "dark", "there is no setting them, did you mean theme?"),
+        ("keys.undo", "x", "keys.undo must be a key like"),
+        ("alerts.#dev", "loud", "alerts.#dev must be one of"),
+        ("alerts.*", "all", "there is no setting"),
+        ("keys.undo", "enter", "no key would send anything then"),
+        ("zzz", "1", "there is no setting zzz; /set lists what there is"),
+    ],
+)
+def test_what_cannot_be_set_is_explained(key: str, value: str, told: str) -> None:
+    likes = Preferences({})
+    with pytest.raises(WrongInput) as wrong:
+        likes.change(key, value)
+    assert told in str(wrong.value)
+
+
+def test_what_cannot_be_kept_holds_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    likes = Preferences({}, tmp_path / "file" / "settings.toml")
+    with pytest.raises(SettingsNotKept, match="so this holds until you leave"):
+        likes.change("theme", "dark")
+    assert likes.theme == "dark"
+
+
+def test_what_there_is_is_shown() -> None:
+    likes = Preferences({"alerts.#dev": "all", "keys.undo": ["f5"]})
+    shown = likes.show(None).splitlines()
+    assert shown[:3] == ["theme = auto", "emoji = plain", "mouse = on"]
+    assert "alerts.#dev = all" in shown
+    assert "keys.undo = f5" in shown
+    assert likes.show("theme") == "theme is auto: the colours (one of auto, dark, light, contrast, 16, none, or default)"
+    assert {suggestion.word for suggestion in likes.suggestions()} >= {"theme", "keys.send"}

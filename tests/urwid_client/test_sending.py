@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from common import messages as m
+from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
+from tests.urwid_client.talk import NOON, notes, texts
+from urwid_client.buffers import Delivery, Said
+from urwid_client.sending import Sending, WrongInput
+
+
+def sending() -> Sending:
+    """Somebody who has not been connected yet."""
+    return Sending(ClientProtocol("ada", instance=1))
+
+
+def said(of: Sending) -> Said:
+    (ref,) = of.pending_in
+    return of.pending_in[ref].pending[ref]
+
+
+def test_what_is_said_waits_until_the_server_has_it() -> None:
+    ada = sending()
+    ada.say("done :tada:\x1b[2J\n", NOON)
+    assert (said(ada).text, said(ada).delivery) == ("done 🎉[2J", Delivery.PENDING)
+    (ref,) = ada.pending_in
+    ada.protocol.identity = "id-ada"
+    ada.on_acknowledged(
+        Acknowledged(ref, m.Msg(5, NOON, m.LOBBY, "ada", ref, "done 🎉[2J", {"conv": m.LOBBY, "from": "id-ada"})), NOON
+    )
+    assert texts(ada.lobby) == ["done 🎉[2J"]
+    assert not ada.pending_in
+
+
+def test_what_was_refused_stays_and_says_why() -> None:
+    ada = sending()
+    ada.say("hello", NOON)
+    (ref,) = ada.pending_in
+    ada.open(ada.server)
+    ada.on_send_failed(SendFailed(ref, m.LOBBY, "hello", "too_long", "too long"), NOON)
+    (entry,) = ada.lobby.entries
+    assert isinstance(entry, Said)
+    assert (entry.delivery, entry.problem) == (Delivery.FAILED, "too long")
+    assert notes(ada.server) == ["a message to #lobby could not be sent: too long"]
+
+
+def test_what_has_to_wait_is_told_once() -> None:
+    ada = sending()
+    ada.say("hello", NOON)
+    (ref,) = ada.pending_in
+    for _ in range(3):
+        ada.on_send_delayed(SendDelayed(ref, "storage_full", "the disk is full"), NOON)
+    assert len(notes(ada.lobby)) == 1
+
+
+def test_where_nobody_would_read_it_nothing_is_sent() -> None:
+    ada = sending()
+    ada.open(ada.server)
+    with pytest.raises(WrongInput, match="nobody would read this here"):
+        ada.say("hello", NOON)
+    ada.open(ada.lobby)
+    with pytest.raises(WrongInput, match="has 16,001 bytes, the server takes 16,000"):
+        ada.say("x" * 16_001, NOON)
+    assert not ada.protocol.outbox
+
+
+def test_who_is_not_there_is_known_where_everybody_is() -> None:
+    ada = sending()
+    bob = ada.direct("Bob")
+    assert ada.is_absent(bob) is None
+    ada.protocol.phase = Phase.LIVE
+    ada.lobby.set_people(["ada"], 1)
+    assert ada.is_absent(bob) is True
+    ada.lobby.set_people(["ada", "bob"], 2)
+    assert ada.is_absent(bob) is False
+    ada.lobby.set_people(["ada"], 700)
+    assert ada.is_absent(bob) is None
+    assert ada.is_absent(ada.lobby) is None

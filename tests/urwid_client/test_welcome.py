@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from common.invitations import Invitation
+from urwid_client.editing import Draft
+from urwid_client.welcome import Question, Welcome
+
+
+def write(welcome: Welcome, text: str) -> bool:
+    welcome.editor.load(Draft(text, len(text)))
+    return welcome.answer()
+
+
+def test_a_name_and_then_a_server() -> None:
+    welcome = Welcome(server="127.0.0.1:65432", ask_server=True)
+    assert (welcome.question.value, welcome.editor.text) == ("Your name: ", "")
+    assert not write(welcome, " ada ")
+    assert (welcome.question.value, welcome.editor.text) == ("Server: ", "127.0.0.1:65432")
+    assert write(welcome, "chat.example.org")
+    assert (welcome.name, welcome.place) == ("ada", Invitation("chat.example.org"))
+
+
+def test_a_name_alone_where_the_server_is_known() -> None:
+    welcome = Welcome("ada", "host:1", problem="it is taken")
+    assert (welcome.problem, welcome.editor.draft) == ("it is taken", Draft("ada", 3))
+    assert write(welcome, "eve")
+    assert (welcome.name, welcome.place, welcome.problem) == ("eve", None, "")
+
+
+def test_wrong_answers_are_explained_and_stay() -> None:
+    welcome = Welcome(ask_server=True)
+    assert not write(welcome, "two words")
+    assert "without spaces" in welcome.problem
+    assert welcome.editor.text == "two words"
+    write(welcome, "ada")
+    assert (welcome.question, welcome.problem) == (Question.SERVER, "")
+    assert not write(welcome, "host:port")
+    assert welcome.problem.startswith("a server is a host name")
+
+
+def test_the_server_may_be_an_invitation() -> None:
+    welcome = Welcome("ada", "127.0.0.1:65432", ask_server=True)
+    welcome.answer()
+    assert not write(welcome, "chat://host:port/")
+    assert "cannot be understood" in welcome.problem
+    assert write(welcome, f"chat://host/dev?fp={KEY}")
+    assert welcome.place == Invitation("host", 65432, "#dev", KEY)
+
+
+KEY = "SHA256:" + "A" * 43
+
+
+@pytest.mark.parametrize("answer", ["yes", " Yes ", "y", KEY, KEY + "="])
+def test_a_key_is_believed_at_the_user_s_word(answer: str) -> None:
+    welcome = Welcome(server="host:1", fingerprint=KEY)
+    assert (welcome.question, welcome.editor.text) == (Question.KEY, "")
+    assert write(welcome, answer)
+
+
+@pytest.mark.parametrize("answer", ["", "no", "SHA256:", "SHA256:" + "B" * 43])
+def test_anything_else_is_a_no(answer: str) -> None:
+    welcome = Welcome(server="host:1", fingerprint=KEY)
+    assert not write(welcome, answer)
+    assert "another's server" in welcome.problem

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.invitations import Invitation
+from tests.urwid_client.talk import Talk, talk
+from urwid_client.completion import Words
+from urwid_client.composer import Composer
+from urwid_client.memory import FILE
+from urwid_client.settings import ClientSettings
+from urwid_client.trust import Wishes
+from urwid_client.whereabouts import Whereabouts
+
+
+def here(directory: Path, name: str | None = None, server: str | None = None) -> Whereabouts:
+    host, _, port = (server or "127.0.0.1:65432").partition(":")
+    settings = ClientSettings(host, int(port), name, None, directory, server_given=server is not None)
+    return Whereabouts(settings, {}, told.append)
+
+
+told: list[str] = []
+
+
+def remembered(directory: Path, name: str, server: str, talk: Talk | None = None) -> None:
+    where = here(directory, name, server)
+    where.remember((talk or globals()["talk"](name)).chat, Composer(Words))
+
+
+def test_at_the_first_start_both_are_asked(tmp_path: Path) -> None:
+    question = here(tmp_path).question()
+    assert question is not None
+    assert question.asks_server
+    where = here(tmp_path, server="host:1")
+    question = where.question()
+    assert question is not None
+    assert not question.asks_server
+    question.name = "ada"
+    where.answer(question)
+    assert (where.settings.name, where.settings.server) == ("ada", "host:1")
+
+
+def test_later_it_is_as_it_was(tmp_path: Path) -> None:
+    remembered(tmp_path, "eve", "one:1")
+    remembered(tmp_path, "ada", "two:2")
+    for where, name, server in (
+        (here(tmp_path), "ada", "two:2"),
+        (here(tmp_path, "bob"), "bob", "two:2"),
+        (here(tmp_path, server="one:1"), "eve", "one:1"),
+    ):
+        assert where.question() is None
+        assert (where.settings.name, where.settings.server) == (name, server)
+    assert here(tmp_path, server="three:3").question() is not None
+
+
+def test_elsewhere_is_another_server_or_another_name(tmp_path: Path) -> None:
+    remembered(tmp_path, "bob", "three:3")
+    where = here(tmp_path, "ada", "one:1")
+    where.remember(talk().chat, Composer(Words))
+    there, place = where.elsewhere(Invitation("two", 2), None)
+    assert (there.name, there.server, place) == ("ada", "two:2", {})
+    there, place = where.elsewhere(Invitation("three", 3), None)
+    assert (there.name, there.server, place) == ("bob", "three:3", {})
+    there, place = where.elsewhere(None, "eve")
+    assert (there.name, there.server) == ("eve", "one:1")
+    assert place["identity"] == ""
+
+
+KEY = "SHA256:" + "A" * 43
+
+
+def test_what_was_wished_of_the_encryption_holds_for_the_server_that_the_run_begins_with(tmp_path: Path) -> None:
+    insecure = ClientSettings("127.0.0.1", 1, "ada", "#ops", tmp_path, Wishes(tls=False))
+    where = Whereabouts(insecure, {}, told.append)
+    assert where.elsewhere(None, "eve")[0].wishes == Wishes(tls=False)
+    assert where.elsewhere(Invitation("two", 2), None)[0].wishes == Wishes()
+    there, _ = where.elsewhere(Invitation("two", 2, "#dev", KEY), None)
+    assert (there.room, there.wishes) == ("#dev", Wishes(fingerprint=KEY))
+
+
+@pytest.mark.parametrize(
+    ("place", "room", "wishes"),
+    [
+        (Invitation("two", 2), "#ops", Wishes(tls=False)),
+        (Invitation("two", 2, "#dev", KEY), "#dev", Wishes(fingerprint=KEY)),
+    ],
+)
+def test_the_answer_may_be_an_invitation(tmp_path: Path, place: Invitation, room: str, wishes: Wishes) -> None:
+    """The key that it names is the one that the server must have: plain text would show none."""
+    where = Whereabouts(ClientSettings("127.0.0.1", 1, None, "#ops", tmp_path, Wishes(tls=False), False), {}, told.append)
+    question = where.question()
+    assert question is not None
+    question.name, question.place = "ada", place
+    where.answer(question)
+    assert where.settings == ClientSettings("two", 2, "ada", room, tmp_path, wishes)
+
+
+def test_an_address_of_ipv6_is_remembered_as_well(tmp_path: Path) -> None:
+    where = Whereabouts(ClientSettings("::1", 7, "ada", None, tmp_path), {}, told.append)
+    where.remember(talk().chat, Composer(Words))
+    again = here(tmp_path).settings
+    assert (again.host, again.port, again.name) == ("::1", 7, "ada")
+
+
+def test_without_memory_one_goes_on_and_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("{")
+    told.clear()
+    where = here(tmp_path, "ada", "one:1")
+    where.enter(talk().chat, Composer(Words))
+    where.remember(talk().chat, Composer(Words))
+    assert len(told) == 1
+    assert "damaged" in told[0]

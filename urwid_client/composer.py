@@ -1,0 +1,209 @@
+"""What is being written: the line with its history, completion, search and pastes, as keys change it. Knows no screen.
+
+The line is in one of three modes: it is written, earlier inputs are searched (Ctrl+R), or a paste of several lines waits to be
+confirmed. What a mode makes of an action is `Composer.do`; which key means which action is `keys`' business.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+
+from common.text import clean
+from urwid_client.completion import Completer, Suggestion, Words
+from urwid_client.editing import Draft, Editor, InputHistory
+from urwid_client.keys import EDITING, Action
+
+PASTE_KEYS = ("begin paste", "end paste")
+"""What stands around the keys of a paste."""
+
+
+class Mode(enum.Enum):
+    WRITING = "writing"
+    SEARCHING = "searching"
+    CONFIRMING = "confirming"
+
+
+class Composer:
+    """The line of input of the conversation that is on the screen."""
+
+    def __init__(self, words: Callable[[], Words]) -> None:
+        """`words` tells what can be completed at the moment."""
+        self._words = words
+        self._editor = Editor()
+        self._completer = Completer()
+        self._pasting: list[str] | None = None
+        self._before: Draft | None = None
+        """What was being written when the search began."""
+        self._found: int | None = None
+        """The place in the history that the search has come to."""
+        self.history = InputHistory()
+        self.query = ""
+        """What is searched for."""
+        self.pasted = ""
+        """Several lines that were pasted, and wait to be confirmed."""
+
+    @property
+    def draft(self) -> Draft:
+        """What is being written; while earlier inputs are searched, what was written before that."""
+        return self._editor.draft if self._before is None else self._before
+
+    @property
+    def shown(self) -> Draft:
+        """What stands in the line."""
+        return self._editor.draft
+
+    @property
+    def mode(self) -> Mode:
+        if self.pasted:
+            return Mode.CONFIRMING
+        return Mode.WRITING if self._before is None else Mode.SEARCHING
+
+    @property
+    def pasting(self) -> bool:
+        """Whether the keys that come are a paste."""
+        return self._pasting is not None
+
+    def load(self, draft: Draft) -> None:
+        """Turns to another conversation, and what was being written there."""
+        self._before, self.pasted = None, ""
+        self._editor.load(draft)
+
+    def take(self) -> str:
+        """The finished text. The line is empty then, and the text the newest of the history."""
+        text = self._editor.text
+        self._editor.load(Draft())
+        if text.strip():
+            self.history.add(text)
+        return text
+
+    def suggestions(self) -> tuple[Sequence[Suggestion], int | None]:
+        """What could stand at the cursor, and which of it the last Tab has put there."""
+        return self._completer.choices(self.draft, self._words) if self.mode is Mode.WRITING else ((), None)
+
+    # --- keys ---------------------------------------------------------------------------------------------------------
+
+    def write(self, character: str) -> None:
+        match self.mode:
+            case Mode.WRITING:
+                self._editor.insert(clean(character))
+            case Mode.SEARCHING:
+                self._search(self.query + clean(character), None)
+            case Mode.CONFIRMING:
+                pass
+
+    def paste(self, key: str) -> None:
+        """A key that comes while `pasting`, or one that begins or ends it."""
+        begin, end = PASTE_KEYS
+        if key == begin:
+            self._pasting = []
+        elif key == end:
+            text, self._pasting = clean("".join(self._pasting or ())), None
+            self._take_paste(text)
+        elif self._pasting is not None:
+            self._pasting.append({"enter": "\n", "tab": "\t"}.get(key, key if len(key) == 1 else ""))
+
+    def do(self, action: Action) -> bool:
+        """Does what an action means for the line; False if it is not for the line."""
+        match self.mode:
+            case Mode.CONFIRMING:
+                return self._confirm(action)
+            case Mode.SEARCHING if self._go_on_searching(action):
+                return True
+        does = self._doings().get(action)
+        if does is None and action in EDITING:
+            does = getattr(self._editor, action.value)
+        if does is not None:
+            does()
+        return does is not None
+
+    def _doings(self) -> dict[Action, Callable[[], object]]:
+        return {
+            Action.COMPLETE: lambda: self._complete(1),
+            Action.COMPLETE_BACK: lambda: self._complete(-1),
+            Action.OLDER_INPUT: self._older,
+            Action.NEWER_INPUT: self._newer,
+            Action.SEARCH_INPUT: self._begin_search,
+            Action.INTERRUPT: self._interrupt,
+        }
+
+    def _complete(self, step: int) -> None:
+        completed = self._completer.complete(self._editor.draft, self._words(), step)
+        if completed != self._editor.draft:
+            self._editor.replace(completed)
+
+    def _older(self) -> None:
+        if not self._editor.line_up():
+            self._recall(self.history.older(self._editor.text))
+
+    def _newer(self) -> None:
+        if not self._editor.line_down():
+            self._recall(self.history.newer())
+
+    def _recall(self, text: str | None) -> None:
+        if text is not None:
+            self._editor.replace(Draft(text, len(text)))
+
+    def _interrupt(self) -> None:
+        if self._editor.text:
+            self._editor.clear()
+        else:
+            self._editor.insert("/quit")
+
+    # --- pastes -------------------------------------------------------------------------------------------------------
+
+    def _take_paste(self, text: str) -> None:
+        if "\n" in text.strip("\n"):
+            self.pasted = text
+        else:
+            self._editor.insert(text.strip("\n"))
+
+    def _confirm(self, action: Action) -> bool:
+        if action is Action.SEND:
+            self._editor.insert(self.pasted.rstrip("\n"))
+        if action in (Action.SEND, Action.CLOSE, Action.INTERRUPT):
+            self.pasted = ""
+            return True
+        return action in EDITING or action in self._doings()
+
+    # --- searching ----------------------------------------------------------------------------------------------------
+
+    def _begin_search(self) -> None:
+        self._before, self._found, self.query = self._editor.draft, None, ""
+
+    def _go_on_searching(self, action: Action) -> bool:
+        """Whether the action belongs to the search; any other one ends it with what was found, and is done then."""
+        match action:
+            case Action.SEARCH_INPUT:
+                self._search(self.query, self._found)
+            case Action.DELETE_BACK:
+                self._search(self.query[:-1], None)
+            case Action.CLOSE | Action.INTERRUPT:
+                self._end_search(keep=False)
+            case Action.SEND:
+                self._end_search(keep=True)
+            case _:
+                self._end_search(keep=True)
+                return False
+        return True
+
+    def _search(self, query: str, before: int | None) -> None:
+        """Shows the newest input with these words in it; of those `before` a place, to go further back."""
+        self.query = query
+        found = self.history.find(query, before)
+        if found is not None:
+            self._found, text = found
+            self._editor.load(Draft(text, len(text)))
+
+    def _end_search(self, keep: bool) -> None:
+        assert self._before is not None
+        before, self._before = self._before, None
+        found = self._editor.draft
+        self._editor.load(before)
+        if keep:
+            self._editor.replace(found)
+
+    def restore_history(self, texts: Iterable[str]) -> None:
+        """What was sent in earlier runs of the program."""
+        for text in texts:
+            self.history.add(text)

@@ -1,0 +1,82 @@
+"""The face of the program: brings the widgets up to date with the state. What a widget then looks like is its own business."""
+
+from __future__ import annotations
+
+from urwid_client import commands, rendering
+from urwid_client.composer import Composer, Mode
+from urwid_client.connection import Connection
+from urwid_client.keys import KeyMap
+from urwid_client.reconnecting import Stage, Status
+from urwid_client.rendering import Spans
+from urwid_client.state import Chat
+from urwid_client.welcome import Welcome
+from urwid_client.widgets.messages import MessageList
+from urwid_client.widgets.overlays import Help, Page
+from urwid_client.widgets.screen import Screen
+
+_SUGGESTED = 6
+"""How many words that could be written are shown."""
+
+
+class Face:
+    """The screen, and what may stand over it."""
+
+    def __init__(self, chat: Chat, composer: Composer, keymap: KeyMap) -> None:
+        self.screen = Screen(chat.active)
+        self.help = Help(keymap)
+        self._page = Page()
+        self._chat = chat
+        self._composer = composer
+
+    @property
+    def scrolled(self) -> Help | MessageList:
+        """What can be scrolled at the moment."""
+        return self.help if self.screen.overlay is self.help else self.screen.messages
+
+    def toggle_help(self) -> None:
+        self.screen.overlay = None if self.screen.overlay is self.help else self.help
+
+    def turn_to_active(self) -> None:
+        """Shows the active conversation, and nothing that stood over the former one."""
+        self.screen.active = self._chat.active
+        self.screen.show_messages()
+        self.screen.messages.show(self._chat.active)
+
+    def refresh(self, welcome: Welcome | None, connection: Connection | None, server: str, now: float) -> None:
+        """Shows what there is to show. `now` is by the clock of the connection's status."""
+        chat, screen = self._chat, self.screen
+        screen.buffers = chat.buffers
+        if screen.overlay is not self.help:
+            screen.overlay = self._page if welcome is not None else None
+        if welcome is not None:
+            self._page.lines = rendering.welcome(welcome)
+            screen.input.show(("prompt", welcome.question.value), welcome.editor.draft)
+        else:
+            screen.input.show(("prompt", self._prompt()), self._composer.shown)
+        screen.beside_input = self._beside_input() if welcome is None else []
+        screen.heading = (
+            rendering.heading(chat.active, chat.is_absent(chat.active)) if welcome is None else [("title", "chat-client")]
+        )
+        screen.status = self._status(welcome, connection, server, now)
+        screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
+        screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())
+
+    def _prompt(self) -> str:
+        return f"search {self._composer.query}: " if self._composer.mode is Mode.SEARCHING else "> "
+
+    def _beside_input(self) -> list[Spans]:
+        composer = self._composer
+        if composer.mode is Mode.CONFIRMING:
+            return rendering.pasted(composer.pasted)
+        shown, chosen = composer.suggestions()
+        usage = commands.usage(composer.shown.text)
+        if usage and not shown:
+            return [[("faint", f"  {usage}")]]
+        return rendering.suggestions(shown, chosen, _SUGGESTED)
+
+    def _status(self, welcome: Welcome | None, connection: Connection | None, server: str, now: float) -> Spans:
+        if welcome is not None:
+            return rendering.asking(welcome)
+        if connection is None:
+            return rendering.status(self._chat.name, server, Status(Stage.CONNECTING), None, 0)
+        return rendering.status(self._chat.name, connection.server, connection.status, connection.lag, now)

@@ -1,0 +1,84 @@
+"""Filing: into which conversation a message belongs. Direct ones are told by the server's ids, because names change hands."""
+
+from __future__ import annotations
+
+from common import messages as m
+from common.client_protocol import ClientProtocol
+from common.names import fold
+from common.text import clean_line
+from urwid_client.buffers import Buffer, Kind
+from urwid_client.conversations import Conversations
+
+
+class Filing(Conversations):
+    """The conversations, and who is at the other end of them."""
+
+    def __init__(self, protocol: ClientProtocol) -> None:
+        super().__init__()
+        self.protocol = protocol
+        self.pending_in: dict[int, Buffer] = {}
+        """In which buffer a message waits, by ref."""
+
+    def is_own(self, message: m.Msg) -> bool:
+        return message.options.get("from") == self.protocol.identity
+
+    def buffer_of(self, message: m.Msg) -> Buffer | None:
+        """Where a live message belongs; None if its room was left. A new direct conversation gets a buffer."""
+        conv = message.options.get("conv", message.to)
+        buffer = self.find_conv(conv)
+        if m.is_room(message.to):
+            return buffer
+        if buffer is None:
+            peer = clean_line(message.to if self.is_own(message) else message.sender)
+            waiting = next((other for other in self.find_directs(peer) if other.conv is None), None)
+            buffer = self.bind(waiting or self.add(Buffer(Kind.DIRECT, peer)), conv)
+        self.meet(buffer, message)
+        return buffer
+
+    def bind(self, buffer: Buffer, conv: str) -> Buffer:
+        """The conversation that a buffer shows is known now: maybe it is one that has a buffer already."""
+        same = self.find_conv(conv)
+        if same is None:
+            buffer.conv = conv
+            return buffer
+        same.former = False
+        same.pending |= buffer.pending
+        for ref in buffer.pending:
+            self.pending_in[ref] = same
+        same.draft = buffer.draft if buffer.draft.text else same.draft
+        was_active = self.active is buffer
+        self.remove(buffer)
+        if was_active:
+            self.open(same)
+        return same
+
+    def go_on_with_whom_has_the_name(self, before: Buffer, conv: str) -> Buffer:
+        """The name of the other person has changed hands: what was sent to it went to somebody else than before."""
+        before.former = True
+        buffer = self.find_conv(conv) or self.add(Buffer(Kind.DIRECT, before.title, conv))
+        buffer.former = False
+        if self.active is before:
+            self.open(buffer)
+        return buffer
+
+    def meet(self, buffer: Buffer, message: m.Msg) -> None:
+        """Whom one talks to in a direct conversation is told by what they send."""
+        if buffer.kind is Kind.DIRECT and not self.is_own(message):
+            buffer.peer = message.options.get("from")
+
+    def learn_name(self, message: m.Msg) -> None:
+        """The sender goes by this name now, and whoever had it before does not."""
+        sender, name = message.options.get("from"), clean_line(message.sender)
+        for buffer in self.buffers:
+            if buffer.kind is Kind.DIRECT and buffer.peer is not None:
+                if buffer.peer == sender:
+                    buffer.title, buffer.former = name, False
+                elif fold(buffer.title) == fold(name):
+                    buffer.former = True
+
+    def begin_directs_anew(self) -> None:
+        """As somebody else one has other conversations: what was said before can still be read, and not be gone on with."""
+        for buffer in self.buffers:
+            if buffer.kind is Kind.DIRECT:
+                buffer.conv = buffer.peer = None
+                buffer.older_exist = False

@@ -1,0 +1,66 @@
+"""What is kept over restarts: which servers one was on, under which name, and the `place` that one had there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.names import fold
+from urwid_client.errors import Failed
+from urwid_client.place import is_place
+from urwid_client.table_file import TableFile, Words
+
+FILE = "memory.json"
+
+
+class MemoryUnusable(Failed):
+    """The file cannot be read or written: this run of the program begins and ends without memory."""
+
+
+_WORDS = Words(
+    MemoryUnusable,
+    "rooms, drafts and what you have read are not remembered",
+    "rooms, drafts and what you have read are then forgotten",
+)
+
+
+class Known(NamedTuple):
+    """A server that one was on."""
+
+    server: str
+    """Its address, `host:port`."""
+    name: str
+    """The name that one had there last."""
+
+
+class Memory:
+    """The memory of one data directory: a table of servers, each with its last name, and the places by folded name."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = TableFile(data_dir / FILE, _is_table, _WORDS, durable=False)
+
+    def servers(self) -> list[Known]:
+        """The servers, the one that was used last at the beginning. Raises `MemoryUnusable`."""
+        servers = self._file.read()
+        return [Known(server, servers[server]["name"]) for server in reversed(servers)]
+
+    def find(self, server: str, name: str) -> dict[str, Any]:
+        """The place that one had, as `place.remember` gave it; empty if there was none. Raises `MemoryUnusable`."""
+        place: dict[str, Any] = self._file.read().get(server, {}).get("places", {}).get(fold(name), {})
+        return place
+
+    def keep(self, server: str, name: str, place: dict[str, Any]) -> None:
+        """Stores a place, and that this server was used last. Raises `MemoryUnusable`."""
+        with self._file.changing() as servers:
+            known = servers.pop(server, {"places": {}})
+            servers[server] = {"name": name, "places": {**known["places"], fold(name): place}}
+
+
+def _is_table(servers: object) -> bool:
+    return isinstance(servers, dict) and all(
+        isinstance(known, dict)
+        and isinstance(known.get("name"), str)
+        and isinstance(known.get("places"), dict)
+        and all(is_place(place) for place in known["places"].values())
+        for known in servers.values()
+    )

@@ -1,0 +1,115 @@
+"""One's place on a server: what is remembered of a `Chat`, and how one begins there again. Knows no files.
+
+What is remembered is one map that JSON can say: the cursor and the log that it belongs to, who one is there, the rooms; for each
+conversation what is unread and what was being written; what was sent; who is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from common.names import fold
+from urwid_client.buffers import Buffer, Kind
+from urwid_client.editing import Draft
+from urwid_client.state import Chat
+
+Place: TypeAlias = dict[str, Any]
+
+_SENT_KEPT = 200
+"""How much of what was sent is remembered."""
+_TEXTS = {"log", "identity"}
+_LISTS_OF_TEXTS = {"rooms", "sent", "ignored"}
+
+
+def remember(chat: Chat, sent: Sequence[str]) -> Place:
+    """What to keep of a chat."""
+    protocol = chat.protocol
+    return {
+        "log": protocol.log or "",
+        "cursor": protocol.cursor,
+        "identity": chat.identity or "",
+        "rooms": list(protocol.rooms),
+        "conversations": [_conversation(buffer) for buffer in chat.buffers if buffer.kind is not Kind.SERVER],
+        "sent": list(sent[-_SENT_KEPT:]),
+        "ignored": list(chat.ignored.values()),
+    }
+
+
+def restore(chat: Chat, place: Place) -> None:
+    """Begins a chat that has not been connected yet where `place` ended."""
+    if not place:
+        return
+    chat.ignored = {fold(name): name for name in place["ignored"]}
+    chat.identity = place["identity"] or None
+    for room in place["rooms"]:
+        chat.protocol.join(room)
+        chat.add(Buffer(Kind.ROOM, room))
+    for told in place["conversations"]:
+        _restore(chat, told)
+    if place["log"] and place["cursor"] is not None:
+        chat.protocol.log, chat.protocol.cursor = place["log"], place["cursor"]
+        chat.returning = True
+
+
+def of_another_name(place: Place) -> Place:
+    """What goes along when one changes one's name: everything but what belongs to whom one was."""
+    rooms = [told for told in place["conversations"] if told["kind"] == Kind.ROOM.value]
+    return {**place, "identity": "", "conversations": rooms}
+
+
+def is_place(place: object) -> bool:
+    """Whether a value that came from a file is what `remember` gives."""
+    return (
+        isinstance(place, dict)
+        and place.keys() == {"cursor", "conversations"} | _TEXTS | _LISTS_OF_TEXTS
+        and all(isinstance(place[key], str) for key in _TEXTS)
+        and all(isinstance(place[key], list) and all(isinstance(text, str) for text in place[key]) for key in _LISTS_OF_TEXTS)
+        and (place["cursor"] is None or _is_number(place["cursor"]))
+        and isinstance(place["conversations"], list)
+        and all(map(_is_conversation, place["conversations"]))
+    )
+
+
+def _conversation(buffer: Buffer) -> dict[str, Any]:
+    """What could not be sent yet is something to be written again: nobody knows whether the server has it."""
+    return {
+        "kind": buffer.kind.value,
+        "title": buffer.title,
+        "conv": buffer.conv or "",
+        "peer": buffer.peer or "",
+        "unread": buffer.unread,
+        "mentions": buffer.mentions,
+        "read": buffer.unread_from[0] if buffer.unread and buffer.unread_from else 0,
+        "draft": "\n".join(filter(None, [*(said.text for said in buffer.pending.values()), buffer.draft.text])),
+    }
+
+
+def _restore(chat: Chat, told: dict[str, Any]) -> None:
+    """What was unread and being written in a conversation; direct ones are opened again."""
+    title = told["title"]
+    if told["kind"] == Kind.ROOM.value:
+        buffer = chat.find_room(title)
+    else:
+        buffer = chat.add(Buffer(Kind.DIRECT, title, told["conv"] or None))
+        buffer.peer = told["peer"] or None
+    if buffer is None:  # a room that could not be joined any more
+        return
+    buffer.draft = Draft(told["draft"], len(told["draft"]))
+    if buffer is not chat.active:
+        buffer.unread, buffer.mentions = told["unread"], told["mentions"]
+        buffer.unread_from = (told["read"], -1) if told["read"] else None
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_conversation(told: object) -> bool:
+    return (
+        isinstance(told, dict)
+        and told.keys() == {"kind", "title", "conv", "peer", "unread", "mentions", "read", "draft"}
+        and all(isinstance(told[key], str) for key in ("title", "conv", "peer", "draft"))
+        and told["kind"] in (Kind.ROOM.value, Kind.DIRECT.value)
+        and all(_is_number(told[key]) for key in ("unread", "mentions", "read"))
+    )

@@ -1,0 +1,116 @@
+"""What the user likes: the values that `/set` shows and changes, and the file that keeps them. `app` does what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from common.names import fold
+from common.settings import ANY, Setting, find
+from common.text import clean_line
+from urwid_client import settings_file
+from urwid_client.completion import Suggestion
+from urwid_client.keys import Action, KeyMap
+from urwid_client.sending import WrongInput
+from urwid_client.settings import CHANGEABLE
+
+_RESET = "default"
+"""The word that brings a setting back to what it is without being set."""
+
+
+class Preferences:
+    """The values at the moment, and the file that they are kept in."""
+
+    def __init__(self, values: Mapping[str, Any], file: Path | None = None) -> None:
+        """`values` are those of `common.settings.load`. Without a `file` nothing is kept."""
+        defaults = {key: setting.default for key, setting in CHANGEABLE.items() if setting.name != ANY}
+        self._values = defaults | {key: value for key, value in values.items() if find(key, CHANGEABLE)}
+        self._file = file
+
+    @property
+    def theme(self) -> str:
+        return str(self._values["theme"])
+
+    @property
+    def full_emoji(self) -> bool:
+        return bool(self._values["emoji"] == "full")
+
+    @property
+    def mouse(self) -> bool:
+        return bool(self._values["mouse"])
+
+    @property
+    def bell(self) -> bool:
+        return bool(self._values["bell"])
+
+    @property
+    def desktop(self) -> str:
+        return str(self._values["desktop"])
+
+    def alert(self, title: str) -> str:
+        """What one is alerted of in the conversation of this title: `mentions`, `all` or `none`."""
+        own = (value for key, value in self._values.items() if fold(key) == fold(f"alerts.{title}"))
+        return str(next(own, self._values["alert"]))
+
+    def keymap(self) -> KeyMap:
+        """The keys, with those that are bound anew."""
+        anew = {
+            key.partition(".")[2]: value for key, value in self._values.items() if key.startswith("keys.") and value is not None
+        }
+        return KeyMap(anew)
+
+    def change(self, key: str, text: str) -> str:
+        """Sets a value, here and in the file; what to tell the user. Raises `WrongInput` and `settings_file.SettingsNotKept`."""
+        setting, before = self._find(key), dict(self._values)
+        value = None if text == _RESET else self._understand(setting, key, text)
+        if value is None and setting.name == ANY:
+            self._values.pop(key, None)
+        else:
+            self._values[key] = setting.default if value is None else value
+        if Action.SEND not in self.keymap().actions.values():
+            self._values = before
+            raise WrongInput("no key would send anything then; give keys.send another one first")
+        if self._file is not None:
+            settings_file.change(self._file, key, value)
+        return f"{key} is {self._said(key)} now"
+
+    def _understand(self, setting: Setting, key: str, text: str) -> Any:
+        try:
+            return setting.kind.from_text(text)
+        except ValueError:
+            raise WrongInput(f"{key} must be {setting.kind.wants}, or {_RESET}") from None
+
+    def show(self, key: str | None) -> str:
+        """What one setting is and may be; without a `key`, all of them. Raises `WrongInput`."""
+        if key is not None:
+            setting = self._find(key)
+            return f"{key} is {self._said(key)}: {setting.help} ({setting.kind.wants}, or {_RESET})"
+        shown = [key for key, value in self._values.items() if not key.startswith("keys.") or value is not None]
+        lines = [f"{key} = {self._said(key)}" for key in shown]
+        return "\n".join([*lines, f"/set SETTING tells more; /set SETTING VALUE changes it{self._kept_in()}"])
+
+    def suggestions(self) -> list[Suggestion]:
+        """The keys with their help, for completion."""
+        return [Suggestion(key, setting.help) for key, setting in CHANGEABLE.items() if setting.name != ANY]
+
+    def _kept_in(self) -> str:
+        return f", and keeps it in {self._file}" if self._file is not None else ""
+
+    def _find(self, key: str) -> Setting:
+        setting = find(key, CHANGEABLE) if not key.endswith((".", ANY)) else None
+        if setting is None:
+            import difflib  # only for those who mistype
+
+            close = difflib.get_close_matches(key, list(CHANGEABLE), n=1)
+            meant = f", did you mean {close[0]}?" if close else "; /set lists what there is"
+            raise WrongInput(f"there is no setting {clean_line(key)[:40]}{meant}")
+        return setting
+
+    def _said(self, key: str) -> str:
+        value = self._values.get(key)
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        if isinstance(value, list):
+            return ", ".join(value) or "no key"
+        return str(value) if value is not None else _RESET

@@ -1,0 +1,155 @@
+"""Sending: what the user says goes to the server, and stays marked until the server has it. On top of `filing`, below `state`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from common import messages as m
+from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
+from common.errors import Refused
+from common.limits import Limits
+from common.names import as_room, check_name, fold
+from common.text import clean, clean_line
+from urwid_client import emoji
+from urwid_client.buffers import Buffer, Kind, Said
+from urwid_client.filing import Filing
+
+
+class WrongInput(Exception):
+    """What the user asked for cannot be done; one line that says why, for them."""
+
+
+class Sending(Filing):
+    """The conversations, and what is on its way into them."""
+
+    def __init__(self, protocol: ClientProtocol) -> None:
+        super().__init__(protocol)
+        self._delay = ""
+        """What was said last about a message that has to wait."""
+
+    @property
+    def online(self) -> bool:
+        return self.protocol.phase in (Phase.REPLAYING, Phase.LIVE)
+
+    @property
+    def name(self) -> str:
+        return self.protocol.name
+
+    def note(self, text: str, now: int, buffer: Buffer | None = None, important: bool = False) -> None:
+        """Says something to the user; in the active buffer, if no other is named."""
+        (buffer or self.active).note(text, now, self.known, important)
+
+    def is_absent(self, buffer: Buffer) -> bool | None:
+        """Whether the other person of a direct conversation is not there; None where that is not known."""
+        everybody_known = self.online and len(self.lobby.people) == self.lobby.head_count
+        if buffer.kind is not Kind.DIRECT or not everybody_known or buffer.former:
+            return None
+        return fold(buffer.title) not in self.lobby.people
+
+    def say(self, text: str, now: int) -> None:
+        """Sends to the active buffer. Raises `WrongInput`."""
+        self._send(self.active, text, now, self.active.conv)
+
+    def say_to(self, name: str, text: str, now: int) -> None:
+        """Sends to whoever goes by this name now, or to a room that one is in, and opens that conversation. Raises `WrongInput`.
+
+        A conversation that is known may have been with another person of that name: where the message went, its
+        acknowledgement tells.
+        """
+        buffer = self.room(name) if m.is_room(name) else self.direct(name)
+        self._send(buffer, text, now, conv=None)
+        self.open(buffer)
+
+    def direct(self, name: str) -> Buffer:
+        """The buffer of the conversation with whoever goes by this name; a new one if there is none. Raises `WrongInput`."""
+        check_as_input(check_name, name)
+        if fold(name) == fold(self.name):
+            raise WrongInput("that is you")
+        found = next((buffer for buffer in self.find_directs(name) if not buffer.former), None)
+        return found or self.add(Buffer(Kind.DIRECT, name))
+
+    def room(self, name: str) -> Buffer:
+        """The buffer of a room that one is in. Raises `WrongInput`."""
+        found = self.find_room(as_room(name))
+        if found is None:
+            raise WrongInput(f"you are not in {name}; /join {as_room(name)}")
+        return found
+
+    @property
+    def known(self) -> int:
+        """The greatest id that was seen: where notes are put."""
+        return self.protocol.cursor or 0
+
+    def _send(self, buffer: Buffer, text: str, now: int, conv: str | None) -> None:
+        if buffer.kind is Kind.SERVER:
+            raise WrongInput("nobody would read this here; go to a conversation first (Alt+2, or /join #room, or /msg name)")
+        if not buffer.joined:
+            raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
+        text = emoji.replace(clean(text).rstrip("\n"))
+        most = self.protocol.limits.get("text_bytes", Limits().text_bytes)
+        size = len(text.encode())
+        if size > most:
+            raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
+        self._tell_if_absent(buffer, now)
+        ref = self.protocol.send(buffer.title, text, conv)
+        buffer.add_pending(ref, self.name, text, now)
+        buffer.viewport.to_end()
+        self.pending_in[ref] = buffer
+
+    def _tell_if_absent(self, buffer: Buffer, now: int) -> None:
+        """Said once for each absence, and only where everybody who is there is known."""
+        absent = self.is_absent(buffer)
+        if absent is None:
+            return
+        if absent and not buffer.absence_told:
+            self.note(f"{buffer.title} is not here now, and will see this when they come back", now, buffer)
+        buffer.absence_told = absent
+
+    def on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
+        ref, message = acknowledged
+        self._delay = ""
+        buffer = self.pending_in.pop(ref, None)
+        if buffer is None:
+            return
+        buffer.pending.pop(ref, None)
+        if buffer not in self.buffers:  # it was put away; what is delivered now opens it again
+            return
+        conv = message.options.get("conv")
+        if buffer.conv is None and conv is not None:
+            buffer = self.bind(buffer, conv)
+        elif buffer.conv != conv and conv is not None:
+            buffer = self.go_on_with_whom_has_the_name(buffer, conv)
+        buffer.add(self.said_of(message))
+
+    def on_send_failed(self, failed: SendFailed, now: int) -> None:
+        buffer, text = self.pending_in.pop(failed.ref, None), clean_line(failed.text)
+        if buffer is not None:
+            buffer.fail(failed.ref, text, self.known)
+            if buffer is not self.active:
+                self.note(f"a message to {buffer.title} could not be sent: {text}", now, important=True)
+
+    def on_send_delayed(self, delayed: SendDelayed, now: int) -> None:
+        """Said once: as long as it lasts the same answer comes every second."""
+        buffer = self.pending_in.get(delayed.ref)
+        said = f"your message waits: {clean_line(delayed.text)}; it is sent as soon as the server can take it"
+        if buffer is not None and said != self._delay:
+            self.note(said, now, buffer, important=True)
+        self._delay = said
+
+    def said_of(self, message: m.Msg) -> Said:
+        text, own = clean(message.text), self.is_own(message)
+        mentioned = self.name if not own and is_mentioned(self.name, text) else ""
+        return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentioned)
+
+
+def is_mentioned(name: str, text: str) -> bool:
+    """Whether the name stands in the text as a word of its own."""
+    return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def check_as_input(check: Callable[[str], str], name: str) -> None:
+    try:
+        check(name)
+    except Refused as refused:
+        raise WrongInput(refused.text) from None

@@ -1,0 +1,43 @@
+"""The terminal as the client uses it."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import urwid
+from urwid.display.common import InputClosedError
+
+_ESCAPE_SECONDS = 0.05
+"""How long the rest of a key's sequence may take; Esc alone is known after that."""
+
+
+class Terminal(urwid.display.raw.Screen):
+    """Pastes come as a whole, links can be followed, and the terminal driver keeps no key for itself but Ctrl+Z."""
+
+    def __init__(self) -> None:
+        super().__init__(bracketed_paste_mode=True, focus_reporting=True, extended_keys=True)
+        self.set_input_timeouts(complete_wait=_ESCAPE_SECONDS)
+        self.set_terminal_properties(hyperlinks=self.term != "linux")  # the console's older versions show what they do not know
+
+    def start(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes the terminal over: at the beginning, and again after it was given back for Ctrl+Z."""
+        context = super().start(*args, **kwargs)
+        self.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
+        return context
+
+    def tell(self, sequence: str) -> None:
+        """Writes something that changes nothing on the screen."""
+        self.write(sequence)
+        self.flush()
+
+    def get_cols_rows(self) -> tuple[int, int]:
+        """Columns and rows; of a terminal that does not know (a serial line, a container), what most have."""
+        cols, rows = super().get_cols_rows()
+        cols, self.maxrow = cols or 80, rows or 24
+        return cols, self.maxrow
+
+
+def is_gone(problem: Exception) -> bool:
+    """Whether the terminal was closed or is somebody else's now: nobody is there to be told."""
+    return isinstance(problem, InputClosedError) or problem.args[0] == errno.EIO

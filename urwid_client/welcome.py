@@ -1,0 +1,86 @@
+"""What is asked before one is in the chat, and whether an answer will do.
+
+A name, at the first start the server, and on the first visit to one for which nobody vouches whether its key is the right one.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from common.errors import Refused
+from common.invitations import Invitation, understand
+from common.names import check_name
+from urwid_client.editing import Draft, Editor
+
+LEAVING = ("/quit", "/exit")
+"""Answers that leave instead."""
+
+
+class Question(enum.Enum):
+    """What is asked, as it stands before the answer."""
+
+    NAME = "Your name: "
+    SERVER = "Server: "
+    KEY = "Is it the same? "
+
+
+class Welcome:
+    """The questions, one after the other, and the line that the answer is written in."""
+
+    def __init__(
+        self, name: str = "", server: str = "", ask_server: bool = False, problem: str = "", fingerprint: str = ""
+    ) -> None:
+        """`name` and `server` are proposed; `problem` says why an answer that was given would not do.
+
+        With a `fingerprint` the only question is whether that is the one of the server's key.
+        """
+        self.name = name
+        self.server = server
+        self.place: Invitation | None = None
+        """Where to go, if that was asked."""
+        self.problem = problem
+        self.fingerprint = fingerprint
+        self.editor = Editor()
+        self._left = [Question.KEY] if fingerprint else [Question.NAME, *([Question.SERVER] if ask_server else [])]
+        self._propose()
+
+    @property
+    def question(self) -> Question:
+        return self._left[0]
+
+    @property
+    def asks_server(self) -> bool:
+        """Whether the server is asked for, now or afterwards."""
+        return Question.SERVER in self._left
+
+    def answer(self) -> bool:
+        """Takes what was written for the answer; True if it was the last one."""
+        text = self.editor.text.strip()
+        try:
+            self._take(text)
+        except Refused as refused:
+            self.problem = refused.text
+        except ValueError as problem:
+            self.problem = str(problem)
+        else:
+            self.problem = ""
+            if len(self._left) == 1:
+                return True
+            del self._left[0]
+            self._propose()
+        return False
+
+    def _take(self, text: str) -> None:
+        """Raises `Refused` and `ValueError`."""
+        match self.question:
+            case Question.NAME:
+                self.name = check_name(text)
+            case Question.SERVER:
+                self.place = understand(text)
+            case Question.KEY:
+                if text.lower() not in ("yes", "y") and text.rstrip("=") != self.fingerprint:
+                    raise ValueError("Then it may be another's server: Ctrl+C leaves, and nothing was said to it.")
+
+    def _propose(self) -> None:
+        text = {Question.NAME: self.name, Question.SERVER: self.server, Question.KEY: ""}[self.question]
+        self.editor.load(Draft(text, len(text)))

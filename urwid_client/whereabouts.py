@@ -1,0 +1,93 @@
+"""Where one is: the server and the name that this run of the program is for, and what is remembered of it between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from common.invitations import Invitation, understand
+from urwid_client.composer import Composer
+from urwid_client.memory import Known, Memory, MemoryUnusable
+from urwid_client.place import Place, of_another_name, remember, restore
+from urwid_client.settings import ClientSettings, find_data_dir
+from urwid_client.state import Chat
+from urwid_client.trust import Wishes
+from urwid_client.welcome import Welcome
+
+_Answer = TypeVar("_Answer")
+
+
+class Whereabouts:
+    """What was not said on the command line is as it was the last time; the rest is asked."""
+
+    def __init__(self, settings: ClientSettings, before: Place, complain: Callable[[str], None]) -> None:
+        """`before` is the place where one comes from, to be taken where the memory has none.
+
+        `complain` is told once if nothing can be remembered.
+        """
+        self._before = before
+        self._kept: Place = {}
+        self._complain = complain
+        self._memory: Memory | None = Memory(find_data_dir(settings))
+        known = self.known = self.servers()
+        """Where one was when this run of the program began."""
+        if not settings.server_given and known:
+            last = understand(known[0].server)
+            settings = settings._replace(host=last.host, port=last.port, server_given=True)
+        names = [name for server, name in known if server == settings.server]
+        if settings.name is None and names:
+            settings = settings._replace(name=names[0])
+        self.settings = settings
+
+    def question(self) -> Welcome | None:
+        """What has to be asked before one can go there."""
+        if self.settings.name is not None:
+            return None
+        return Welcome(server=self.settings.server, ask_server=not self.settings.server_given)
+
+    def answer(self, welcome: Welcome) -> None:
+        wished = self.settings._replace(name=welcome.name)
+        if (place := welcome.place) is not None:
+            wishes = Wishes(fingerprint=place.fingerprint) if place.fingerprint else wished.wishes
+            wished = wished.at(place)._replace(room=place.room or wished.room, wishes=wishes)
+        self.settings = wished
+
+    def servers(self) -> list[Known]:
+        """Where one was, the last one first."""
+        return self._recall(lambda memory: memory.servers()) or []
+
+    def enter(self, chat: Chat, composer: Composer) -> None:
+        """Begins where one left off the last time."""
+        name = self.settings.name or ""
+        place = self._recall(lambda memory: memory.find(self.settings.server, name)) or self._before
+        chat.protocol.choose_name(name)
+        restore(chat, place)
+        if self.settings.room:
+            chat.join(self.settings.room)
+        composer.restore_history(place.get("sent", ()))
+        composer.load(chat.active.draft)
+
+    def remember(self, chat: Chat, composer: Composer) -> None:
+        """Writes down where one is, once the server has told."""
+        if chat.protocol.identity is not None:
+            place = remember(chat, composer.history.texts)
+            if place != self._kept:
+                self._kept, self._before = place, of_another_name(place)
+                self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place))
+
+    def elsewhere(self, server: Invitation | None, name: str | None) -> tuple[ClientSettings, Place]:
+        """Another server, under the name that one had there if there was one; or another name here. And what goes along."""
+        if server is None:
+            return self.settings._replace(name=name, room=None, server_given=True), self._before
+        there = self.settings.at(server)
+        names = [known.name for known in self.servers() if known.server == there.server]
+        return there._replace(name=names[0] if names else there.name), {}
+
+    def _recall(self, use: Callable[[Memory], _Answer]) -> _Answer | None:
+        """Uses the memory; where that is not possible, the user is told, and it is done without."""
+        try:
+            return use(self._memory) if self._memory is not None else None
+        except MemoryUnusable as problem:
+            self._memory = None
+            self._complain(str(problem))
+            return None
