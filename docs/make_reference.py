@@ -73,8 +73,8 @@ def man() -> str:
             "Without a form it is a screen: conversations at the left, messages in the middle, people at the right. "
             "The first start asks for a name and a server; later ones begin where the last one ended. send sends a text, or "
             "each line of the standard input, and ends with 0 only when all of it is in the server's log. tail prints "
-            "messages, one a line. A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:...: it stands for --host, --port, "
-            "--room (for send: --to) and --fingerprint."
+            "messages, one a line. A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:...; it stands for --host, "
+            "--port, --room (for send: --to) and --fingerprint."
         ),
         ".SH OPTIONS",
         *_options(SCREEN),

@@ -26,7 +26,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_at_the_first_start_the_server_is_asked_for_and_then_about_its_key(encrypted: Server, tmp_path: Path) -> None:
     """What was believed holds at the next start, which needs to be told nothing."""
-    command = [SCRIPTS / "chat-client", "--data-dir", tmp_path]
+    command: list[str | Path] = [SCRIPTS / "chat-client", "--data-dir", tmp_path]
     with terminal([*command, "--tls"]) as window:
         window.wait_for("What name")
         window.enter("eve")

@@ -88,8 +88,10 @@ def test_a_server_that_asks_on_and_on_and_reads_nothing_is_left(tmp_path: Path, 
         writer.transport.abort()
 
     async def scene() -> None:
-        async with await asyncio.start_server(ask, "127.0.0.1", 0, limit=1000) as server:
-            client = Client(server.sockets[0].getsockname()[1], tmp_path)
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else it takes megabytes before anything has to wait
+        async with await asyncio.start_server(ask, sock=listening, limit=1000):
+            client = Client(listening.getsockname()[1], tmp_path)
             async with connected(client):
                 await client.until(lambda: any("does not read" in status.problem for status in client.stages))
 
