@@ -1,4 +1,4 @@
-"""Clients bear a server that means no good: nothing acts on their terminal, crashes them, or has them say what they should not."""
+"""Clients bear a server that means no good: nothing acts on their terminal or crashes them, and they keep what they know."""
 
 from __future__ import annotations
 
