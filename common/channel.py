@@ -78,7 +78,10 @@ class Channel:
             bodies, too_large = self._decoder.feed(data)
             if too_large is not None:
                 raise ChannelClosed from too_large
-            batches += (msgpack.unpackb(body) for body in bodies)
+            try:
+                batches += (msgpack.unpackb(body) for body in bodies)
+            except (ValueError, TypeError) as problem:
+                raise ChannelClosed from problem  # a process that has gone mad is worth no more than a dead one
             if len(data) < _READ_BYTES:
                 break
         return batches

@@ -30,21 +30,19 @@ class Limits:
     """The server's limits, each a key of `[limits]` in its configuration; from 1 to the field's `most`."""
 
     text_bytes: int = _limit(16_000, "longest message text, in bytes of UTF-8", most=60_000)
-    connections: int = _limit(10_000, "connections in all")
+    connections: int = _limit(20_000, "connections in all")
     connections_per_address: int = _limit(
         100, "connections from one address (of IPv6: one /64); this machine's own are not counted"
     )
     new_connections_per_minute: int = _limit(
-        200, "new connections from one address in a minute, also all at once; the same goes for these"
+        200, "new connections from one address in a minute, also all at once; this machine's own are not counted"
     )
     hellos_refused: int = _limit(100, "refused hellos after which a connection is closed")
-    messages_per_second: int = _limit(100, "messages that one connection may send, in the long run")
+    messages_per_second: int = _limit(200, "messages that one connection may send, in the long run")
     user_messages_per_second: int = _limit(
-        200, "messages that all connections of one person may send, at each worker, in the long run"
+        400, "messages that all connections of one person may send, at each worker, in the long run"
     )
-    burst_seconds: int = _limit(
-        10, "a client that was quiet for so long may send at once what it might have sent meanwhile", most=3_600
-    )
+    burst_seconds: int = _limit(25, "who was quiet for so long may send at once what they might have sent meanwhile", most=3_600)
     rooms_per_connection: int = _limit(100, "rooms that one connection may be in")
     members_per_room: int = _limit(10_000, "people in one room; in the lobby is everybody")
     requests_pending: int = _limit(256, "unanswered requests of a connection before the server stops reading from it")

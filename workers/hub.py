@@ -131,8 +131,9 @@ class Hub:
         }
 
     def use_limits(self, limits: Limits) -> None:
-        """These hold from now on; not so `backlog_bytes`, and what requests count for, which stay as they were first."""
+        """These hold from now on. Only what a long request counts for stays: those that are unanswered have been counted."""
         self._limits = limits
+        self._helping_bytes = max(limits.backlog_bytes // 2, 1)
         self._pace.use_limits(limits)
 
     # --- for the shell -------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def test_a_copy_that_was_made_while_the_server_ran(tmp_path: Path) -> None:
         ):
             log.backup(into)
         ada.say(m.make_ref(1, 99), m.LOBBY, "later")
-    check = [str(SCRIPTS / "chat-broker"), "check", "--data-dir", str(copy)]
+    check: list[str | Path] = [SCRIPTS / "chat-broker", "check", "--data-dir", copy]
     assert subprocess.run(check, capture_output=True, timeout=seconds(10), check=False).returncode == 0
     with running_server(copy) as server, Wire(server.host, server.port) as bob:
         bob.hello("bob")

@@ -9,9 +9,9 @@ from pathlib import Path
 from tests.support.timeouts import seconds
 
 BUDGETS: dict[str, float] = {
-    "unit": 45,
-    "integration": 45,
-    "faults": 150,
+    "unit": 75,
+    "integration": 75,
+    "faults": 210,
     "terminal": 90,
     "simulation": 30,
     "fuzz": 30,

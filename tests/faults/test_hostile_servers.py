@@ -1,0 +1,279 @@
+"""Clients bear a server that means no good: nothing acts on their terminal or crashes them, and they keep what they know."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from common import messages as m
+from common.framing import HEADER
+from tests.support.hostile_server import HostileServer, Script, packed, welcome
+from tests.support.server import SCRIPTS
+from tests.support.timeouts import seconds, wait_until
+
+ACTING = "\x1b]0;pwn\x07\x1b[2J\x1b]52;c;cHdu\x07\x9b31m\r\x08\x00\u202e\u2028"
+"""Sets a title, clears the screen, fills the clipboard, colours, goes back in the line, turns it around."""
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e]")
+MEMORY_BYTES = 120 * 1024 * 1024
+"""What a client may have, which begins with some 30 MiB."""
+
+
+class Client:
+    """`chat-client tail` or `send`, at a server."""
+
+    def __init__(self, server: HostileServer, scratch: Path, form: str, *options: str) -> None:
+        command: list[str | Path] = [SCRIPTS / "chat-client", form, "--port", str(server.port), "--name", "ada"]
+        command += ["--data-dir", scratch / "ada", *options]
+        self._out, self._err = scratch / "out", scratch / "err"
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text(errors="surrogateescape")
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text(errors="surrogateescape")
+
+    def wait(self) -> int:
+        return self.process.wait(seconds(10))
+
+    def stop(self) -> None:
+        """Interrupted, it ends well: it was neither stuck nor dead."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.wait() == 0, self.err
+        self.check()
+
+    def check(self) -> None:
+        for text in (self.out, self.err):  # what is not UTF-8 would be no character of these
+            assert not CONTROLS.search(text), ascii(text)
+            assert "Traceback" not in text
+        assert self.err.count("\n") < 10
+
+    def resident(self) -> int:
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+Start: TypeAlias = Callable[..., Client]
+"""Starts a client: `start(server, "tail", "--json")`."""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    clients: list[Client] = []
+
+    def start_one(server: HostileServer, form: str, *options: str) -> Client:
+        clients.append(Client(server, tmp_path, form, *options))
+        return clients[-1]
+
+    yield start_one
+    for client in clients:
+        client.process.kill()
+        client.process.wait()
+
+
+def script(answer: Callable[[m.Hello], bytes]) -> Script:
+    """The same for each hello, and nothing else."""
+
+    def say(request: m.Request) -> Iterator[bytes]:
+        if isinstance(request, m.Hello):
+            yield answer(request)
+
+    return say
+
+
+def message(id: int, text: str = "hello", **options: object) -> bytes:
+    return packed("msg", id, 1_700_000_000_000, m.LOBBY, "eve", id, text, {"conv": m.LOBBY, "from": "geve", **options})
+
+
+def after_welcome(said: bytes) -> Script:
+    return script(lambda hello: welcome(hello) + said)
+
+
+def test_nothing_that_a_server_says_acts_on_the_terminal(start: Start) -> None:
+    def act(request: m.Request) -> Iterator[bytes]:
+        match request:
+            case m.Hello(ref):
+                yield welcome(request, server=ACTING, log=ACTING, refused={ACTING: ACTING})
+                yield packed("joined", ref, ACTING, {"conv": ACTING, "members": [ACTING], "last": 1, "count": 1})
+                yield packed("presence", ACTING, {"joined": [ACTING], "left": [ACTING]})
+                yield packed("error", None, ACTING, ACTING)
+                yield packed("msg", 11, 1, m.LOBBY, ACTING, 1, f"live {ACTING}", {"conv": m.LOBBY, "from": ACTING})
+            case m.History(ref):
+                yield packed(
+                    "page", ref, ACTING, [[5, 1, ACTING, ACTING, 1, f"old {ACTING}", {"conv": m.LOBBY}]], {"more": False}
+                )
+                yield packed("bye", ACTING, ACTING)
+                raise ConnectionAbortedError
+
+    for options in ([], ["--json"]):
+        with HostileServer(act) as server:
+            client = start(server, "tail", "--history", "5", *options)
+            wait_until(lambda client=client: "old" in client.out and "again" in client.err, "it has heard all")  # type: ignore[misc]
+            client.stop()
+            if options:
+                assert all(json.loads(line)["text"] for line in client.out.splitlines())
+
+
+UNREADABLE = {
+    "a frame over the limit": HEADER.pack(2**32 - 1),
+    "an empty frame": HEADER.pack(0),
+    "what msgpack never uses": HEADER.pack(1) + b"\xc1",
+    "arrays of a million": HEADER.pack(5000) + b"\xdd\x00\x0f\x42\x40" * 1000,
+    "another protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "an id that is none": packed("msg", -1, 1, m.LOBBY, "eve", 1, "x", {}),
+    "a text that is none": packed("msg", 11, 1, m.LOBBY, "eve", 1, None, {}),
+    "options that are none": packed("msg", 11, 1, m.LOBBY, "eve", 1, "x", {"conv": 5}),
+    "members that are none": packed("joined", 1, m.LOBBY, {"members": [1]}),
+    "rows that are none": packed("page", 1, m.LOBBY, [[1]], {}),
+    "too many rows": packed("page", 1, m.LOBBY, [[1]] * 300, {}),
+    "too few fields": packed("welcome"),
+    "half a character": HEADER.pack(3) + b"\x91\xa1\xff",
+}
+
+
+@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_cannot_be_understood_is_told_in_one_line_and_tried_again(said: bytes, start: Start) -> None:
+    with HostileServer(after_welcome(said)) as server:
+        client = start(server, "tail")
+        wait_until(lambda: server.visits >= 2, "it comes back")
+        client.stop()
+        assert re.match(
+            r"chat-client: not connected: the server sent something unreadable: .+; trying again until .+\n", client.err
+        )
+
+
+WELCOMES = {
+    "another name": lambda hello: packed("welcome", hello.ref, "eve", {"from": "g", "last": 1, "log": "l", "token": "t"}),
+    "another ref": lambda hello: packed("welcome", hello.ref + 1, hello.name, {"from": "g", "last": 1, "log": "l", "token": "t"}),
+    "no token": lambda hello: packed("welcome", hello.ref, hello.name, {"from": "g", "last": 1, "log": "l"}),
+    "a token without end": lambda hello: welcome(hello, token="x" * 60_000),
+    "an id beyond all": lambda hello: welcome(hello, last=2**64 - 1),
+    "twice": lambda hello: welcome(hello) * 2,
+}
+
+
+@pytest.mark.parametrize("answer", WELCOMES.values(), ids=WELCOMES.keys())
+def test_a_welcome_that_is_none(answer: Callable[[m.Hello], bytes], start: Start) -> None:
+    with HostileServer(script(answer)) as server:
+        client = start(server, "tail")
+        wait_until(lambda: server.visits >= 2, "it comes back")
+        client.stop()
+
+
+def test_ids_that_do_not_rise_are_passed_over(start: Start) -> None:
+    ids = [20, 30, 30, 25, 11, 31, 2**63 - 1, 32]
+    with HostileServer(after_welcome(b"".join(message(id, f"text {id}") for id in ids))) as server:
+        client = start(server, "tail", "--json")
+        wait_until(lambda: str(2**63 - 1) in client.out, "it has heard all")
+        client.stop()
+        assert [json.loads(line)["id"] for line in client.out.splitlines()] == [20, 30, 31, 2**63 - 1]
+
+
+def test_pages_without_end(start: Start) -> None:
+    """A server that always has older messages, and one that has none and says that there are more."""
+
+    def say(request: m.Request) -> Iterator[bytes]:
+        if isinstance(request, m.Hello):
+            yield welcome(request)
+        if isinstance(request, m.History):
+            rows = [[number, 1, m.LOBBY, "eve", 1, "x" * 100, {"conv": m.LOBBY}] for number in (1, 1, 1)]
+            yield packed("page", request.ref, m.LOBBY, rows if server.visits % 2 else [], {"more": True})
+
+    with HostileServer(say) as server:
+        for _ in range(2):
+            client = start(server, "tail", "--history", "9")
+            wait_until(lambda client=client: client.process.poll() is not None or client.out or server.visits, "it has asked")  # type: ignore[misc]
+            time.sleep(0.3)
+            client.stop()
+
+
+def test_a_flood_is_borne(start: Start) -> None:
+    """Twenty megabytes of what nobody asked for, in each kind."""
+    flood = b"".join(
+        packed(*said)
+        for said in (
+            ("presence", m.LOBBY, {"joined": [f"n{number}" * 8 for number in range(200)]}),
+            ("joined", 7, "#x", {"members": ["x" * 200] * 200}),
+            ("rooms", 7, [[f"#r{number}" * 30, 1] for number in range(200)], {"more": True}),
+            ("members", 7, m.LOBBY, ["x" * 200] * 200, {"more": True}),
+            ("page", 7, m.LOBBY, [[1, 1, m.LOBBY, "eve", 1, "x" * 200, {}]] * 100, {"more": True}),
+            ("error", 7, "x" * 1000, "x" * 20_000),
+            ("confetti", 7),
+            ("pong", 7),
+            ("ping", 7),
+        )
+    )
+
+    def say(request: m.Request) -> Iterator[bytes]:
+        if isinstance(request, m.Hello):
+            yield welcome(request)
+            for _ in range(20 * 1024 * 1024 // len(flood)):
+                yield flood
+            yield message(12, "the end")
+
+    with HostileServer(say) as server:
+        client = start(server, "tail")
+        wait_until(lambda: "the end" in client.out, "it goes on", limit=20)
+        assert client.resident() < MEMORY_BYTES
+        client.stop()
+
+
+def test_half_a_frame_and_silence_does_not_hold_it(start: Start) -> None:
+    with HostileServer(after_welcome(HEADER.pack(60_000) + b"x" * 100)) as server:
+        client = start(server, "tail")
+        wait_until(lambda: server.visits, "it is there")
+        time.sleep(0.3)
+        client.stop()
+
+
+SENDS = {
+    "refused with what acts": ("not_in_room", f"no {ACTING}", 1, "no"),
+    "refused with a code that there is not": (ACTING, f"what? {ACTING}", 1, "what?"),
+    "refused with nothing": ("", "", 1, "not sent"),
+}
+
+
+@pytest.mark.parametrize(("code", "text", "status", "told"), SENDS.values(), ids=SENDS.keys())
+def test_what_send_is_told(code: str, text: str, status: int, told: str, start: Start) -> None:
+    def say(request: m.Request) -> Iterator[bytes]:
+        if isinstance(request, m.Hello):
+            yield welcome(request)
+        if isinstance(request, m.Send):
+            yield packed("error", request.ref, code, text)
+
+    with HostileServer(say) as server:
+        client = start(server, "send", "--to", m.LOBBY, "hello")
+        assert client.wait() == status
+        client.check()
+        assert told in client.err
+
+
+def test_an_acknowledgement_for_something_else_is_none(start: Start) -> None:
+    """The message of another one with the same ref, and one's own that was never sent."""
+
+    def say(request: m.Request) -> Iterator[bytes]:
+        if isinstance(request, m.Hello):
+            yield welcome(request)
+        if isinstance(request, m.Send):
+            yield packed("msg", 20, 1, m.LOBBY, "eve", request.ref, "hello", {"conv": m.LOBBY, "from": "gother"})
+            yield packed("msg", 21, 1, m.LOBBY, "ada", request.ref + 1, "hello", {"conv": m.LOBBY, "from": "gme"})
+
+    with HostileServer(say) as server:
+        client = start(server, "send", "--to", m.LOBBY, "hello")
+        wait_until(lambda: server.visits, "it is there")
+        with pytest.raises(subprocess.TimeoutExpired):
+            client.process.wait(1)
+        client.process.send_signal(signal.SIGINT)
+        assert client.wait() == 1, "it does not say that it was sent"
+        client.check()
