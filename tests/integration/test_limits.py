@@ -84,6 +84,17 @@ def configured(tmp_path: Path, config: Path, limits: str) -> Iterator[Server]:
         yield server
 
 
+def assert_client_says(server: Server, scratch: Path, said: str) -> None:
+    """A client that cannot come in says why, and tries again."""
+    command: list[str | Path] = [SCRIPTS / "chat-client", "tail", "--port", str(server.port), "--name", "bob"]
+    with subprocess.Popen([*command, "--data-dir", scratch / "bob"], stderr=subprocess.PIPE, text=True) as client:
+        assert client.stderr is not None
+        try:
+            assert said in client.stderr.readline()
+        finally:
+            client.kill()
+
+
 def reload(server: Server, config: Path, text: str, said: str) -> None:
     config.write_text(text)
     server.signal(signal.SIGHUP)
@@ -99,6 +110,9 @@ def test_limits_are_read_anew_and_nobody_is_cut_off(tmp_path: Path, config: Path
                 assert first_error(bob).code == Code.TOO_MANY_CONNECTIONS
                 assert isinstance(bob.receive(), m.Goodbye)
                 assert bob.receive() is None
+            assert_client_says(
+                server, tmp_path, "not connected: the server has as many connections as it may have, come back later;"
+            )
             for request in (m.Send(m.make_ref(1, 1), m.LOBBY, "hello", {}), m.Join(2, "#dev", {})):
                 ada.send(request)
                 assert first_error(ada).code in (Code.TOO_LONG, Code.TOO_MANY_ROOMS)
