@@ -77,7 +77,7 @@ def experiment(data_dir: Path, cuts: int = rounds(100, 2_000), tls: bool = False
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 def test_reconnects(tls: bool, tmp_path: Path) -> None:
-    experiment(tmp_path / "data", tls)
+    experiment(tmp_path / "data", tls=tls)
 
 
 @pytest.mark.parametrize(
