@@ -38,7 +38,8 @@ class Chat:
         self.log = SqliteLog.open(data_dir, synchronous="OFF")
         self.broker = Broker(self.log, UNHURRIED, NOW_MS)
         self.broker.begin(NOW_MS)
-        self.hub = Hub(LogReader(data_dir), UNHURRIED, "test", self._identity)
+        self.reader = LogReader(data_dir)
+        self.hub = Hub(self.reader, UNHURRIED, "test", self._identity)
         self.hub.broker_came()
         self.broker.worker_came(1, 0)
         self._identities = 0
@@ -83,6 +84,7 @@ class Chat:
         return self.deliver(self.settle(self.requests()))
 
     def close(self) -> None:
+        self.reader.close()
         self.log.close()
 
 
