@@ -88,7 +88,7 @@ def flooding(server: Server, kind: str) -> Iterator[None]:
 
 CROWD = 500
 """Their half of the handshakes takes a worker a quarter of a second."""
-CROWD_SECONDS = 0.1
+CROWD_SECONDS = 0.05
 """What somebody else waits for an answer at most meanwhile."""
 
 

@@ -55,5 +55,5 @@ def test_nothing_acts_on_the_terminal(tmp_path: Path) -> None:
             window.enter("/quit")
             assert window.wait_exit() == 0
             output = window.output
-    for sign in (b"\x1b]", b"\x1b[2Jred", b"\xc2\x9b", b"\x1b[31mred", b"\x00", b"\x07"):
+    for sign in (b"\x1b]0;", b"\x1b]52;", b"\x1b[2Jred", b"\xc2\x9b", b"\x1b[31mred", b"\x00", b"\x07"):
         assert sign not in output, sign

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from tests.support.timeouts import seconds
+
 Breaks: TypeAlias = Callable[[Any], None]
 
 BUILDS: dict[str, tuple[str, Breaks]] = {}
@@ -117,8 +119,8 @@ def closes_with_the_broker(process: Any) -> None:
 
 @build("broker.restarts")
 def takes_its_time(restarts: Any) -> None:
-    """Who died is started again after three seconds."""
-    restarts.History.delay = property(lambda self: 3.0)
+    """Who died is started again after three seconds, on a machine that is no slower than it should be."""
+    restarts.History.delay = property(lambda self: seconds(3.0))
 
 
 @build("broker.supervisor")
