@@ -171,7 +171,7 @@ def test_who_is_behind_is_served_without_a_descriptor(tmp_path: Path) -> None:
 
 
 def test_it_shows_when_the_log_is_opened_late(tmp_path: Path) -> None:
-    with broken("opens_the_log_late"), pytest.raises(AssertionError, match="cannot be read: .*Too many open files"):
+    with broken("opens_the_log_late"), pytest.raises(AssertionError, match=r"cannot be read: .*Too many open files"):
         behind_without_descriptors(tmp_path / "data", patience=1)
 
 

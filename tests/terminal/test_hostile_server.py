@@ -45,6 +45,8 @@ def test_nothing_acts_on_the_terminal(tmp_path: Path) -> None:
             "ada",
             "--data-dir",
             tmp_path / "ada",
+            "--bell",
+            "off",
         ]
         with terminal(command) as window:
             window.wait_for("in the lobby", "good", "before")
