@@ -66,7 +66,7 @@ def test_ctrl_c_at_any_moment_of_the_start_ends_it_quietly(tmp_path: Path, form:
         read, write = os.pipe()
         ready = f"import os, signal; os.write({write}, b'.'); import urwid_client.cli as c, sys; sys.exit(c.main())"
         process = subprocess.Popen(
-            [sys.executable, "-c", ready, *form, "--port", "1", "--data-dir", tmp_path],
+            [sys.executable, "-c", ready, *form, "--name", "ada", "--port", "1", "--data-dir", tmp_path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
