@@ -26,7 +26,7 @@ class Address(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether only programs of this machine can reach it."""
-        return self.host == "::1" or self.host.startswith("127.")
+        return addresses.is_loopback(self.host)
 
     @property
     def reachable_host(self) -> str:

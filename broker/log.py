@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
-from common.log import Entry, make_entry
+from common.log import Entry
 
 
 class StorageError(Exception):
@@ -29,7 +29,7 @@ class StorageRefused(StorageError):
 
 
 class Draft(NamedTuple):
-    """A message that is to be appended: an `Entry` that has no id yet."""
+    """A message that is to be appended: the fields of an `Entry`, in their order, but for the id."""
 
     time_ms: int
     conv: str
@@ -38,9 +38,6 @@ class Draft(NamedTuple):
     identity: str
     ref: int
     text: str
-
-    def with_id(self, id: int) -> Entry:
-        return make_entry((id, *self))
 
 
 make_draft: Callable[[tuple[int, str, str, str, str, int, str]], Draft] = partial(tuple.__new__, Draft)

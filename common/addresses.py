@@ -1,8 +1,17 @@
-"""How the address of a server is written: `host:port`, with an address of IPv6 in brackets."""
+"""How the address of a server is written (`host:port`, with an address of IPv6 in brackets), and whether it is this machine's."""
 
 from __future__ import annotations
 
+import re
+
 from common.limits import DEFAULT_PORT
+
+_LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.IGNORECASE | re.ASCII)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine for certain, as its name or address tells: `127.example.org` is somebody else's."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def join(host: str, port: int) -> str:
@@ -22,3 +31,12 @@ def split(text: str) -> tuple[str, int]:
     if not 1 <= int(port) <= 65535:
         raise ValueError(text)
     return host, int(port)
+
+
+def is_address(text: str) -> bool:
+    """Whether `split` takes it."""
+    try:
+        split(text)
+    except ValueError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Batches of msgpack over a pipe between two of the server's processes, never blocking.
+"""Batches of msgpack over a pipe between two of the server's processes, never blocking unless asked to.
 
 The pipe is a `multiprocessing.Pipe`; its own `send` and `recv` are not used, since they block, and two processes that
 send to each other lock up for good once both pipes are full. Here what cannot be written waits in a bounded buffer,
@@ -8,6 +8,7 @@ reading goes on all the while, and nothing is ever unpickled.
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -33,6 +34,8 @@ class Channel:
         self._connection = connection
         self._fd = connection.fileno()
         os.set_blocking(self._fd, False)
+        self._arrivals = select.poll()
+        self._arrivals.register(self._fd, select.POLLIN)
         self._decoder = FrameDecoder(BATCH_BYTES)
         self._unsent = bytearray()
 
@@ -59,6 +62,10 @@ class Channel:
             except OSError as problem:
                 raise ChannelClosed from problem
             del self._unsent[:written]
+
+    def await_some(self, milliseconds: int) -> None:
+        """Waits until there is something to receive, for so long at most."""
+        self._arrivals.poll(milliseconds)
 
     def receive(self, limit: int = 4 * 1024 * 1024) -> list[list[Any]]:
         """The batches that the pipe holds, after reading about `limit` bytes at most. Raises `ChannelClosed`."""

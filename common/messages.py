@@ -355,12 +355,6 @@ def read_request(body: bytes) -> list[Any]:
     return value  # type: ignore[no-any-return]
 
 
-def parse_request(body: bytes) -> Request:
-    """The same as one of the classes."""
-    tag, *fields = read_request(body)
-    return REQUESTS[tag].build(*fields)  # type: ignore[no-any-return]
-
-
 def parse_reply(body: bytes) -> Reply | None:
     """What the server says in one frame; None if its tag is not known here (a newer server's). Raises `Refused`."""
     value = codec.decode(body)

@@ -21,6 +21,7 @@ from common import codec, limits
 from common import messages as m
 from common.errors import MEANINGS, Reason
 from common.settings import HELP, VERSION, Setting
+from tests.support.frames import request_of
 from urwid_client import keys
 from urwid_client import settings as client_settings
 from urwid_client.commands import COMMANDS, help_of
@@ -87,7 +88,7 @@ def test_there_are_examples_of_what_matters() -> None:
 
 @pytest.mark.parametrize(("side", "example"), EXAMPLES)
 def test_an_example_is_a_message_and_knows_no_options_that_the_code_does_not(side: str, example: str) -> None:
-    parse, shapes = (m.parse_request, m.REQUESTS) if side == "C" else (m.parse_reply, m.REPLIES)
+    parse, shapes = (request_of, m.REQUESTS) if side == "C" else (m.parse_reply, m.REPLIES)
     value = json.loads(example)
     message = parse(msgpack.packb(value))
     assert message is not None

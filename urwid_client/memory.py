@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common import addresses
 from common.names import fold
 from urwid_client.errors import Failed
 from urwid_client.place import is_place
@@ -58,9 +59,10 @@ class Memory:
 
 def _is_table(servers: object) -> bool:
     return isinstance(servers, dict) and all(
-        isinstance(known, dict)
+        addresses.is_address(server)
+        and isinstance(known, dict)
         and isinstance(known.get("name"), str)
         and isinstance(known.get("places"), dict)
         and all(is_place(place) for place in known["places"].values())
-        for known in servers.values()
+        for server, known in servers.items()
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from common import addresses
 from urwid_client.errors import Failed
 
 AUTHORITY = "authority"
@@ -54,16 +55,11 @@ class Wishes(NamedTuple):
     """Believe a server whose key has never been seen."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine for certain, as its name or address tells."""
-    return host.lower() in ("localhost", "::1") or host.startswith("127.")
-
-
 def encrypts(host: str, wishes: Wishes, known_by: str | None) -> bool:
     """Whether to speak TLS. A server that did so once is spoken to in plain text only when the user says so."""
     if wishes.tls is not None:
         return wishes.tls
-    return bool(wishes.fingerprint or known_by) or not is_loopback(host)
+    return bool(wishes.fingerprint or known_by) or not addresses.is_loopback(host)
 
 
 def expected_key(wishes: Wishes, known_by: str | None) -> str | None:

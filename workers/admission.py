@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections import deque
 from collections.abc import Mapping
+from functools import lru_cache
 
 from common.errors import Code, Refused, in_so_long
 from common.limits import Limits
@@ -16,6 +17,7 @@ from common.limits import Limits
 _MINUTE = 60.0
 
 
+@lru_cache(1024)
 def source_of(host: str) -> str:
     """What is counted as one address; "" for this machine's own."""
     address = ipaddress.ip_address(host.partition("%")[0])

@@ -242,7 +242,7 @@ class Hub:
         self._draining = True
 
     @property
-    def asks(self) -> bool:
+    def awaits_answers(self) -> bool:
         """The broker has requests that it has not answered."""
         return bool(self._asked)
 
@@ -486,7 +486,7 @@ class Hub:
         session.require_welcome()
         self._pace.spend(session)
         text = clean(text)
-        if not text or text.isspace() or (not text.isascii() and is_blank(text)):
+        if is_blank(text):
             raise Refused(Code.EMPTY_TEXT)
         limit = self._limits.text_bytes
         if len(text) * 4 > limit and len(text.encode()) > limit:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
-import select
 import selectors
 import socket
 import ssl
@@ -38,6 +37,7 @@ logger = logging.getLogger("chat_broker.worker")
 _READ_BYTES = 4 * 1024
 """What one turn reads from a client: so nobody makes the others wait by asking for much at once."""
 _TOGETHER_MS = 1
+"""For so long what clients ask for comes together, while the broker has not answered what they asked before."""
 _LINGER_SECONDS = 2.0
 """How long a connection that was said goodbye to may take to read it."""
 _HANDSHAKING_SECONDS = 0.005
@@ -84,8 +84,6 @@ class WorkerProcess:
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ, self._take_orders)
         self._broker: Channel | None = None
-        self._answers = select.poll()
-        """Watches the pipe to the broker alone."""
         self._handoff: WorkerEnd | None = None
         self._connections: dict[int, Connection] = {}
         self._sources: Counter[str] = Counter()
@@ -124,8 +122,8 @@ class WorkerProcess:
 
         So it may come together first, for a moment, which saves a turn of this loop for each of them.
         """
-        if self._broker is not None and self._hub.asks:
-            self._answers.poll(_TOGETHER_MS)
+        if self._broker is not None and self._hub.awaits_answers:
+            self._broker.await_some(_TOGETHER_MS)
 
     def _patience(self) -> float:
         """How long to wait for something to come in (seconds)."""
@@ -217,8 +215,6 @@ class WorkerProcess:
     def _meet_broker(self, channel: Channel) -> None:
         self._leave_broker()
         self._broker = channel
-        self._answers = select.poll()
-        self._answers.register(channel, select.POLLIN)
         self._selector.register(channel, selectors.EVENT_READ, self._hear_broker)
         self._hub.broker_came()
 

@@ -100,7 +100,7 @@ class Session:
 
     def require_welcome(self) -> None:
         """Raises `Refused` unless the client may use the server."""
-        if self.phase is not Phase.LIVE and self.phase is not Phase.LAGGING:
+        if not self.welcomed:
             raise Refused(Code.NOT_LOGGED_IN)
 
     def require_greeting(self) -> None:

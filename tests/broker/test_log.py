@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.log import Draft, Log, StorageError, StorageFull, StorageRefused, StorageUnavailable
-from common.log import Entry
+from common.log import Entry, make_entry
 from tests.support.logs import draft, opened
 from tests.support.memory_log import MemoryLog
 
@@ -16,7 +16,7 @@ from tests.support.memory_log import MemoryLog
 @given(st.integers(1, 2**63 - 1), st.integers(1, 1000))
 def test_a_draft_becomes_the_entry_with_its_id(id: int, number: int) -> None:
     made = draft(number)
-    entry = made.with_id(id)
+    entry = make_entry((id, *made))
     assert type(entry) is Entry
     assert (entry.id, Draft(*entry[1:])) == (id, made)
 

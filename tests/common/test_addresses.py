@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from common.addresses import join, split
+from common import addresses
+from common.addresses import is_address, join, split
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,7 @@ from common.addresses import join, split
     ],
 )
 def test_what_people_write(text: str, place: tuple[str, int]) -> None:
+    assert is_address(text)
     assert split(text) == place
     assert split(join(*place)) == place
 
@@ -25,7 +27,29 @@ def test_what_people_write(text: str, place: tuple[str, int]) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         split(text)
+    assert not is_address(text)
 
 
 def test_an_address_of_ipv6_stands_in_brackets() -> None:
     assert (join("host", 7), join("::1", 7)) == ("host:7", "[::1]:7")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("LocalHost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost.example.org", False),
+        ("example.org", False),
+        ("192.168.1.2", False),
+        ("0.0.0.0", False),
+        ("127.example.org", False),
+        ("127.0.0.1.example.org", False),
+        ("::ffff:127.0.0.1", False),
+    ],
+)
+def test_what_is_this_machine_for_certain(host: str, loopback: bool) -> None:
+    assert addresses.is_loopback(host) == loopback

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -129,3 +130,18 @@ def test_an_announced_monster_is_the_end() -> None:
         channel.receive()
     channel.close()
     peer.close()
+
+
+def test_one_waits_no_longer_than_until_something_comes() -> None:
+    connection, peer = multiprocessing.Pipe()
+    channel = Channel(connection)
+    channel.await_some(1)
+    assert channel.receive() == []
+    sender = Channel(peer)
+    sender.send([1])
+    began = time.monotonic()
+    channel.await_some(10_000)
+    assert time.monotonic() - began < 5
+    assert channel.receive() == [[1]]
+    channel.close()
+    sender.close()

@@ -28,6 +28,7 @@ from common.client_protocol import (
 from common.codec import encode
 from common.errors import Code
 from common.framing import HEADER
+from tests.support.frames import request_of
 from tests.support.groups import rounds
 from tests.support.model_server import ModelConnection, ModelServer
 
@@ -694,7 +695,7 @@ def test_requests_carry_what_was_given_and_nothing_else(client: Client) -> None:
     data, requests = protocol.data_to_send(), []
     while data:
         (length,) = HEADER.unpack_from(data)
-        requests.append(m.parse_request(data[HEADER.size : HEADER.size + length]))
+        requests.append(request_of(data[HEADER.size : HEADER.size + length]))
         data = data[HEADER.size + length :]
     assert requests == [
         m.History(refs[0], m.LOBBY, {}),

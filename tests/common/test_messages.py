@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from common import messages as m
 from common.errors import Code, Refused
 from common.framing import HEADER
+from tests.support.frames import request_of
 
 REFS = st.integers(0, m.REF_MAX)
 IDS = st.integers(0, m.ID_MAX)
@@ -82,7 +83,7 @@ def packed(*message: Any) -> bytes:
 
 def refusal(body: bytes) -> Refused:
     with pytest.raises(Refused) as refused:
-        m.parse_request(body)
+        request_of(body)
     return refused.value
 
 
@@ -93,7 +94,7 @@ def test_no_message_is_left_out_here() -> None:
 
 @given(st.one_of(*REQUESTS.values()))
 def test_requests_survive_the_wire(request: m.Request) -> None:
-    parsed = m.parse_request(body_of(request))
+    parsed = request_of(body_of(request))
     assert (type(parsed), parsed) == (type(request), request)
 
 
@@ -107,14 +108,14 @@ def test_replies_survive_the_wire(reply: m.Reply) -> None:
 def test_an_empty_map_at_the_end_may_be_left_out(request: m.Request) -> None:
     if isinstance(request[-1], dict):
         tag, *fields, _ = msgpack.unpackb(body_of(request))
-        assert m.parse_request(packed(tag, *fields)) == (*request[:-1], {})
+        assert request_of(packed(tag, *fields)) == (*request[:-1], {})
 
 
 @given(st.one_of(*REQUESTS.values(), *REPLIES.values()), st.data())
 def test_junk_in_place_of_a_field_is_a_bad_message_or_a_good_one(message: Message, data: st.DataObject) -> None:
     value = msgpack.unpackb(body_of(message))
     value[data.draw(st.integers(0, len(value) - 1))] = data.draw(JUNK)
-    parse = m.parse_request if type(message) in REQUESTS else m.parse_reply
+    parse = request_of if type(message) in REQUESTS else m.parse_reply
     try:
         parsed = parse(packed(*value))
     except Refused as refused:
@@ -127,7 +128,7 @@ def test_junk_in_place_of_a_field_is_a_bad_message_or_a_good_one(message: Messag
 
 @given(st.lists(JUNK | st.sampled_from([*m.REQUESTS, *m.REPLIES]), max_size=6) | JUNK)
 def test_junk_is_refused_in_words(value: object) -> None:
-    for parse in (m.parse_request, m.parse_reply):
+    for parse in (request_of, m.parse_reply):
         try:
             parse(msgpack.packb(value))
         except Refused as refused:
@@ -144,7 +145,7 @@ def test_a_ref_is_an_unsigned_integer(ref: object) -> None:
 
 
 def test_the_greatest_ref_is_fine() -> None:
-    assert m.parse_request(packed("ping", 2**64 - 1)) == m.Ping(2**64 - 1)
+    assert request_of(packed("ping", 2**64 - 1)) == m.Ping(2**64 - 1)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_a_long_unknown_tag_is_not_told_back_at_length() -> None:
 
 
 def test_unknown_options_are_ignored() -> None:
-    assert m.parse_request(packed("join", 1, "#dev", {"later": [1, 2]})) == m.Join(1, "#dev", {"later": [1, 2]})
+    assert request_of(packed("join", 1, "#dev", {"later": [1, 2]})) == m.Join(1, "#dev", {"later": [1, 2]})
 
 
 def test_a_client_passes_over_what_a_newer_server_says() -> None:
@@ -226,3 +227,15 @@ def test_refs_of_an_instance_rise_with_its_counter(instance: int, one: int, othe
 def test_rooms_are_told_from_people() -> None:
     assert m.is_room(m.LOBBY)
     assert not m.is_room("ada")
+
+
+OPTIONS = st.dictionaries(st.sampled_from(["conv", "prev", "x"]), JUNK | st.integers(0, 5), max_size=2)
+FIELDS = (st.integers(-1, 2**64 - 1) | st.booleans(), st.text(max_size=3) | JUNK, st.text(max_size=3) | JUNK, OPTIONS | JUNK)
+
+
+@given(st.tuples(st.just("send"), *FIELDS).map(list) | JUNK)
+def test_what_is_recognised_at_once_is_what_the_table_takes(value: Any) -> None:
+    if m._is_right_send(value):
+        before = list(value)
+        m._check(value, m.REQUESTS)
+        assert value == before

@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["common"]):
 def one(data: bytes) -> None:
     bodies, _ = FrameDecoder(FRAME_BYTES).feed(data)
     for body in (data, *bodies):
-        refused_or_right(m.parse_request, body)
+        refused_or_right(m.read_request, body)
         refused_or_right(m.parse_reply, body)
     text = data.decode(errors="surrogateescape")
     assert clean(clean(text)) == clean(text)

@@ -22,6 +22,7 @@ from common.limits import FRAME_BYTES
 from common.names import check_name, check_room, fold, looks
 from common.settings import UsageError, read_options
 from common.text import clean, clean_line, is_blank
+from tests.support.frames import request_of
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=9) | st.binary(max_size=9)
 VALUES = st.recursive(
@@ -67,7 +68,7 @@ def test_frames(data: bytes, cuts: list[int]) -> None:
 @given(BODIES)
 def test_messages(body: bytes) -> None:
     """A request or a reply of the documented shape, or one documented error in words."""
-    for parse in (m.parse_request, m.parse_reply):
+    for parse in (request_of, m.parse_reply):
         try:
             message = parse(body)
         except Refused as refused:

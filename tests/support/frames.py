@@ -1,4 +1,4 @@
-"""What stands in a buffer of whole frames that the server made."""
+"""What stands in frames, as the classes of `common.messages`: in a request's body, and in whole buffers that the server made."""
 
 from __future__ import annotations
 
@@ -21,3 +21,10 @@ def reply_in(frame: bytes) -> m.Reply:
     """The message of one frame."""
     (reply,) = replies_in(frame)
     return reply
+
+
+def request_of(body: bytes) -> m.Request:
+    """What a client says in one frame's body. Raises `Refused`."""
+    tag, *fields = m.read_request(body)
+    request: m.Request = m.REQUESTS[tag].build(*fields)
+    return request

@@ -14,6 +14,7 @@ import msgpack
 from common import messages as m
 from common.framing import FrameDecoder, frame
 from common.limits import FRAME_BYTES
+from tests.support.frames import request_of
 
 Script: TypeAlias = Callable[[m.Request], Iterable[bytes]]
 """What is sent for each request."""
@@ -64,7 +65,7 @@ class HostileServer:
         with client, contextlib.suppress(OSError):
             while data := client.recv(65536):
                 for body in decoder.feed(data)[0]:
-                    request = m.parse_request(body)
+                    request = request_of(body)
                     for said in self._script(request):
                         client.sendall(said)
                     if isinstance(request, m.Ping):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from broker.log import Draft, Person, PersonUpdate, StorageError
 from common import messages as m
-from common.log import Entry, is_direct, parties
+from common.log import Entry, is_direct, make_entry, parties
 from workers.hub import Following
 
 
@@ -55,7 +55,7 @@ class MemoryLog:
         assert len({(draft.identity, draft.ref) for draft in drafts} | keys) == len(drafts) + len(keys), "a key was used twice"
         first = self.last + 1 + self._skipped
         self._skipped = 0
-        entries = [draft.with_id(first + n) for n, draft in enumerate(drafts)]
+        entries = [make_entry((first + n, *draft)) for n, draft in enumerate(drafts)]
         if failure is not None:
             self.fails_after_commit = False
             self._refused = entries

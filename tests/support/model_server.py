@@ -14,6 +14,7 @@ from common.limits import FRAME_BYTES
 from common.log import Entry, direct, is_direct, parties
 from common.names import fold
 from common.text import is_blank
+from tests.support.frames import request_of
 
 
 def identity_of(name: str) -> str:
@@ -88,7 +89,7 @@ class ModelConnection:
         bodies, problem = self.decoder.feed(data)
         assert problem is None
         for body in bodies:
-            request = m.parse_request(body)
+            request = request_of(body)
             self.requests.append(request)
             try:
                 self._answer(request)

@@ -39,7 +39,16 @@ def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"one:1": 1}', '{"one:1": {"name": "ada", "places": {"ada": {}}}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"one:1": 1}',
+        '{"one:1": {"name": "ada", "places": {"ada": {}}}}',
+        '{"no server": {"name": "ada", "places": {}}}',
+    ],
+)
 def test_what_is_damaged_is_said_and_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(MemoryUnusable, match="is damaged: repair it, or move it away"):

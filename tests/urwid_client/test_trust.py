@@ -13,29 +13,9 @@ from urwid_client.trust import (
     encrypts,
     expected_key,
     explained,
-    is_loopback,
 )
 
 ONE, OTHER = "SHA256:" + "A" * 43, "SHA256:" + "E" * 43
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("localhost", True),
-        ("LocalHost", True),
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("localhost.example.org", False),
-        ("example.org", False),
-        ("192.168.1.2", False),
-        ("0.0.0.0", False),
-        ("::ffff:127.0.0.1", False),
-    ],
-)
-def test_what_is_this_machine_for_certain(host: str, loopback: bool) -> None:
-    assert is_loopback(host) == loopback
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def takes_failed_commits_for_done(sqlite: Any) -> None:
         try:
             return append(self, drafts, people)
         except sqlite.StorageError:
-            return [draft.with_id(id) for id, draft in enumerate(drafts, first)]
+            return [sqlite.make_entry((id, *draft)) for id, draft in enumerate(drafts, first)]
 
     sqlite.SqliteLog.append = append_or_pretend
 
