@@ -161,9 +161,12 @@ class Hub:
 
     def _look_at_inbox(self, session: Session) -> None:
         """Does what the client asks for, for as long as it may ask. What is left is looked at in a later turn."""
-        while session.inbox and self._may_ask(session):
-            self._do(session, session.inbox.popleft())
-        if session.inbox and session.leaving is None:
+        done, inbox = 0, session.inbox
+        while done < len(inbox) and self._may_ask(session):
+            self._do(session, inbox[done])
+            done += 1
+        del inbox[:done]
+        if inbox and session.leaving is None:
             self._kept_waiting[session.sid] = session
         else:
             self._kept_waiting.pop(session.sid, None)
@@ -603,7 +606,7 @@ class Hub:
         if session is None:
             return
         _, floor = session.rooms.pop(conv, (room, None))
-        session.uncertain.discard(conv)
+        session.uncertain.pop(conv, None)
         if floor is not None:
             if session.phase is Phase.LIVE:
                 session.forget_departed(self._position_before)
@@ -631,7 +634,7 @@ class Hub:
             if conv not in session.rooms or share not in (None, session.sid % SHARES):
                 continue
             if session.blocked:
-                session.uncertain.add(conv)
+                session.uncertain[conv] = None
             else:
                 self._turn.to_session(session.sid, [NO_ID], [frame])
 

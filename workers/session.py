@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections import deque
 
 from common.errors import Code, Refused
 from common.framing import FrameDecoder, FrameTooLarge
@@ -59,7 +58,7 @@ class Session:
         self.peer = peer
         self.phase = Phase.GREETING
         self.decoder = FrameDecoder(FRAME_BYTES)
-        self.inbox: deque[bytes | FrameTooLarge] = deque()
+        self.inbox: list[bytes | FrameTooLarge] = []
         """What was read and is not looked at yet: frames, and perhaps why nothing behind them can be read."""
         self.identity = ""
         self.name = ""
@@ -69,8 +68,11 @@ class Session:
         """By conv: the room's name, and the id from which on its messages are live for this session."""
         self.departed: list[tuple[str, int, int]] = []
         """Rooms that were left lately: conv, and the ids behind which and up to which they may have to be sent yet."""
-        self.uncertain: set[str] = set()
-        """Rooms of which it was not told who came and who left, since it did not read."""
+        self.uncertain: dict[str, None] = {}
+        """Rooms of which it was not told who came and who left, since it did not read.
+
+        An empty set would be three times as large.
+        """
         self.since = 0
         """Nothing with an id up to this is sent."""
         self.cursor = 0

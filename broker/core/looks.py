@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from common.names import differ_enough, looks
@@ -13,15 +12,15 @@ class Looks:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
-        self._keys: defaultdict[str, set[str]] = defaultdict(set)
-        """The folded forms of those that have a look."""
+        self._keys: dict[str, tuple[str, ...]] = {}
+        """The folded forms of those that have a look. Nearly always it is one: a tuple takes a quarter of what a set does."""
 
     def put(self, key: str, name: str) -> None:
         """The name is in use, written so."""
         self.drop(key)
         self._names[key] = name
         for look in looks(name):
-            self._keys[look].add(key)
+            self._keys[look] = (*self._keys.get(look, ()), key)
 
     def drop(self, key: str) -> None:
         """It is not any more. Nothing happens if it was not."""
@@ -29,9 +28,9 @@ class Looks:
         if name is None:
             return
         for look in looks(name):
-            self._keys[look].discard(key)
-            if not self._keys[look]:
-                del self._keys[look]
+            others = tuple(other for other in self._keys.pop(look) if other != key)
+            if others:
+                self._keys[look] = others
 
     def like(self, key: str, name: str) -> Iterator[str]:
         """The folded forms of other names that this one could be taken for."""
