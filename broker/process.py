@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from broker.core.broker import Broker
+from broker.core.tidying import Tidying
 from broker.log import Log, StorageError, StorageRefused
 from broker.storage.sqlite import SqliteLog
 from common.channel import Channel, ChannelClosed
@@ -30,10 +31,6 @@ _JUMP_MS = 500
 """By so much the clock of the day and the steady one may differ between two turns; more means that somebody set it."""
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a worker that does not read, before its stream is dropped."""
-_TIDY_ROWS = 4_000
-"""After so many rows that were written the log is tidied up; otherwise that is done when it is quiet."""
-_WAL_PAGES = 8_000
-"""The size of the write-ahead log (32 MiB) from which on tidying it up may hold up the rest."""
 
 
 class BrokerProcess:
@@ -50,7 +47,7 @@ class BrokerProcess:
         self._next_tick = time.monotonic() + _TICK_SECONDS
         self._wall_before_ms = _wall_ms()
         self._steady_before = time.monotonic()
-        self._tidied_at = log.written
+        self._tidying = Tidying(log.written)
         self._began_at: float | None = None
         self._said_ready = False
         self._in_trouble = False
@@ -73,7 +70,7 @@ class BrokerProcess:
         for number, batch in self._core.settle().items():
             self._send(number, batch)
         self._report_trouble()
-        self._tidy(at_least=_TIDY_ROWS)
+        self._tidy()
         if self._core.ready and not self._said_ready:
             self._said_ready = True
             self._control.send("ready")
@@ -93,12 +90,12 @@ class BrokerProcess:
             for number, generation in self._core.strangers:
                 self._control.send("late", {"number": number, "generation": generation})
 
-    def _tidy(self, at_least: int) -> None:
-        if self._log.written - self._tidied_at < at_least:
+    def _tidy(self, at_least: int | None = None) -> None:
+        if not self._tidying.is_due(self._log.written, at_least):
             return
-        self._tidied_at = self._log.written
+        self._tidying.begin(self._log.written)
         try:
-            if self._log.checkpoint() > _WAL_PAGES:
+            if self._tidying.done(self._log.checkpoint()):
                 self._log.checkpoint(wait=True)
         except StorageError as problem:
             logger.warning("the log could not be tidied up: %s", problem)

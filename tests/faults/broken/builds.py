@@ -280,10 +280,10 @@ def gives_names_away(broker: Any) -> None:
     broker.Broker._introduce = introduce_without_some
 
 
-@build("broker.process")
-def waits_for_readers_early(process: Any) -> None:
+@build("broker.core.tidying")
+def waits_for_readers_early(tidying: Any) -> None:
     """Tidying up waits for a moment without readers as soon as the write-ahead log has 2 MiB."""
-    process._WAL_PAGES = 500
+    tidying._PAGES_HELD = 500
 
 
 @build("broker.storage.sqlite")
