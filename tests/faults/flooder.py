@@ -27,8 +27,8 @@ REQUESTS: dict[str, Callable[[int], bytes]] = {
 
 def main(port: int, kind: str) -> None:
     sock = socket.create_connection(("127.0.0.1", port))
-    sock.sendall(m.encode(m.Hello(1, m.VERSION, "flooder", {"rooms": ["#flood"]})))
-    sock.recv(1000)
+    sock.sendall(m.encode(m.Hello(1, m.VERSION, f"floods-{kind}", {"rooms": ["#flood"]})))
+    assert b"welcome" in sock.recv(1000), "one that is not let in would ask in vain"
     sock.setblocking(False)
     selector = selectors.DefaultSelector()
     selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
