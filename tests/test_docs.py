@@ -115,6 +115,7 @@ def test_the_table_of_errors() -> None:
         (r"In rooms of more than (\d+) people", limits.MEMBERS_SHOWN),
         (r"at most `limit`, at most (\d+)", limits.PAGE_MESSAGES),
         (r"refused hellos \((\d+), `hellos_refused`\)", limits.Limits().hellos_refused),
+        (r"at most (\d+) bytes \(`away_bytes`\)", limits.Limits().away_bytes),
         (r"above (\d+) a second", limits.Limits().messages_per_second),
         (r"share (\d+) a second", limits.Limits().user_messages_per_second),
         (r"after ([\d,]+) messages at once", limits.Limits().messages_per_second * limits.Limits().burst_seconds),

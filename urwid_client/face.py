@@ -55,7 +55,9 @@ class Face:
             screen.input.show(("prompt", self._prompt()), self._composer.shown)
         screen.beside_input = self._beside_input() if welcome is None else []
         screen.heading = (
-            rendering.heading(chat.active, chat.is_absent(chat.active)) if welcome is None else [("title", "chat-client")]
+            rendering.heading(chat.active, chat.is_absent(chat.active), chat.is_away(chat.active))
+            if welcome is None
+            else [("title", "chat-client")]
         )
         screen.status = self._status(welcome, connection, server, now)
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
@@ -79,4 +81,4 @@ class Face:
             return rendering.asking(welcome)
         if connection is None:
             return rendering.status(self._chat.name, server, Status(Stage.CONNECTING), None, 0)
-        return rendering.status(self._chat.name, connection.server, connection.status, connection.lag, now)
+        return rendering.status(self._chat.name, connection.server, connection.status, connection.lag, now, self._chat.away)

@@ -113,5 +113,5 @@ def _entries(theme: _Theme) -> tuple[Entry, ...]:
     )
 
 
-_QUIET = ("time", "faint", "note", "traffic", "rule", "border", "pending", "quiet")
+_QUIET = ("time", "faint", "note", "traffic", "rule", "border", "pending", "quiet", "away")
 """Styles of what is not to draw the eye."""

@@ -186,8 +186,8 @@ def title(buffer: Buffer) -> str:
     return name if buffer.joined else f"({name})"
 
 
-def heading(buffer: Buffer, absent: bool | None = None) -> Spans:
-    """The first line of the screen; `absent` tells of the other person of a direct conversation, if it is known."""
+def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None) -> Spans:
+    """The first line of the screen; `absent` and `away` tell of the other person of a direct conversation, if it is known."""
     spans: Spans = [("title", title(buffer))]
     match buffer.kind:
         case Kind.ROOM if buffer.joined:
@@ -195,7 +195,8 @@ def heading(buffer: Buffer, absent: bool | None = None) -> Spans:
         case Kind.ROOM:
             spans.append(("faint", "  you are not in this room"))
         case Kind.DIRECT:
-            spans.append(("faint", "  between the two of you" + (", not here now" if absent else "")))
+            where = ", not here now" if absent else ", away" if away else ""
+            spans.append(("faint", f"  between the two of you{where}"))
         case Kind.SERVER:
             spans.append(("faint", "  what the program has to say"))
     return spans
@@ -218,10 +219,12 @@ def conversation_line(buffer: Buffer, index: int, active: bool) -> Line:
 
 
 def people(buffer: Buffer) -> Spans:
-    """Who is in a room, a name a line; the last line tells how many are not named."""
-    names = sorted(buffer.people.values(), key=fold)
-    hidden = buffer.head_count - len(names)
-    lines: Spans = [(name_style(name, "person"), clean_line(name)) for name in names]
+    """Who is in a room, a name a line, with a style of its own for who is away; the last line tells how many are not named."""
+    people = sorted(buffer.people.items())
+    hidden = buffer.head_count - len(people)
+    lines: Spans = [
+        ("away" if folded in buffer.away else name_style(name, "person"), clean_line(name)) for folded, name in people
+    ]
     return [*lines, ("faint", f"+{hidden:,} more")] if hidden > 0 else lines
 
 
@@ -234,12 +237,14 @@ def unread_elsewhere(buffers: list[Buffer], active: Buffer) -> Spans:
     return spans
 
 
-def status(name: str, server: str, connection: Status, lag: float | None, now: float) -> Spans:
-    """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`."""
+def status(name: str, server: str, connection: Status, lag: float | None, now: float, away: bool = False) -> Spans:
+    """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`; `away`: the user said so."""
     match connection.stage:
         case Stage.ONLINE:
             spans: Spans = [("good", "● "), (name_style(name), clean_line(name))]
-            return [*spans, ("faint", f"  {lag * 1000:.0f} ms")] if lag is not None else spans
+            if lag is not None:
+                spans.append(("faint", f"  {lag * 1000:.0f} ms"))
+            return [*spans, ("away", "  away")] if away else spans
         case Stage.ASKING:
             return [("bad", "○ "), ("text", "waiting for your answer")]
         case Stage.CONNECTING | Stage.GREETING:

@@ -47,6 +47,17 @@ class Sending(Filing):
             return None
         return fold(buffer.title) not in self.lobby.people
 
+    def is_away(self, buffer: Buffer) -> bool | None:
+        """Whether the other person of a direct conversation is away; None where that is not known.
+
+        Of large rooms, which are not known as a whole, nobody tells.
+        """
+        if buffer.kind is not Kind.DIRECT or not self.online or buffer.former:
+            return None
+        name = fold(buffer.title)
+        seen_in = [room for room in self.buffers if name in room.people and len(room.people) == room.head_count]
+        return any(name in room.away for room in seen_in) if seen_in else None
+
     def say(self, text: str, now: int) -> None:
         """Sends to the active buffer. Raises `WrongInput`."""
         self._send(self.active, text, now, self.active.conv)
@@ -92,6 +103,7 @@ class Sending(Filing):
         if size > most:
             raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
         self._tell_if_absent(buffer, now)
+        self._tell_if_away(buffer, now)
         ref = self.protocol.send(buffer.title, text, conv)
         buffer.add_pending(ref, self.name, text, now)
         buffer.viewport.to_end()
@@ -105,6 +117,14 @@ class Sending(Filing):
         if absent and not buffer.absence_told:
             self.note(f"{buffer.title} is not here now, and will see this when they come back", now, buffer)
         buffer.absence_told = absent
+
+    def _tell_if_away(self, buffer: Buffer, now: int) -> None:
+        """Said once for each time that they are."""
+        away = self.is_away(buffer)
+        if away and not buffer.away_told:
+            self.note(f"{buffer.title} is away", now, buffer)
+        if away is not None:
+            buffer.away_told = away
 
     def on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
         ref, message = acknowledged

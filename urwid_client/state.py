@@ -32,6 +32,7 @@ from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
 from urwid_client.conversations import by_importance
 from urwid_client.listings import Listings
+from urwid_client.markup import because
 from urwid_client.sending import Sending, WrongInput, check_as_input
 
 PAGE = 100
@@ -71,6 +72,8 @@ class Chat(Sending):
         """Rooms that the user waits for: the request's ref by the folded name."""
         self._outage_told = False
         """Whether it was said, where the user looks, that there is no connection."""
+        self._away_asked = 0
+        """The ref of the request by which the user went away, or came back, while it is not answered."""
         self._listings = Listings(protocol)
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
@@ -86,6 +89,7 @@ class Chat(Sending):
             Closed: self._on_closed,
             m.Page: self._on_page,
             m.Presence: self._on_presence,
+            m.Away: self._on_away,
             m.MemberList: self._on_members,
             m.RoomList: self._on_rooms,
         }
@@ -155,6 +159,17 @@ class Chat(Sending):
         if self.online and buffer.older_exist and buffer.loading is None:
             buffer.loading = self.protocol.history(buffer.title, conv=buffer.conv, before=buffer.first_id, limit=PAGE)
 
+    def be_away(self, text: str, now: int) -> None:
+        """Tells that the user is away, and why; with an empty text, that they are back."""
+        self._away_asked = self.protocol.be_away(text)
+        if not self._away_asked:
+            self.note(f"{_about_away(text)}; it is told as soon as you are connected", now)
+
+    @property
+    def away(self) -> bool:
+        """Whether the user is away: they said so here, or on another device of theirs."""
+        return bool(self.protocol.away) or fold(self.name) in self.lobby.away
+
     def list_people(self, room: str) -> None:
         """Shows who is in a room, in the active buffer. Raises `WrongInput`."""
         self._check_online()
@@ -222,7 +237,7 @@ class Chat(Sending):
             buffer.joined = True
             buffer.clear()
         buffer.conv = joined.conv
-        buffer.set_people(map(clean_line, joined.members), joined.people)
+        buffer.set_people(map(clean_line, joined.members), joined.people, map(clean_line, joined.away))
         self.rooms_seen.setdefault(fold(buffer.title), buffer.title)
         if self._joining.pop(fold(joined.room), None) is not None:
             self.open(buffer)
@@ -236,16 +251,23 @@ class Chat(Sending):
         buffer = self.find_room(presence.room)
         if buffer is None:
             return
-        if (members := presence.options.get("members")) is not None:
-            buffer.set_people(map(clean_line, members), presence.options.get("count", len(members)))
+        options = presence.options
+        came, left, away, back = (list(map(clean_line, options.get(key, ()))) for key in ("joined", "left", "away", "back"))
+        if (members := options.get("members")) is not None:
+            buffer.set_people(map(clean_line, members), options.get("count", len(members)), away)
             return
         before = dict(buffer.people)
-        came, left = (list(map(clean_line, presence.options.get(key, ()))) for key in ("joined", "left"))
-        buffer.move_people(came, left, presence.options.get("count"))
+        buffer.move_people(came, left, options.get("count"))
+        buffer.turn_people(away, back)
         if buffer.head_count <= _TRAFFIC_SHOWN:
             # The lists also have those who came and left again before anybody was told that they were here.
             came, left = self._others(buffer.people, before), self._others(before, buffer.people)
             buffer.add_traffic(came, left, now, self.known)
+
+    def _on_away(self, answer: m.Away, now: int) -> None:
+        """What is said again after each welcome is no news."""
+        if answer.ref == self._away_asked:
+            self.note(_about_away(clean_line(answer.text)), now)
 
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
         """The names of those who are not known, but for one's own."""
@@ -352,6 +374,10 @@ class Chat(Sending):
 
     def _is_ignored(self, message: m.Msg) -> bool:
         return bool(self.ignored) and fold(message.sender) in self.ignored and not self.is_own(message)
+
+
+def _about_away(text: str) -> str:
+    return f"you are away{because(text)}; /back ends it" if text else "you are back"
 
 
 def _meaning(code: str) -> str:

@@ -19,7 +19,7 @@ def act(request: m.Request) -> Iterator[bytes]:
         case m.Hello(ref):
             yield welcome(request, server=ACTING, refused={ACTING: ACTING})
             yield packed("joined", ref, m.LOBBY, {"conv": m.LOBBY, "members": [f"eve{ACTING}", "bob"], "last": 1, "count": 2})
-            yield packed("presence", m.LOBBY, {"joined": [f"dan{ACTING}"], "left": ["bob"], "count": 2})
+            yield packed("presence", m.LOBBY, {"joined": [f"dan{ACTING}"], "left": ["bob"], "away": [f"dan{ACTING}"], "count": 2})
             yield packed("error", None, ACTING, f"trouble {ACTING}")
             yield packed("msg", 11, 1, m.LOBBY, f"eve{ACTING}", 1, f"in the lobby {ACTING}", {"conv": m.LOBBY, "from": "geve"})
             yield packed(
@@ -31,6 +31,8 @@ def act(request: m.Request) -> Iterator[bytes]:
             yield packed("page", ref, to, [row], {"more": False, "conv": m.LOBBY})
         case m.Rooms(ref):
             yield packed("rooms", ref, [[f"#room{ACTING}", 2**63 - 1]], {"more": False})
+        case m.Away(ref):
+            yield packed("away", ref, f"gone {ACTING}")
         case m.Send(ref):
             yield packed("error", ref, "x", f"refused {ACTING}")
 
@@ -54,6 +56,8 @@ def test_nothing_acts_on_the_terminal(tmp_path: Path) -> None:
             window.wait_for("refused")
             window.enter("/rooms")
             window.wait_for("#room")
+            window.enter("/away")
+            window.wait_for("you are away: gone")
             window.enter("/quit")
             assert window.wait_exit() == 0
             output = window.output

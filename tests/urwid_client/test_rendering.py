@@ -157,6 +157,9 @@ def test_people_are_listed_by_name_and_the_others_counted() -> None:
     room.set_people(["carla", "Bob", "ada"], 1_203)
     assert [text for _, text in rendering.people(room)] == ["ada", "Bob", "carla", "+1,200 more"]
     assert words(rendering.heading(room)) == "#dev  1,203 people"
+    room.turn_people(["BOB"], [])
+    assert rendering.people(room)[1] == ("away", "Bob")
+    assert rendering.people(room)[0] == (rendering.name_style("ada", "person"), "ada")
 
 
 def test_how_the_connection_stands() -> None:
@@ -164,6 +167,7 @@ def test_how_the_connection_stands() -> None:
         return words(rendering.status("ada", "host:1", Status(stage, **more), 0.0123, 100.0))  # type: ignore[arg-type]
 
     assert status(Stage.ONLINE) == "● ada  12 ms"
+    assert words(rendering.status("ada", "host:1", Status(Stage.ONLINE), None, 0.0, away=True)) == "● ada  away"
     assert status(Stage.CONNECTING) == "○ connecting to host:1 …"
     assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (
         "○ not connected: connection refused  trying again in 3 s"

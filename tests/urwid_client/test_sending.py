@@ -32,6 +32,30 @@ def test_what_is_said_waits_until_the_server_has_it() -> None:
     assert not ada.pending_in
 
 
+def test_that_somebody_is_away_is_told_once_for_each_time() -> None:
+    ada = sending()
+    ada.protocol.phase = Phase.LIVE
+    bob = ada.direct("bob")
+    ada.open(bob)
+    assert ada.is_away(bob) is None
+    ada.lobby.set_people(["ada", "Bob"], 2, ["Bob"])
+    assert ada.is_away(bob)
+    for away in (["BOB"], [], ["Bob"]):
+        ada.lobby.turn_people(away, [] if away else ["bob"])
+        for _ in range(3):
+            ada.say("hello", NOON)
+    assert notes(bob) == ["bob is away", "bob is away"]
+
+
+def test_of_a_room_that_is_not_known_as_a_whole_nobody_is_told_away_or_not() -> None:
+    ada = sending()
+    ada.protocol.phase = Phase.LIVE
+    bob = ada.direct("bob")
+    ada.lobby.set_people(["ada", "bob"], 300, ["bob"])
+    assert ada.is_away(bob) is None
+    assert ada.is_away(ada.lobby) is None
+
+
 def test_what_was_refused_stays_and_says_why() -> None:
     ada = sending()
     ada.say("hello", NOON)

@@ -132,6 +132,53 @@ def test_one_s_other_device_shows_up_as_oneself() -> None:
     assert said.own
 
 
+# --- being away -------------------------------------------------------------------------------------------------------
+
+
+def test_being_away_is_said_again_and_not_told_again() -> None:
+    ada = talk()
+    ada.chat.be_away("lunch", NOON)
+    ada.exchange()
+    ada.disconnect()
+    ada.server.away.clear()
+    ada.connect()
+    assert ada.server.away == {"ada": "lunch"}
+    assert [text for text in notes(ada.chat.lobby) if "away" in text] == ["you are away: lunch; /back ends it"]
+    assert ada.chat.away
+
+
+def test_without_a_connection_it_is_told_that_it_is_said_later() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.be_away("away", NOON)
+    assert notes(ada.chat.lobby)[-1] == "you are away; /back ends it; it is told as soon as you are connected"
+    ada.connect()
+    assert ada.server.away == {"ada": "away"}
+
+
+def test_one_who_went_away_on_another_device_sees_it() -> None:
+    ada = talk()
+    ada.server.turn("ada", "lunch")
+    ada.exchange()
+    assert ada.chat.away
+
+
+def test_who_is_away_is_known_as_the_server_tells_it() -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["bob", "cyd"], count=3)
+    presence(ada, m.LOBBY, away=["Bob", "nobody"])
+    assert ada.chat.lobby.away == {"bob"}
+    presence(ada, m.LOBBY, joined=["bob"], count=3)
+    assert ada.chat.lobby.away == set(), "who comes is not away"
+    presence(ada, m.LOBBY, joined=["bob"], away=["bob", "cyd"], count=3)
+    presence(ada, m.LOBBY, left=["bob"], back=["cyd"], count=2)
+    assert ada.chat.lobby.away == set()
+    presence(ada, m.LOBBY, members=["ada", "cyd"], away=["cyd"], count=2)
+    assert ada.chat.lobby.away == {"cyd"}
+    presence(ada, m.LOBBY, members=["ada", "cyd"], count=2)
+    assert ada.chat.lobby.away == set()
+
+
 # --- conversations ----------------------------------------------------------------------------------------------------
 
 

@@ -513,6 +513,54 @@ def test_presence_is_told_after_a_moment(ada: Desk) -> None:
     assert ada.heard(1) == [m.Presence("#lobby", {"count": 2, "joined": ["bob"], "left": []})]
 
 
+def test_who_is_away_is_told_after_a_moment_and_to_who_joins(ada: Desk) -> None:
+    ada.broker(["turned", "#lobby", "#lobby", ["bob"], [], 2])
+    assert ada.heard(1) == []
+    ada.now += 0.11
+    ada.turn()
+    assert ada.heard(1) == [
+        m.Presence("#lobby", {"count": 2, "joined": [], "left": [], "away": ["bob"], "back": []}),
+    ]
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 2, ["ada", "bob"], ["bob"]]])
+    (joined,) = ada.heard(1)
+    assert isinstance(joined, m.Joined)
+    assert (joined.options["members"], joined.options["away"]) == (["ada", "bob"], ["bob"])
+
+
+def test_a_reason_to_be_away_is_cleaned_and_has_a_limit(ada: Desk) -> None:
+    most = LIMITS.away_bytes
+    assert ada.say(1, m.Away(5, " at\n\x1b lunch ", {}), m.Away(6, "é" * (most // 2), {}), m.Away(7, "", {})) == []
+    assert [item[2:] for item in ada.look()] == [[5, "at lunch"], [6, "é" * (most // 2)], [7, ""]]
+    ada.broker(answered=ada.answered + 3)
+    assert codes(ada.say(1, m.Away(8, "x" * (most + 1), {}), m.Away(9, "\u200b", {}))) == [
+        (8, Code.TOO_LONG),
+        (9, Code.EMPTY_TEXT),
+    ]
+    ada.open(2)
+    assert codes(ada.say(2, m.Away(9, "x", {}))) == [(9, Code.NOT_LOGGED_IN)]
+
+
+def test_who_is_away_is_introduced_as_such_until_they_are_back_or_gone(ada: Desk) -> None:
+    ada.welcome(2, ADA, "ada")
+    ada.welcome(3, ADA, "ada")
+
+    def introduced() -> list[list[Any]]:
+        ada.hub.broker_lost()
+        ada.hub.broker_came()
+        ada.asked.clear()
+        ada.turn()
+        sessions: list[list[Any]] = ada.asked[0][1]
+        return [session[4:] for session in sessions]
+
+    ada.broker(["away", [1, 2, 3, 99], "lunch"])
+    assert introduced() == [["lunch"]] * 3
+    ada.broker(["away", [1], ""])
+    ada.hub.closed(2)
+    assert introduced() == [[], ["lunch"]]
+    ada.hub.closed(3)
+    assert not ada.hub._away, "nothing is kept of who is not away or not here"
+
+
 def test_who_is_there_replaces_what_was_to_be_told(ada: Desk) -> None:
     presence = m.Presence("#lobby", {"count": 1, "members": ["ada"]})
     ada.broker(["presence", "#lobby", "#lobby", ["bob"], [], 2], ["present", "#lobby", m.encode(presence)])

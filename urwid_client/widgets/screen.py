@@ -178,4 +178,5 @@ class Screen(urwid.Widget):
 
 @functools.lru_cache(maxsize=4)
 def _names(lines: tuple[Span, ...], cols: int, rows: int) -> urwid.Canvas:
-    return canvases.column([canvases.text([("text", " "), line], cols) for line in lines], cols, rows)
+    marked = [[(style, "~" if style == "away" else " "), (style, name)] for style, name in lines]
+    return canvases.column([canvases.text(spans, cols) for spans in marked], cols, rows)

@@ -583,6 +583,126 @@ def test_a_log_that_cannot_be_read_refuses_what_needs_it_and_nothing_else() -> N
     assert office.ask(1, send(1, 1, "#lobby"))[0][0] == "room"
 
 
+# --- being away ------------------------------------------------------------------------------------------------------------
+
+
+def turned(office: Office, number: int) -> list[Item]:
+    """What a worker hears of who is away."""
+    return [item for item in office.heard(number) if item[0] in ("turned", "away")]
+
+
+def test_who_is_away_is_told_to_the_rooms_and_to_the_person_s_workers(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(2, 7, ADA, "ada", known=True)
+    answer, *told = office.ask(1, ["away", 1, 5, "lunch"])
+    assert answer == ["reply", 1, m.Away(5, "lunch", {})]
+    assert sorted(told) == [
+        ["away", [1], "lunch"],
+        ["turned", "#dev", "#dev", ["ada"], [], 2],
+        ["turned", "#lobby", "#lobby", ["ada"], [], 2],
+    ]
+    assert ["away", [7], "lunch"] in turned(office, 2)
+    assert office.ask(2, ["away", 7, 6, "dinner"]) == [["reply", 7, m.Away(6, "dinner", {})], ["away", [7], "dinner"]]
+    assert turned(office, 1) == [["away", [1], "dinner"]], "the rooms know already that she is away"
+    assert office.ask(2, ["away", 7, 6, "dinner"]) == [["reply", 7, m.Away(6, "dinner", {})]]
+    office.ask(2, ["away", 7, 8, ""])
+    assert ["turned", "#dev", "#dev", [], ["ada"], 2] in turned(office, 1)
+    assert ["away", [1], ""] in turned(office, 1)
+
+
+def test_a_turn_tells_of_it_once_however_often_it_was_said(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.request(1, *(["away", 1, number, "lunch" if number % 2 else ""] for number in range(1, 100)))
+    office.settle()
+    assert len(turned(office, 1)) == 3
+    assert len([item for item in office.heard(1) if item[0] == "reply"]) == 99
+
+
+def test_who_comes_in_hears_who_is_away(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, ["away", 1, 5, "lunch"])
+    welcome = office.hello(2, 2, CYD, "cyd", "#dev")
+    assert [joined[3:] for joined in welcome[5]] == [[["ada", "bob", "cyd"], ["ada"]]] * 2
+    office.ask(1, ["join", 1, 6, "#new"])
+    (joined,) = [item for item in office.ask(2, ["join", 2, 7, "#new"]) if item[0] == "joined"]
+    assert joined[4] == ["#new", "#new", 2, ["ada", "cyd"], ["ada"]]
+    assert office.ask(2, ["present", 2, None, "#new"]) == [
+        ["reply", 2, m.Presence("#new", {"count": 2, "members": ["ada", "cyd"], "away": ["ada"]})]
+    ]
+
+
+def test_who_is_away_comes_in_as_such(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, ["away", 1, 5, "lunch"])
+    office.ask(2, ["join", 1, 6, "#new"])
+    office.ask(1, ["join", 1, 6, "#new"])
+    assert office.heard(2, presence=True) == [
+        ["presence", "#new", "#new", ["ada"], [], 2],
+        ["turned", "#new", "#new", ["ada"], [], 2],
+    ]
+
+
+def test_being_away_ends_with_the_last_session(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(2, 7, ADA, "ada", known=True)
+    office.ask(1, ["away", 1, 5, "lunch"])
+    office.ask(1, ["gone", 1, False])
+    welcome = office.hello(2, 2, CYD, "cyd")
+    assert welcome[5][0][4] == ["ada"], "she is here on the other one"
+    office.ask(2, ["gone", 7, False])
+    welcome = office.hello(1, 1, ADA, "ada", known=True)
+    assert len(welcome[5][0]) == 4
+    assert turned(office, 1) == []
+
+
+def test_a_name_that_changes_hands_is_not_away(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, ["away", 1, 5, "lunch"])
+    office.ask(1, ["hello", 2, 1, ADA, "lovelace", None, None, [], True])
+    assert ["away", [1, 2], "lunch"] in turned(office, 1)
+    office.ask(1, ["gone", 1, False])
+    office.now_ms += GRACE_MS
+    welcome = office.hello(2, 2, CYD, "ada")
+    assert welcome[5][0][3:] == [["ada", "bob", "lovelace"], ["lovelace"]]
+
+
+def test_of_a_large_room_it_is_not_told_who_is_away_until_it_is_small_again(office: Office) -> None:
+    people = range(MEMBERS_SHOWN + 1)
+    for sid in people:
+        office.request(1, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
+    office.settle()
+    assert office.ask(1, ["away", 5, 2, "lunch"])[1:] == [["away", [5], "lunch"]]
+    assert len(office.hello(2, 1, ADA, "ada")[5][0]) == 4
+    office.ask(1, ["gone", 7, False], ["gone", 8, False])
+    (_, _, presence) = office.heard(2, presence=True)[-1]
+    assert presence.options["away"] == ["n5"]
+
+
+def test_a_new_broker_learns_who_is_away_and_tells_the_other_worker(ada_and_bob: Office) -> None:
+    office = Office(workers=2, log=ada_and_bob.log)
+    office.broker.begin(office.now_ms)
+    office.introduce(1, [1, ADA, "ada", ["#lobby"], "lunch"])
+    office.introduce(2, [1, BOB, "bob", ["#lobby"]], [7, ADA, "ada", ["#lobby"]])
+    office.settle()
+    presence = m.Presence("#lobby", {"count": 2, "members": ["ada", "bob"], "away": ["ada"]})
+    assert ["present", "#lobby", presence] in office.heard(2)
+    assert ["away", [7], "lunch"] in turned(office, 2)
+
+
+def test_a_worker_that_missed_that_somebody_is_back_is_told(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(2, 7, ADA, "ada", known=True)
+    office.ask(1, ["away", 1, 5, "lunch"])
+    office.broker.fell_behind(2)
+    office.ask(1, ["away", 1, 6, ""])
+    office.broker.caught_up(2)
+    office.settle()
+    office.introduce(2, [1, BOB, "bob", ["#lobby", "#dev"]], [7, ADA, "ada", ["#lobby"], "lunch"])
+    office.settle()
+    assert ["away", [7], ""] in turned(office, 2)
+    assert ["present", "#lobby", m.Presence("#lobby", {"count": 2, "members": ["ada", "bob"]})] in office.heard(2)
+
+
 # --- workers and brokers die -----------------------------------------------------------------------------------------------
 
 

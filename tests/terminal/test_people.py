@@ -1,0 +1,49 @@
+"""What the screen shows of people: who is away."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.terminal import Terminal
+from tests.terminal.conftest import Open
+
+
+def person(window: Terminal, name: str) -> tuple[str, str]:
+    """How somebody is listed at the right: the sign in front of the name, and the name's colour; both empty if they are not."""
+    for y, line in enumerate(window.lines):
+        if found := re.search(rf"│(.){name}$", line):
+            return found[1], str(window.buffer[y][found.start() + 2].fg)
+    return "", ""
+
+
+def test_who_is_away_is_dim_and_marked_and_said_once(open_client: Open) -> None:
+    ada, bob = open_client("ada70"), open_client("bob70")
+    for window in (ada, bob):
+        window.enter("/join #room70")
+    ada.wait_for("#room70  2 people")
+    here = person(ada, "bob70")
+    assert here[0] == " "
+    bob.enter("/away at the dentist")
+    bob.wait_for("you are away: at the dentist; /back", "  away ")
+    ada.wait_until(lambda: person(ada, "bob70")[0] == "~", "a mark")
+    assert person(ada, "bob70")[1] != here[1]
+    assert person(ada, "bob70")[1] == ada.colour_of("F1 help")
+    ada.enter("/msg bob70 are you there?")
+    ada.wait_for("bob70  between the two of you, away", "bob70 is away")
+    ada.enter("hello?")
+    ada.wait_for_line(r"  hello\?$")
+    assert ada.text.count("bob70 is away") == 1
+    bob.enter("/back")
+    bob.wait_for("you are back")
+    ada.wait_gone("the two of you, away")
+    ada.press("alt 3")
+    ada.wait_until(lambda: person(ada, "bob70") == here, "bob70 as before")
+
+
+def test_the_mark_is_there_without_colours(open_client: Open) -> None:
+    ada, bob = open_client("ada71", "--theme", "none"), open_client("bob71")
+    for window in (ada, bob):
+        window.enter("/join #room71")
+    ada.wait_for("#room71  2 people")
+    bob.enter("/away")
+    ada.wait_until(lambda: person(ada, "bob71")[0] == "~", "a mark")
