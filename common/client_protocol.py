@@ -162,6 +162,7 @@ Event: TypeAlias = (
     | m.RoomList
     | m.Presence
     | m.Away
+    | m.Whois
     | m.Pong
 )
 
@@ -325,6 +326,9 @@ class ClientProtocol:
 
     def list_rooms(self, after: str | None = None) -> int:
         return self._request(m.Rooms, {} if after is None else {"after": after})
+
+    def whois(self, name: str) -> int:
+        return self._request(m.Whois, name, {})
 
     def be_away(self, text: str) -> int:
         """Away from now on, whatever connection there is, or back with an empty text. The ref, 0 where it is said later."""

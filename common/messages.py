@@ -104,6 +104,18 @@ class Away(NamedTuple):
     options: Options
 
 
+class Whois(NamedTuple):
+    """What there is to know about somebody. Also the answer, with the name as it is written.
+
+    Its options: `from`; `devices` (connections, 0 if they are not here) and `since`; `seen` if they are not here; `away` (why,
+    if they are); `rooms` that the asker is in, too, and `more` if there are more than can be told.
+    """
+
+    ref: Ref
+    name: str
+    options: Options
+
+
 class Ping(NamedTuple):
     ref: Ref
 
@@ -207,9 +219,23 @@ class Error(NamedTuple):
     text: str
 
 
-Request: TypeAlias = Hello | Join | Part | Send | History | Members | Rooms | Away | Ping | Pong | Bye
+Request: TypeAlias = Hello | Join | Part | Send | History | Members | Rooms | Away | Whois | Ping | Pong | Bye
 Reply: TypeAlias = (
-    Welcome | Joined | Parted | Msg | Resumed | Page | MemberList | RoomList | Presence | Away | Ping | Pong | Goodbye | Error
+    Welcome
+    | Joined
+    | Parted
+    | Msg
+    | Resumed
+    | Page
+    | MemberList
+    | RoomList
+    | Presence
+    | Away
+    | Whois
+    | Ping
+    | Pong
+    | Goodbye
+    | Error
 )
 
 # --- shapes -----------------------------------------------------------------------------------------------------------
@@ -309,6 +335,7 @@ REQUESTS: dict[str, Shape] = {
     "members": Shape(Members, (_is_ref, _is_str, _is_map), {"after": _is_str, "limit": _is_count}),
     "rooms": Shape(Rooms, (_is_ref, _is_map), {"after": _is_str, "limit": _is_count}),
     "away": Shape(Away, (_is_ref, _is_str, _is_map), {}),
+    "whois": Shape(Whois, (_is_ref, _is_str, _is_map), {}),
     "ping": Shape(Ping, (_is_ref,)),
     "pong": Shape(Pong, (_is_ref,)),
     "bye": Shape(Bye, (_is_ref,)),
@@ -356,6 +383,19 @@ REPLIES: dict[str, Shape] = {
         },
     ),
     "away": Shape(Away, (_is_ref, _is_str, _is_map), {}),
+    "whois": Shape(
+        Whois,
+        (_is_ref, _is_str, _is_map),
+        {
+            "from": _is_str,
+            "devices": _is_id,
+            "since": _is_id,
+            "seen": _is_id,
+            "away": _is_str,
+            "rooms": _is_names,
+            "more": _is_bool,
+        },
+    ),
     "ping": Shape(Ping, (_is_ref,)),
     "pong": Shape(Pong, (_is_ref,)),
     "bye": Shape(Goodbye, (_is_str, _is_str)),

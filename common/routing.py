@@ -13,7 +13,7 @@ From a worker, one of two kinds of batch:
         ["send", sid, refs, to, texts, conv, prevs] ["find", sid, ref, name, before, limit]
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
         ["present", sid, nil, conv]                 ["gone", sid, untold]
-        ["away", sid, ref, text]
+        ["away", sid, ref, text]                    ["whois", sid, ref, name]
 
 A "send" has one message, or several that follow each other.
 

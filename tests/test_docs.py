@@ -114,6 +114,7 @@ def test_the_table_of_errors() -> None:
         (r"`members` has at most (\d+) names", limits.MEMBERS_SHOWN),
         (r"In rooms of more than (\d+) people", limits.MEMBERS_SHOWN),
         (r"at most `limit`, at most (\d+)", limits.PAGE_MESSAGES),
+        (r"is in as well, at most (\d+)", limits.ROOMS_SHOWN),
         (r"refused hellos \((\d+), `hellos_refused`\)", limits.Limits().hellos_refused),
         (r"at most (\d+) bytes \(`away_bytes`\)", limits.Limits().away_bytes),
         (r"above (\d+) a second", limits.Limits().messages_per_second),

@@ -94,6 +94,8 @@ class Buffer:
         """Whether it was said that the other person is not there, since they were."""
         self.away_told = False
         """Whether it was said that the other person is away, since they were back."""
+        self.away_asked = 0
+        """When the server was asked that last (milliseconds)."""
         self.former = False
         """Whether somebody else goes by this name now."""
         self.entries: list[Entry] = []

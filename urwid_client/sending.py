@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from common import messages as m
 from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
@@ -15,6 +16,19 @@ from urwid_client import emoji
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.filing import Filing
 
+_ASK_AGAIN_MS = 10 * 60 * 1000
+"""How often it is asked whether somebody is away of whom nobody tells it, while one writes to them."""
+
+
+class Lookup(NamedTuple):
+    """A question about a person that is not answered."""
+
+    buffer: Buffer
+    """Where the answer is shown."""
+    name: str
+    only_away: bool = False
+    """It is shown only if they are away, and nothing else of it."""
+
 
 class WrongInput(Exception):
     """What the user asked for cannot be done; one line that says why, for them."""
@@ -25,6 +39,8 @@ class Sending(Filing):
 
     def __init__(self, protocol: ClientProtocol) -> None:
         super().__init__(protocol)
+        self.lookups: dict[int, Lookup] = {}
+        """What was asked about people, by ref."""
         self._delay = ""
         """What was said last about a message that has to wait."""
 
@@ -119,12 +135,15 @@ class Sending(Filing):
         buffer.absence_told = absent
 
     def _tell_if_away(self, buffer: Buffer, now: int) -> None:
-        """Said once for each time that they are."""
+        """Said once for each time that they are, and with the reason, which only the server knows."""
         away = self.is_away(buffer)
-        if away and not buffer.away_told:
-            self.note(f"{buffer.title} is away", now, buffer)
         if away is not None:
-            buffer.away_told = away
+            wanted, buffer.away_told = away and not buffer.away_told, away
+        else:
+            wanted = buffer.kind is Kind.DIRECT and self.is_absent(buffer) is None and now - buffer.away_asked >= _ASK_AGAIN_MS
+        if wanted and self.online:
+            buffer.away_asked = now
+            self.lookups[self.protocol.whois(buffer.title)] = Lookup(buffer, buffer.title, only_away=True)
 
     def on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
         ref, message = acknowledged

@@ -33,7 +33,8 @@ from urwid_client.buffers import Buffer, Kind, Note, Said
 from urwid_client.conversations import by_importance
 from urwid_client.listings import Listings
 from urwid_client.markup import because
-from urwid_client.sending import Sending, WrongInput, check_as_input
+from urwid_client.sending import Lookup, Sending, WrongInput, check_as_input
+from urwid_client.whois import describe
 
 PAGE = 100
 """How many older messages are asked for at once."""
@@ -61,8 +62,6 @@ class Chat(Sending):
         """Why there is no welcome: another name is needed."""
         self.identity: str | None = None
         """Who one was by the last welcome."""
-        self.ignored: dict[str, str] = {}
-        """Whose messages are not shown: the names, by their folded form."""
         self.returning = False
         """Whether one comes back with what an earlier run of the program left, and has not been told what came meanwhile."""
         self.arrived: list[Arrival] = []
@@ -90,6 +89,7 @@ class Chat(Sending):
             m.Page: self._on_page,
             m.Presence: self._on_presence,
             m.Away: self._on_away,
+            m.Whois: self._on_whois,
             m.MemberList: self._on_members,
             m.RoomList: self._on_rooms,
         }
@@ -165,6 +165,13 @@ class Chat(Sending):
         if not self._away_asked:
             self.note(f"{_about_away(text)}; it is told as soon as you are connected", now)
 
+    def look_up(self, name: str, now: int) -> None:
+        """Shows what is known about somebody: by the server, and here."""
+        if self.online:
+            self.lookups[self.protocol.whois(name)] = Lookup(self.active, name)
+        else:
+            self.note(describe(self, name), now)
+
     @property
     def away(self) -> bool:
         """Whether the user is away: they said so here, or on another device of theirs."""
@@ -203,7 +210,9 @@ class Chat(Sending):
             self.note(f"{said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
         for buffer in self.buffers:
             buffer.loading = None
-        for buffer in self._listings.lose():
+        asked = [lookup.buffer for lookup in self.lookups.values() if not lookup.only_away]
+        self.lookups.clear()
+        for buffer in [*self._listings.lose(), *asked]:
             self.note("the connection was lost before the answer came; ask again", now, buffer)
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
@@ -269,6 +278,19 @@ class Chat(Sending):
         if answer.ref == self._away_asked:
             self.note(_about_away(clean_line(answer.text)), now)
 
+    def _on_whois(self, answer: m.Whois, now: int) -> None:
+        lookup = self.lookups.pop(answer.ref, None)
+        if lookup is None:
+            return
+        if not lookup.only_away:
+            self.note(describe(self, answer.name, answer.options), now, lookup.buffer)
+        elif why := clean_line(answer.options.get("away", "")):
+            self.note(f"{lookup.buffer.title} is away{because(why)}", now, lookup.buffer)
+
+    def _on_not_found(self, lookup: Lookup, code: str, text: str, now: int) -> None:
+        if not lookup.only_away:
+            self.note(describe(self, lookup.name, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
+
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
         """The names of those who are not known, but for one's own."""
         return [name for folded, name in people.items() if folded not in known and folded != fold(self.name)]
@@ -330,6 +352,9 @@ class Chat(Sending):
                 self.note(f"earlier messages could not be loaded: {text}", now, asked)
             elif failed.code == Code.NO_SUCH_USER:
                 self._nobody(asked, now)
+            return
+        if ref in self.lookups:
+            self._on_not_found(self.lookups.pop(ref), failed.code, text, now)
             return
         self._joining = {room: asked for room, asked in self._joining.items() if asked != ref}
         self.note(text, now, self._listings.fail(ref), important=True)

@@ -113,6 +113,7 @@ class Hub:
             "members": self._on_members,
             "rooms": self._on_rooms,
             "away": self._on_away,
+            "whois": self._on_whois,
             "ping": self._on_ping,
             "pong": self._on_pong,
             "bye": self._on_bye,
@@ -539,6 +540,11 @@ class Hub:
         if size > limit:
             raise Refused(Code.TOO_LONG, f"why you are away is said in at most {limit} bytes, this has {size}")
         self._ask(session, ["away", session.sid, ref, line])
+
+    def _on_whois(self, session: Session, ref: int, name: str, options: m.Options) -> None:
+        session.require_welcome()
+        _check_address(name, None)
+        self._ask(session, ["whois", session.sid, ref, name])
 
     def _on_ping(self, session: Session, ref: int) -> None:
         self._tell(session, m.Pong(ref))

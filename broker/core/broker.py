@@ -22,7 +22,7 @@ from broker.log import Log, PersonUpdate, StorageError, StorageFull, make_draft
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
-from common.limits import ROOM_CHARS, Limits
+from common.limits import ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, direct, is_direct, parties
 from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
@@ -66,6 +66,7 @@ class Broker:
             "rooms": self._list_rooms,
             "present": self._list_present,
             "away": self._say_away,
+            "whois": self._who_is,
             "gone": self._gone,
         }
         self._keep_names()
@@ -391,7 +392,10 @@ class Broker:
             check_name(name)
             if after is not None and (log not in (None, self._log.uuid) or after > self._position):
                 raise Refused(Code.BAD_RESUME)
+            is_here = identity in self._people
             session = self._begin_session(number, worker, sid, identity, name, known)
+            if not is_here:
+                self._people[identity].since_ms = self._now_ms
         except Refused as refused:
             self._steps.append(Tell(number, ["refused", sid, ref, refused.code, refused.text]))
             return
@@ -619,6 +623,32 @@ class Broker:
         if not named:
             raise Refused(Code.NO_SUCH_USER, f"nobody is called {name}")
         return named[0].identity, named[0].name
+
+    def _who_is(self, session: Session, ref: int, name: str) -> None:
+        """Of the rooms those are told that whoever asks could look into."""
+        identity, written = self._find_person(name)
+        person = self._people.get(identity)
+        options: m.Options = {"from": identity, "devices": 0}
+        if person is None:
+            seen = self._last_seen(identity, fold(name))
+        else:
+            seen = None
+            names = {one.name for one in person.sessions}
+            rooms = [room.name for _, room in sorted(session.rooms.items()) if any(map(room.people.__contains__, names))]
+            options |= {"devices": len(person.sessions), "rooms": rooms[:ROOMS_SHOWN], "more": len(rooms) > ROOMS_SHOWN}
+        told = {"since": person and person.since_ms, "seen": seen, "away": self._away.text_of(identity) or None}
+        options |= {key: value for key, value in told.items() if value is not None}
+        self._reply(session, m.Whois(ref, written, options))
+
+    def _last_seen(self, identity: str, key: str) -> int | None:
+        """When somebody who is not here left, as far as it is known from how long their name is kept."""
+        owner = self._names.owner(key, self._now_ms)
+        if owner is not None:
+            until: int | None = owner.kept_until_ms
+        else:
+            stored = self._log.person(identity)
+            until = stored.kept_until_ms if stored is not None else None
+        return None if until is None else max(0, min(until - self._names.grace_ms, self._now_ms))
 
     def _other_party(self, session: Session, conv: str, to: str) -> tuple[str, str]:
         """The other person of a direct conversation, and what they are called now. Raises `Refused`."""

@@ -42,6 +42,7 @@ WELCOME_OPTIONS = options(
     refused=st.dictionaries(TEXTS, TEXTS, max_size=2),
     **{"from": TEXTS},
 )
+WHOIS_OPTIONS = options(devices=IDS, since=IDS, seen=IDS, away=TEXTS, rooms=NAMES, more=st.booleans(), **{"from": TEXTS})
 
 REQUESTS: dict[type[m.Request], st.SearchStrategy[m.Request]] = {
     m.Hello: st.builds(m.Hello, REFS, REFS, TEXTS, options(after=IDS, log=TEXTS, rooms=NAMES, token=TEXTS)),
@@ -52,6 +53,7 @@ REQUESTS: dict[type[m.Request], st.SearchStrategy[m.Request]] = {
     m.Members: st.builds(m.Members, REFS, TEXTS, options(after=TEXTS, limit=COUNTS)),
     m.Rooms: st.builds(m.Rooms, REFS, options(after=TEXTS, limit=COUNTS)),
     m.Away: st.builds(m.Away, REFS, TEXTS, options()),
+    m.Whois: st.builds(m.Whois, REFS, TEXTS, options()),
     m.Ping: st.builds(m.Ping, REFS),
     m.Pong: st.builds(m.Pong, REFS),
     m.Bye: st.builds(m.Bye, REFS),
@@ -67,6 +69,7 @@ REPLIES: dict[type[m.Reply], st.SearchStrategy[m.Reply]] = {
     m.RoomList: st.builds(m.RoomList, REFS, st.lists(st.tuples(TEXTS, IDS).map(list)), options(more=st.booleans())),
     m.Presence: st.builds(m.Presence, TEXTS, options(joined=NAMES, left=NAMES, away=NAMES, back=NAMES, count=IDS)),
     m.Away: st.builds(m.Away, REFS, TEXTS, options()),
+    m.Whois: st.builds(m.Whois, REFS, TEXTS, WHOIS_OPTIONS),
     m.Ping: st.builds(m.Ping, REFS),
     m.Pong: st.builds(m.Pong, REFS),
     m.Goodbye: st.builds(m.Goodbye, TEXTS, TEXTS),

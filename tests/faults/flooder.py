@@ -21,6 +21,7 @@ REQUESTS: dict[str, Callable[[int], bytes]] = {
     "pings": lambda n: m.encode(m.Ping(n)),
     "joins": lambda n: m.encode(m.Join(n, "#here", {}) if n % 2 else m.Part(n, "#here", {})),
     "being away": lambda n: m.encode(m.Away(n, "lunch" if n % 2 else "", {})),
+    "who somebody is": lambda n: m.encode(m.Whois(n, "flooder" if n % 2 else f"nobody{n}", {})),
     "members": lambda n: m.encode(m.Members(n, m.LOBBY, {})),
     "nonsense": lambda n: frame(b"\x92\xa1?\x01"),
 }

@@ -274,6 +274,17 @@ def away_and_back_ten_thousand_times(stranger: Stranger) -> None:
 
 
 @deed
+def questions_about_nobody(stranger: Stranger) -> None:
+    names = ["", "nobody here", "\x1b[2J", "x" * 60_000, "#lobby", "g" + "a" * 16]
+    assert stranger.asks(*(["whois", number, name] for number, name in enumerate(names))) == ["no_such_user"] * len(names)
+
+
+@deed
+def questions_that_are_none(stranger: Stranger) -> None:
+    assert stranger.asks(*(["whois", 1, name] for name in (None, 7, b"x", ["x"]))) == ["bad_message"] * 4
+
+
+@deed
 def the_same_ref_for_two(stranger: Stranger) -> None:
     wire = stranger.guest()
     first = wire.say(9, m.LOBBY, "one")

@@ -140,6 +140,8 @@ UNREADABLE = {
     "options that are none": packed("msg", 11, 1, m.LOBBY, "eve", 1, "x", {"conv": 5}),
     "members that are none": packed("joined", 1, m.LOBBY, {"members": [1]}),
     "people away that are none": packed("presence", m.LOBBY, {"away": [1]}),
+    "devices that are none": packed("whois", 1, "eve", {"devices": -1}),
+    "rooms of somebody that are none": packed("whois", 1, "eve", {"rooms": ["#x", 7]}),
     "a reason to be away that is none": packed("away", 1, None),
     "rows that are none": packed("page", 1, m.LOBBY, [[1]], {}),
     "too many rows": packed("page", 1, m.LOBBY, [[1]] * 300, {}),

@@ -36,6 +36,7 @@ REQUESTS: list[m.Request] = [
     m.Members(7, m.LOBBY, {"after": "x", "limit": 3}),
     m.Rooms(8, {"after": "#x"}),
     m.Away(9, "at lunch", {}),
+    m.Whois(9, "fuzz", {}),
     m.Ping(9),
     m.Pong(10),
 ]

@@ -1,10 +1,11 @@
-"""What people tell of themselves to each other, on a real server with two workers: that they are away, and back."""
+"""What there is to know about people, on a real server with two workers: who is away, and who somebody is."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from common import messages as m
+from common.errors import Code
 from tests.support.server import Server, running_server
 from tests.support.timeouts import wait_until
 from tests.support.wire import Wire
@@ -85,6 +87,27 @@ def test_who_is_away_stays_so_with_a_new_broker(pair: Pair) -> None:
     assert pair.away() == [ada]
     pair.bob.send(m.Away(6, "dinner", {}))
     pair.turned(pair.ada, "away", bob)
+
+
+def test_who_somebody_is_is_told_across_workers(pair: Pair) -> None:
+    ada, _ = pair.names
+    pair.ada.send(m.Away(5, "lunch", {}))
+    pair.turned(pair.bob, "away", ada)
+    pair.bob.send(m.Whois(6, ada.upper(), {}))
+    name, options = pair.bob.expect(m.Whois)[1:]
+    assert name == ada
+    assert (options["devices"], options["away"], options["rooms"]) == (1, "lunch", ["#lobby", pair.room])
+    assert abs(options["since"] / 1000 - time.time()) < 60
+    pair.ada.send(m.Bye(7))
+    pair.turned(pair.bob, "left", ada)
+    pair.bob.send(m.Whois(8, ada, {}))
+    left = pair.bob.expect(m.Whois).options
+    assert (left["devices"], left["from"]) == (0, options["from"])
+    assert options["since"] <= left["seen"]
+    pair.bob.send(m.Whois(9, "nobody", {}))
+    while not isinstance(reply := pair.bob.receive(), m.Error):
+        assert isinstance(reply, m.Presence)
+    assert (reply.ref, reply.code) == (9, Code.NO_SUCH_USER)
 
 
 def test_being_away_ends_with_the_last_connection(pair: Pair) -> None:

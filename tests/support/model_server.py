@@ -120,7 +120,7 @@ class ModelConnection:
                 self._send(request)
             case m.History():
                 self._history(request)
-            case m.Members() | m.Rooms() | m.Away():
+            case m.Members() | m.Rooms() | m.Away() | m.Whois():
                 self._tell_of_people(request)
             case m.Ping(ref):
                 self.reply(m.Pong(ref))
@@ -129,7 +129,7 @@ class ModelConnection:
             case _:
                 raise AssertionError(f"the model does not know {request}")
 
-    def _tell_of_people(self, request: m.Members | m.Rooms | m.Away) -> None:
+    def _tell_of_people(self, request: m.Members | m.Rooms | m.Away | m.Whois) -> None:
         match request:
             case m.Members(ref, room):
                 names = sorted(self.server.names_in(fold(room)))
@@ -140,6 +140,12 @@ class ModelConnection:
             case m.Away(ref, text):
                 self.server.turn(self.name, text)
                 self.reply(m.Away(ref, text, {}))
+            case m.Whois(ref, name):
+                devices = sum(connection.name == name for connection in self.server.connections)
+                if not devices and not any(entry.sender == name for entry in self.server.entries):
+                    raise Refused(Code.NO_SUCH_USER)
+                away = {"away": self.server.away[name]} if name in self.server.away else {}
+                self.reply(m.Whois(ref, name, {"from": identity_of(name), "devices": devices, **away}))
 
     def _hello(self, hello: m.Hello) -> None:
         token, after, log = (hello.options.get(key) for key in ("token", "after", "log"))

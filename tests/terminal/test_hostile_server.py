@@ -31,6 +31,9 @@ def act(request: m.Request) -> Iterator[bytes]:
             yield packed("page", ref, to, [row], {"more": False, "conv": m.LOBBY})
         case m.Rooms(ref):
             yield packed("rooms", ref, [[f"#room{ACTING}", 2**63 - 1]], {"more": False})
+        case m.Whois(ref):
+            told = {"from": ACTING, "devices": 2, "since": 2**63 - 1, "away": f"since {ACTING}", "rooms": [f"#room{ACTING}"]}
+            yield packed("whois", ref, f"eve{ACTING}", told)
         case m.Away(ref):
             yield packed("away", ref, f"gone {ACTING}")
         case m.Send(ref):
@@ -58,6 +61,8 @@ def test_nothing_acts_on_the_terminal(tmp_path: Path) -> None:
             window.wait_for("#room")
             window.enter("/away")
             window.wait_for("you are away: gone")
+            window.enter("/whois eve")
+            window.wait_for("devices; away: since")
             window.enter("/quit")
             assert window.wait_exit() == 0
             output = window.output

@@ -1,4 +1,4 @@
-"""What the screen shows of people: who is away."""
+"""What the screen shows of people: who is away, who somebody is."""
 
 from __future__ import annotations
 
@@ -29,15 +29,25 @@ def test_who_is_away_is_dim_and_marked_and_said_once(open_client: Open) -> None:
     assert person(ada, "bob70")[1] != here[1]
     assert person(ada, "bob70")[1] == ada.colour_of("F1 help")
     ada.enter("/msg bob70 are you there?")
-    ada.wait_for("bob70  between the two of you, away", "bob70 is away")
+    ada.wait_for("bob70  between the two of you, away", "bob70 is away: at the dentist")
     ada.enter("hello?")
-    ada.wait_for_line(r"  hello\?$")
+    ada.wait_for_line(r"ada70 hello\?$")
     assert ada.text.count("bob70 is away") == 1
     bob.enter("/back")
     bob.wait_for("you are back")
     ada.wait_gone("the two of you, away")
     ada.press("alt 3")
     ada.wait_until(lambda: person(ada, "bob70") == here, "bob70 as before")
+
+
+def test_who_somebody_is(open_client: Open) -> None:
+    ada, bob = open_client("ada72", cols=120), open_client("bob72")
+    bob.enter("/away on holiday")
+    bob.wait_for("you are away: on holiday")
+    ada.enter("/whois BOB72")
+    ada.wait_for_line(r"· bob72: here since \d+ \w+ at \d\d:\d\d; away: on holiday; in")
+    ada.enter("/whois nobody72")
+    ada.wait_for("nobody72: nobody goes by this name")
 
 
 def test_the_mark_is_there_without_colours(open_client: Open) -> None:

@@ -241,4 +241,4 @@ def test_being_away_and_back() -> None:
 def test_who_somebody_is() -> None:
     ada = talk()
     enter(ada, "/whois bob")
-    assert notes(ada.chat.lobby) == ["bob: not here, as far as one sees"]
+    assert notes(ada.chat.lobby) == ["bob: nobody goes by this name"]

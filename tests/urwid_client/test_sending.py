@@ -6,7 +6,7 @@ from common import messages as m
 from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
 from tests.urwid_client.talk import NOON, notes, texts
 from urwid_client.buffers import Delivery, Said
-from urwid_client.sending import Sending, WrongInput
+from urwid_client.sending import Lookup, Sending, WrongInput
 
 
 def sending() -> Sending:
@@ -32,7 +32,7 @@ def test_what_is_said_waits_until_the_server_has_it() -> None:
     assert not ada.pending_in
 
 
-def test_that_somebody_is_away_is_told_once_for_each_time() -> None:
+def test_whether_somebody_is_away_is_asked_once_for_each_time() -> None:
     ada = sending()
     ada.protocol.phase = Phase.LIVE
     bob = ada.direct("bob")
@@ -44,7 +44,23 @@ def test_that_somebody_is_away_is_told_once_for_each_time() -> None:
         ada.lobby.turn_people(away, [] if away else ["bob"])
         for _ in range(3):
             ada.say("hello", NOON)
-    assert notes(bob) == ["bob is away", "bob is away"]
+    assert [*ada.lookups.values()] == [Lookup(bob, "bob", only_away=True)] * 2
+
+
+def test_where_nobody_tells_who_is_away_it_is_asked_now_and_then() -> None:
+    ada = sending()
+    ada.protocol.phase = Phase.LIVE
+    ada.open(ada.direct("bob"))
+    ada.lobby.set_people(["ada", "bob"], 300)
+    asked = []
+    for minute in (0, 1, 9, 11, 12):
+        ada.say("hello", NOON + minute * 60_000)
+        asked.append(len(ada.lookups))
+    assert asked == [1, 1, 1, 2, 2]
+    ada.lobby.set_people(["ada"], 1)
+    ada.open(ada.direct("cyd"))
+    ada.say("hello", NOON)
+    assert len(ada.lookups) == 2, "who is not here is not away"
 
 
 def test_of_a_room_that_is_not_known_as_a_whole_nobody_is_told_away_or_not() -> None:

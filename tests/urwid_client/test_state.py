@@ -12,7 +12,7 @@ from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
 from urwid_client.buffers import Buffer, Delivery, Said
 from urwid_client.editing import Draft
-from urwid_client.sending import WrongInput, is_mentioned
+from urwid_client.sending import Lookup, WrongInput, is_mentioned
 from urwid_client.state import PAGE, Chat
 
 
@@ -177,6 +177,57 @@ def test_who_is_away_is_known_as_the_server_tells_it() -> None:
     assert ada.chat.lobby.away == {"cyd"}
     presence(ada, m.LOBBY, members=["ada", "cyd"], count=2)
     assert ada.chat.lobby.away == set()
+
+
+def test_a_message_to_who_is_away_tells_why_once_where_it_was_written() -> None:
+    ada = talk()
+    talk("bob", ada.server)
+    presence(ada, m.LOBBY, joined=["bob"], count=2)
+    ada.server.turn("bob", "at lunch")
+    ada.exchange()
+    for _ in range(2):
+        ada.chat.say_to("bob", "are you there?", NOON)
+        ada.exchange()
+    bob = ada.chat.active
+    ada.server.turn("bob", "")
+    ada.exchange()
+    ada.chat.say_to("bob", "now?", NOON)
+    ada.exchange()
+    ada.server.turn("bob", "away")
+    ada.exchange()
+    ada.chat.say_to("bob", "and now?", NOON)
+    ada.chat.open(ada.chat.lobby)
+    ada.exchange()
+    assert notes(bob) == ["bob is away: at lunch", "bob is away"]
+    assert not any("away" in said for said in notes(ada.chat.lobby))
+
+
+def test_who_somebody_is_is_told_where_it_was_asked() -> None:
+    ada = talk()
+    talk("bob", ada.server)
+    ada.chat.look_up("bob", NOON)
+    ada.chat.open(ada.chat.server)
+    ada.exchange()
+    (said,) = notes(ada.chat.lobby)
+    assert said.startswith("bob: here")
+    assert not ada.chat.lookups
+
+
+def test_who_somebody_is_without_a_server_that_says_it() -> None:
+    ada = talk()
+    ada.chat.look_up("bob", NOON)
+    ada.chat.direct("cyd")
+    ada.chat.lookups[99] = Lookup(ada.chat.server, "cyd", only_away=True)
+    ada.disconnect()
+    assert notes(ada.chat.lobby)[-1] == "the connection was lost before the answer came; ask again"
+    assert not any("answer" in said for said in notes(ada.chat.server)), "the user did not ask that"
+    ada.chat.look_up("bob", NOON)
+    assert notes(ada.chat.lobby)[-1] == "bob: not here, as far as one sees"
+    ada.connect()
+    ada.chat.look_up("bob", NOON)
+    (ref,) = ada.chat.lookups
+    ada.chat.handle(RequestFailed(ref, Code.STORAGE_UNAVAILABLE, "the server cannot write its log"), NOON)
+    assert notes(ada.chat.lobby)[-1] == "the server cannot write its log"
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------

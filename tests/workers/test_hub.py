@@ -540,6 +540,18 @@ def test_a_reason_to_be_away_is_cleaned_and_has_a_limit(ada: Desk) -> None:
     assert codes(ada.say(2, m.Away(9, "x", {}))) == [(9, Code.NOT_LOGGED_IN)]
 
 
+def test_who_somebody_is_is_asked_of_the_broker(ada: Desk) -> None:
+    assert ada.say(1, m.Whois(5, "BOB", {})) == []
+    assert ada.look() == [["whois", 1, 5, "BOB"]]
+    ada.broker(answered=ada.answered + 1)
+    assert codes(ada.say(1, m.Whois(6, "", {}), m.Whois(7, "x" * (ROOM_CHARS + 1), {}))) == [
+        (6, Code.NO_SUCH_USER),
+        (7, Code.NO_SUCH_USER),
+    ]
+    ada.open(2)
+    assert codes(ada.say(2, m.Whois(9, "x", {}))) == [(9, Code.NOT_LOGGED_IN)]
+
+
 def test_who_is_away_is_introduced_as_such_until_they_are_back_or_gone(ada: Desk) -> None:
     ada.welcome(2, ADA, "ada")
     ada.welcome(3, ADA, "ada")

@@ -14,7 +14,7 @@ from broker.log import Person, PersonUpdate, StorageError, StorageFull, StorageU
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import Code
-from common.limits import MEMBERS_SHOWN, ROOM_CHARS, Limits
+from common.limits import MEMBERS_SHOWN, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import direct
 from common.routing import Batch, Item
 from tests.support.frames import reply_in
@@ -701,6 +701,65 @@ def test_a_worker_that_missed_that_somebody_is_back_is_told(ada_and_bob: Office)
     office.settle()
     assert ["away", [7], ""] in turned(office, 2)
     assert ["present", "#lobby", m.Presence("#lobby", {"count": 2, "members": ["ada", "bob"]})] in office.heard(2)
+
+
+# --- who somebody is -------------------------------------------------------------------------------------------------------
+
+
+def whois(office: Office, number: int, name: str, sid: int = 1) -> m.Whois:
+    (answer,) = office.ask(number, ["whois", sid, 9, name])
+    assert isinstance(answer[2], m.Whois)
+    assert (answer[:2], answer[2].ref) == (["reply", sid], 9)
+    return answer[2]
+
+
+def test_who_is_here_since_when_and_where(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    came = office.now_ms
+    office.now_ms += 5_000
+    office.hello(2, 7, ADA, "ada", "#elsewhere", known=True)
+    office.ask(1, ["away", 1, 5, "lunch"])
+    told = {"from": ADA, "devices": 2, "since": came, "away": "lunch", "rooms": ["#dev", "#lobby"], "more": False}
+    assert whois(office, 2, "ADA") == m.Whois(9, "ada", told)
+    office.hello(1, 2, CYD, "cyd")
+    assert whois(office, 1, "ada", sid=2).options["rooms"] == ["#lobby"], "those that both are in"
+    assert whois(office, 1, "cyd", sid=2).options == {
+        "from": CYD, "devices": 1, "since": office.now_ms, "rooms": ["#lobby"], "more": False,
+    }  # fmt: skip
+
+
+def test_no_more_rooms_are_told_than_fit() -> None:
+    office = Office(limits=Limits(rooms_per_connection=ROOMS_SHOWN + 5)).open()
+    rooms = [f"#{number}" for number in range(ROOMS_SHOWN + 3)]
+    office.hello(1, 1, ADA, "ada", *rooms)
+    options = whois(office, 1, "ada").options
+    assert (len(options["rooms"]), options["more"]) == (ROOMS_SHOWN, True)
+
+
+def test_who_is_not_here_was_seen_last_when_they_left(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(2, 2, CYD, "cyd")
+    office.ask(1, send(1, 1, "#dev"))
+    office.now_ms += 7_000
+    left = office.now_ms
+    office.ask(1, ["gone", 1, False])
+    office.ask(2, ["gone", 2, False])
+    office.now_ms += 1_000
+    assert whois(office, 2, "Ada") == m.Whois(9, "ada", {"from": ADA, "devices": 0, "seen": left})
+    assert whois(office, 2, "cyd") == m.Whois(9, "cyd", {"from": CYD, "devices": 0, "seen": left})
+    office.now_ms += GRACE_MS
+    assert whois(office, 2, "ada").options["seen"] == left, "the log knows it"
+    assert office.error(2, ["whois", 1, 9, "cyd"]) == Code.NO_SUCH_USER, "who never said anything is not in it"
+    assert office.error(2, ["whois", 1, 9, "nobody"]) == Code.NO_SUCH_USER
+
+
+def test_a_new_broker_does_not_know_since_when(ada_and_bob: Office) -> None:
+    office = Office(workers=2, log=ada_and_bob.log)
+    office.broker.begin(office.now_ms)
+    office.introduce(1, [1, ADA, "ada", ["#lobby"]])
+    office.introduce(2)
+    office.settle()
+    assert whois(office, 1, "ada").options == {"from": ADA, "devices": 1, "rooms": ["#lobby"], "more": False}
 
 
 # --- workers and brokers die -----------------------------------------------------------------------------------------------
