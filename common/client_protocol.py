@@ -163,6 +163,7 @@ Event: TypeAlias = (
     | m.Presence
     | m.Away
     | m.Whois
+    | m.IsTyping
     | m.Pong
 )
 
@@ -199,6 +200,8 @@ class ClientProtocol:
         """The server was told that one is away, and has not answered that one is back."""
         self._away_asked: tuple[int, str] | None = None
         """The request that says so and is not answered, and what `away` was before."""
+        self._typing: int | None = 0
+        """The ref of what told last that one is typing; None where the server does not know what to make of that."""
         self._token = token
         self._instance = instance
         self._counter = 0
@@ -329,6 +332,11 @@ class ClientProtocol:
 
     def whois(self, name: str) -> int:
         return self._request(m.Whois, name, {})
+
+    def typing(self, to: str, conv: str | None = None) -> None:
+        """Tells that the user is writing something; forgotten where there is no connection that is up to date."""
+        if self.phase is Phase.LIVE and self._typing is not None:
+            self._typing = self._request(m.Typing, to, {} if conv is None else {"conv": conv})
 
     def be_away(self, text: str) -> int:
         """Away from now on, whatever connection there is, or back with an empty text. The ref, 0 where it is said later."""
@@ -468,6 +476,7 @@ class ClientProtocol:
         wanted = {fold(room) for room in (*self.rooms, *refused)}
         for room in [room for room in self._named if fold(room) not in wanted]:
             self.part(room)
+        self._typing = 0
         if self.away or self._may_be_away:
             self.be_away(self.away)
         failed = self._abandon_outbox() if stranger else []
@@ -535,6 +544,9 @@ class ClientProtocol:
                 return self._on_hello_refused(error)
             if error.ref in self.outbox:
                 return self._on_send_refused(error.ref, error)
+            if error.ref == self._typing:
+                self._typing = None if error.code == Code.UNKNOWN_TYPE else 0
+                return []  # it was not worth an answer
             if self._away_asked is not None and self._away_asked[0] == error.ref:
                 _, self.away = self._away_asked
             room = self._joining.pop(error.ref, None)

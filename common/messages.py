@@ -116,6 +116,14 @@ class Whois(NamedTuple):
     options: Options
 
 
+class Typing(NamedTuple):
+    """I am writing something. Never answered, and told on only where that is cheap. Options: `conv` (decides over `to`)."""
+
+    ref: Ref
+    to: str
+    options: Options
+
+
 class Ping(NamedTuple):
     ref: Ref
 
@@ -204,6 +212,14 @@ class Presence(NamedTuple):
     options: Options
 
 
+class IsTyping(NamedTuple):
+    """Somebody is writing something. Options: `conv`, `from`."""
+
+    to: str
+    sender: str
+    options: Options
+
+
 class Goodbye(NamedTuple):
     """The last frame before the server closes."""
 
@@ -219,7 +235,7 @@ class Error(NamedTuple):
     text: str
 
 
-Request: TypeAlias = Hello | Join | Part | Send | History | Members | Rooms | Away | Whois | Ping | Pong | Bye
+Request: TypeAlias = Hello | Join | Part | Send | History | Members | Rooms | Away | Whois | Typing | Ping | Pong | Bye
 Reply: TypeAlias = (
     Welcome
     | Joined
@@ -232,6 +248,7 @@ Reply: TypeAlias = (
     | Presence
     | Away
     | Whois
+    | IsTyping
     | Ping
     | Pong
     | Goodbye
@@ -336,6 +353,7 @@ REQUESTS: dict[str, Shape] = {
     "rooms": Shape(Rooms, (_is_ref, _is_map), {"after": _is_str, "limit": _is_count}),
     "away": Shape(Away, (_is_ref, _is_str, _is_map), {}),
     "whois": Shape(Whois, (_is_ref, _is_str, _is_map), {}),
+    "typing": Shape(Typing, (_is_ref, _is_str, _is_map), {"conv": _is_str}),
     "ping": Shape(Ping, (_is_ref,)),
     "pong": Shape(Pong, (_is_ref,)),
     "bye": Shape(Bye, (_is_ref,)),
@@ -396,6 +414,7 @@ REPLIES: dict[str, Shape] = {
             "more": _is_bool,
         },
     ),
+    "typing": Shape(IsTyping, (_is_str, _is_str, _is_map), {"conv": _is_str, "from": _is_str}),
     "ping": Shape(Ping, (_is_ref,)),
     "pong": Shape(Pong, (_is_ref,)),
     "bye": Shape(Goodbye, (_is_str, _is_str)),

@@ -14,6 +14,7 @@ From a worker, one of two kinds of batch:
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
         ["present", sid, nil, conv]                 ["gone", sid, untold]
         ["away", sid, ref, text]                    ["whois", sid, ref, name]
+        ["typing", sid, ref, to, conv]
 
 A "send" has one message, or several that follow each other.
 
@@ -38,6 +39,7 @@ answered, and so each request can be carried out twice without harm.
         ["presence", conv, room, joined, left, count]
         ["turned", conv, room, away, back, count]   who in the room went away, and who is back
         ["away", sids, text]                        whose sessions these are is away, or back: to be told to the next broker
+        ["typing", conv, sids, identity, frame]     for these, or for all in the room but this person, if that costs little
         ["present", conv, frame]                    who is there, whatever was told before
 """
 

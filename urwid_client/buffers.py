@@ -92,10 +92,10 @@ class Buffer:
         """Whether one is in the room."""
         self.absence_told = False
         """Whether it was said that the other person is not there, since they were."""
-        self.away_told = False
-        """Whether it was said that the other person is away, since they were back."""
+        self.typing_told = 0
+        """When the others were told last that the user is writing here (milliseconds); 0 once it has been sent."""
         self.away_asked = 0
-        """When the server was asked that last (milliseconds)."""
+        """When the server was asked last whether the other person is away (milliseconds); 0 once they are back."""
         self.former = False
         """Whether somebody else goes by this name now."""
         self.entries: list[Entry] = []

@@ -60,6 +60,7 @@ class Face:
             else [("title", "chat-client")]
         )
         screen.status = self._status(welcome, connection, server, now)
+        screen.typing = rendering.typing(chat.typists.names(chat.active.conv)) if welcome is None else []
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
         screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())
 

@@ -258,6 +258,21 @@ def status(name: str, server: str, connection: Status, lag: float | None, now: f
             ]
 
 
+def typing(names: Sequence[str]) -> Spans:
+    """Who is typing, in few words."""
+    shown = [*map(clean_line, names)]
+    match shown:
+        case []:
+            return []
+        case [one]:
+            said = f"{one} is typing"
+        case [one, other]:
+            said = f"{one} and {other} are typing"
+        case _:
+            said = "several people are typing"
+    return [("faint", f"  {said}")]
+
+
 def below(at_end: bool, newer: int) -> Span:
     """What lies below the messages in view; `newer` of them came since the end was in view."""
     if at_end:

@@ -34,6 +34,7 @@ from urwid_client.conversations import by_importance
 from urwid_client.listings import Listings
 from urwid_client.markup import because
 from urwid_client.sending import Lookup, Sending, WrongInput, check_as_input
+from urwid_client.typists import Typists
 from urwid_client.whois import describe
 
 PAGE = 100
@@ -73,6 +74,7 @@ class Chat(Sending):
         """Whether it was said, where the user looks, that there is no connection."""
         self._away_asked = 0
         """The ref of the request by which the user went away, or came back, while it is not answered."""
+        self.typists = Typists()
         self._listings = Listings(protocol)
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
@@ -90,6 +92,7 @@ class Chat(Sending):
             m.Presence: self._on_presence,
             m.Away: self._on_away,
             m.Whois: self._on_whois,
+            m.IsTyping: self._on_typing,
             m.MemberList: self._on_members,
             m.RoomList: self._on_rooms,
         }
@@ -210,6 +213,7 @@ class Chat(Sending):
             self.note(f"{said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
         for buffer in self.buffers:
             buffer.loading = None
+        self.typists.clear()
         asked = [lookup.buffer for lookup in self.lookups.values() if not lookup.only_away]
         self.lookups.clear()
         for buffer in [*self._listings.lose(), *asked]:
@@ -268,10 +272,18 @@ class Chat(Sending):
         before = dict(buffer.people)
         buffer.move_people(came, left, options.get("count"))
         buffer.turn_people(away, back)
+        self._forget_that_it_was_asked(back)
         if buffer.head_count <= _TRAFFIC_SHOWN:
             # The lists also have those who came and left again before anybody was told that they were here.
             came, left = self._others(buffer.people, before), self._others(before, buffer.people)
             buffer.add_traffic(came, left, now, self.known)
+
+    def _forget_that_it_was_asked(self, back: list[str]) -> None:
+        """Who is back can be away once more, and that is to be told, too."""
+        folded = {*map(fold, back)}
+        for buffer in self.buffers if folded else ():
+            if buffer.kind is Kind.DIRECT and fold(buffer.title) in folded:
+                buffer.away_asked = 0
 
     def _on_away(self, answer: m.Away, now: int) -> None:
         """What is said again after each welcome is no news."""
@@ -282,14 +294,21 @@ class Chat(Sending):
         lookup = self.lookups.pop(answer.ref, None)
         if lookup is None:
             return
+        buffer = lookup.buffer if lookup.buffer in self.buffers else self.active
         if not lookup.only_away:
-            self.note(describe(self, answer.name, answer.options), now, lookup.buffer)
+            self.note(describe(self, answer.name, answer.options), now, buffer)
         elif why := clean_line(answer.options.get("away", "")):
-            self.note(f"{lookup.buffer.title} is away{because(why)}", now, lookup.buffer)
+            self.note(f"{lookup.name} is away{because(why)}", now, buffer)
 
     def _on_not_found(self, lookup: Lookup, code: str, text: str, now: int) -> None:
         if not lookup.only_away:
             self.note(describe(self, lookup.name, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
+
+    def _on_typing(self, typing: m.IsTyping, now: int) -> None:
+        conv, identity = (typing.options.get(key, "") for key in ("conv", "from"))
+        known = self.find_conv(conv) is not None and identity != self.protocol.identity
+        if self.typing and known and fold(typing.sender) not in self.ignored:
+            self.typists.heard(conv, identity, clean_line(typing.sender), now)
 
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
         """The names of those who are not known, but for one's own."""
@@ -297,6 +316,7 @@ class Chat(Sending):
 
     def _on_delivered(self, delivered: Delivered, now: int) -> None:
         message = delivered.message
+        self.typists.stopped(message.options.get("conv", ""), message.options.get("from", ""))
         if self._is_ignored(message):
             return
         buffer = self.buffer_of(message)

@@ -11,7 +11,7 @@ taken the page before. After a hello with `after`, after falling behind, and aft
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from common import messages as m
@@ -36,6 +36,8 @@ ROWS_PER_HELPING = 40
 """What a helping costs in any case, as a number of rows, however few there are."""
 _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
+_BEHIND = 100
+"""With so many requests unanswered the broker has more to do than to tell who is typing."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
 _CONV_CHARS = 4 * ROOM_CHARS
@@ -93,8 +95,8 @@ class Hub:
         """Those with something in the inbox."""
         self._pages = PagesWanted()
         self._presence = PresenceCollector()
-        self._away: dict[int, str] = {}
-        """What those who are away said, by session: for the next broker, which learns it from here."""
+        self._away: dict[int, str] = {}  # what those who are away said, by session: for the next broker
+        self._typed: set[int] = set()  # the sessions that said in this second that somebody is typing there
         self._turn = Turn()
         self._closing: list[int] = []
         self._notices: list[str] = []
@@ -114,6 +116,7 @@ class Hub:
             "rooms": self._on_rooms,
             "away": self._on_away,
             "whois": self._on_whois,
+            "typing": self._on_typing,
             "ping": self._on_ping,
             "pong": self._on_pong,
             "bye": self._on_bye,
@@ -129,6 +132,7 @@ class Hub:
             "presence": self._presence_changed,
             "turned": self._presence_turned,
             "away": self._remember_away,
+            "typing": self._is_typing,
             "present": self._present,
             "page": self._page_found,
             "snapshot": self._snapshot,
@@ -199,6 +203,7 @@ class Hub:
         self._waiting.pop(sid, None)
         self._kept_waiting.pop(sid, None)
         self._away.pop(sid, None)
+        self._typed.discard(sid)
         self._turn.closed(sid)
         self._pace.remove(session)
         if session.identity:
@@ -239,6 +244,7 @@ class Hub:
             self._tell_room(conv, m.encode(presence), share)
         if now >= self._next_idle_check:
             self._next_idle_check = now + _IDLE_CHECK_EVERY
+            self._typed.clear()
             for session in [*self._sessions.values()]:
                 self._check_silence(session, now)
 
@@ -546,6 +552,15 @@ class Hub:
         _check_address(name, None)
         self._ask(session, ["whois", session.sid, ref, name])
 
+    def _on_typing(self, session: Session, ref: int, to: str, options: m.Options) -> None:
+        """Not worth an answer, nor that anybody waits for it: what is too much is forgotten."""
+        session.require_welcome()
+        conv = options.get("conv")
+        _check_address(to, conv)
+        if session.sid not in self._typed and len(self._asked) < _BEHIND:
+            self._typed.add(session.sid)
+            self._ask(session, ["typing", session.sid, ref, to, conv])
+
     def _on_ping(self, session: Session, ref: int) -> None:
         self._tell(session, m.Pong(ref))
 
@@ -652,6 +667,14 @@ class Hub:
             self._away.pop(sid, None)
             if text and sid in self._sessions:
                 self._away[sid] = text
+
+    def _is_typing(self, conv: str, sids: list[int], identity: str, frame: bytes) -> None:
+        """Told to who is live and reads: later it would not be true any more."""
+        recipients: Iterable[int] = sids or self._live.get(conv, ())
+        for sid in recipients:
+            session = self._sessions.get(sid)
+            if session is not None and session.phase is Phase.LIVE and not session.blocked and session.identity != identity:
+                self._turn.to_session(sid, [NO_ID], [frame])
 
     def _present(self, conv: str, frame: bytes) -> None:
         self._presence.forget(conv)

@@ -8,7 +8,7 @@ wait for the disk, and whoever joins between two messages of one turn gets exact
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,6 +28,8 @@ from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
 
 _LOBBY = fold(m.LOBBY)
+_TYPISTS = 5
+"""Of one conversation so many a second are told of who are typing: of more, a client says no more than that there are several."""
 
 
 class Broker:
@@ -43,6 +45,8 @@ class Broker:
         self._away = Away()
         self._turned: dict[str, bool] = {}
         """Of whose being away the workers are to be told, by identity; and whether the rooms are, too."""
+        self._typists: Counter[str] = Counter()
+        """How many were told of in this second, by conversation."""
         self._workers: dict[int, Worker] = {}
         self._begun = False
         self.ready = False
@@ -67,6 +71,7 @@ class Broker:
             "present": self._list_present,
             "away": self._say_away,
             "whois": self._who_is,
+            "typing": self._type,
             "gone": self._gone,
         }
         self._keep_names()
@@ -250,6 +255,7 @@ class Broker:
         """Once a second or so: frees names, and lets every worker know the position."""
         self._now_ms = now_ms
         self._names.forget_expired(now_ms)
+        self._typists.clear()
         for number, worker in self._workers.items():
             if worker.listening and worker.position < self._position:
                 self._out.setdefault(number, [])
@@ -663,6 +669,35 @@ class Broker:
         if stored is None:
             raise Refused(Code.NO_SUCH_CONVERSATION)
         return other, stored.name or check_name(to)
+
+    def _type(self, session: Session, ref: int, to: str, conv: str | None) -> None:
+        """Nothing comes of it where it would be told to many, or to nobody. It is in its place among the messages."""
+        room = session.rooms.get(fold(to) if conv is None else conv)
+        other = self._people.get(self._whom(session, to, conv)) if room is None else None
+        recipients: Iterable[tuple[int, list[int]]]
+        if room is not None and not room.is_large:
+            place, name, recipients = room.conv, room.name, [(number, []) for number in room.workers]
+        elif other is not None:
+            first = other.sessions[0]
+            place, name, recipients = direct(session.identity, first.identity), first.name, _by_worker(other.sessions)
+        else:
+            return
+        if self._typists[place] < _TYPISTS:
+            self._typists[place] += 1
+            frame = m.encode(m.IsTyping(name, session.name, {"conv": place, "from": session.identity}))
+            for number, sids in recipients:
+                self._steps.append(Tell(number, ["typing", place, sids, session.identity, frame]))
+
+    def _whom(self, session: Session, to: str, conv: str | None) -> str:
+        """Who the other one of a direct conversation is, without a look at the log; empty if there is none."""
+        if conv is None:
+            owner = self._names.owner(fold(to), self._now_ms)
+            other = owner.identity if owner is not None else ""
+        elif is_direct(conv) and session.identity in (pair := parties(conv)):
+            other = pair[0] if pair[1] == session.identity else pair[1]
+        else:
+            other = ""
+        return other if other != session.identity else ""
 
     def _find(self, session: Session, ref: int, name: str, before: int | None, limit: int) -> None:
         other, _ = self._find_person(name)

@@ -22,6 +22,7 @@ REQUESTS: dict[str, Callable[[int], bytes]] = {
     "joins": lambda n: m.encode(m.Join(n, "#here", {}) if n % 2 else m.Part(n, "#here", {})),
     "being away": lambda n: m.encode(m.Away(n, "lunch" if n % 2 else "", {})),
     "who somebody is": lambda n: m.encode(m.Whois(n, "flooder" if n % 2 else f"nobody{n}", {})),
+    "typing": lambda n: m.encode(m.Typing(n, "#flood" if n % 2 else m.LOBBY, {})),
     "members": lambda n: m.encode(m.Members(n, m.LOBBY, {})),
     "nonsense": lambda n: frame(b"\x92\xa1?\x01"),
 }

@@ -285,6 +285,28 @@ def questions_that_are_none(stranger: Stranger) -> None:
 
 
 @deed
+def typing_to_nobody(stranger: Stranger) -> None:
+    wrong = [["typing", 1, to] for to in (None, 7, b"x")] + [["typing", 2, "#x", {"conv": 5}]]
+    assert stranger.asks(*wrong, *(["typing", 3, to] for to in ("", "x" * 60_000))) == ["bad_message"] * 4 + ["no_such_user"] * 2
+
+
+@deed
+def typing_without_end(stranger: Stranger) -> None:
+    """To everybody, to who is not here, and into what is not one's own: nothing comes of it."""
+    wire, other = stranger.guest(rooms=["#typing"]), stranger.connect()
+    other.hello(f"guest{next(_NUMBERS)}", rooms=["#typing"])
+    places = [("#typing", {}), ("nobody", {}), ("x", {"conv": f"g{'a' * 16}~g{'b' * 16}"}), ("x", {"conv": "~"})]
+    wire.send_bytes(b"".join(m.encode(m.Typing(number, *places[number % 4])) for number in range(10_000)))
+    wire.send(m.Ping(7))
+    assert wire.expect(m.Pong).ref == 7
+    said = wire.say(m.make_ref(1, 1), "#typing", "done")
+    heard = 0
+    while (reply := other.receive()) != said:
+        heard += isinstance(reply, m.IsTyping)
+    assert heard <= 5
+
+
+@deed
 def the_same_ref_for_two(stranger: Stranger) -> None:
     wire = stranger.guest()
     first = wire.say(9, m.LOBBY, "one")

@@ -142,6 +142,7 @@ UNREADABLE = {
     "people away that are none": packed("presence", m.LOBBY, {"away": [1]}),
     "devices that are none": packed("whois", 1, "eve", {"devices": -1}),
     "rooms of somebody that are none": packed("whois", 1, "eve", {"rooms": ["#x", 7]}),
+    "somebody typing who is none": packed("typing", m.LOBBY, 7, {}),
     "a reason to be away that is none": packed("away", 1, None),
     "rows that are none": packed("page", 1, m.LOBBY, [[1]], {}),
     "too many rows": packed("page", 1, m.LOBBY, [[1]] * 300, {}),

@@ -37,6 +37,7 @@ REQUESTS: list[m.Request] = [
     m.Rooms(8, {"after": "#x"}),
     m.Away(9, "at lunch", {}),
     m.Whois(9, "fuzz", {}),
+    m.Typing(9, m.LOBBY, {"conv": "x~y"}),
     m.Ping(9),
     m.Pong(10),
 ]

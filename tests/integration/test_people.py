@@ -1,4 +1,4 @@
-"""What there is to know about people, on a real server with two workers: who is away, and who somebody is."""
+"""What there is to know about people, on a real server with two workers: who is away, who somebody is, who is typing."""
 
 from __future__ import annotations
 
@@ -108,6 +108,21 @@ def test_who_somebody_is_is_told_across_workers(pair: Pair) -> None:
     while not isinstance(reply := pair.bob.receive(), m.Error):
         assert isinstance(reply, m.Presence)
     assert (reply.ref, reply.code) == (9, Code.NO_SUCH_USER)
+
+
+def test_who_is_typing_is_told_across_workers_and_in_its_place(pair: Pair) -> None:
+    ada, bob = pair.names
+    pair.ada.send(m.Typing(5, pair.room, {}))
+    said = pair.ada.say(m.make_ref(1, 1), pair.room, "done")
+    heard = pair.bob.expect(m.IsTyping)
+    assert heard == m.IsTyping(pair.room, ada, {"conv": pair.room, "from": said.options["from"]})
+    assert pair.bob.expect(m.Msg) == said, "behind it"
+    time.sleep(1.1)  # more than one in a second are not listened to
+    pair.ada.send(m.Typing(6, bob, {}))
+    assert pair.bob.expect(m.IsTyping)[:2] == (bob, ada)
+    pair.ada.send(m.Ping(7))
+    while not isinstance(reply := pair.ada.receive(), m.Pong):
+        assert not isinstance(reply, m.IsTyping), "one knows it oneself"
 
 
 def test_being_away_ends_with_the_last_connection(pair: Pair) -> None:

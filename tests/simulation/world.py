@@ -250,7 +250,7 @@ class World:
         protocol = client.protocol
         if client.began_at is None or len(protocol.outbox) > 20:
             return
-        match self.rng.randrange(11):
+        match self.rng.randrange(12):
             case 0:
                 protocol.join(self.rng.choice(ROOMS))
             case 1 if protocol.rooms:
@@ -261,7 +261,9 @@ class World:
                 protocol.retry()
             case 4:
                 protocol.be_away(self.rng.choice(["", "lunch", "dinner"]))
-            case 5 | 6:
+            case 5:
+                protocol.typing(self.rng.choice(["#lobby", *protocol.rooms, self.rng.choice(self.clients).protocol.name]))
+            case 6 | 7:
                 self._say(client, self.rng.choice(self.clients).protocol.name)
             case _:
                 self._say(client, self.rng.choice(["#lobby", *protocol.rooms]))

@@ -120,7 +120,7 @@ class ModelConnection:
                 self._send(request)
             case m.History():
                 self._history(request)
-            case m.Members() | m.Rooms() | m.Away() | m.Whois():
+            case m.Members() | m.Rooms() | m.Away() | m.Whois() | m.Typing():
                 self._tell_of_people(request)
             case m.Ping(ref):
                 self.reply(m.Pong(ref))
@@ -129,7 +129,7 @@ class ModelConnection:
             case _:
                 raise AssertionError(f"the model does not know {request}")
 
-    def _tell_of_people(self, request: m.Members | m.Rooms | m.Away | m.Whois) -> None:
+    def _tell_of_people(self, request: m.Members | m.Rooms | m.Away | m.Whois | m.Typing) -> None:
         match request:
             case m.Members(ref, room):
                 names = sorted(self.server.names_in(fold(room)))

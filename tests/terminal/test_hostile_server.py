@@ -25,6 +25,7 @@ def act(request: m.Request) -> Iterator[bytes]:
             yield packed(
                 "msg", 12, 1, request.name, f"mallory{ACTING}", 1, f"direct {ACTING}", {"conv": "geve~gme", "from": "geve"}
             )
+            yield packed("typing", m.LOBBY, f"fay{ACTING}", {"conv": m.LOBBY, "from": ACTING})
             yield packed("msg", 13, 1, m.LOBBY, "eve", 1, "good\rEVIL", {"conv": m.LOBBY, "from": "geve"})
         case m.History(ref, to):
             row = [5, 1, to, f"old{ACTING}", 1, f"before {ACTING}", {"conv": m.LOBBY}]

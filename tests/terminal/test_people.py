@@ -1,4 +1,4 @@
-"""What the screen shows of people: who is away, who somebody is."""
+"""What the screen shows of people: who is away, who somebody is, who is typing."""
 
 from __future__ import annotations
 
@@ -38,6 +38,39 @@ def test_who_is_away_is_dim_and_marked_and_said_once(open_client: Open) -> None:
     ada.wait_gone("the two of you, away")
     ada.press("alt 3")
     ada.wait_until(lambda: person(ada, "bob70") == here, "bob70 as before")
+
+
+def test_who_is_typing_is_told_calmly_and_can_be_turned_off(open_client: Open) -> None:
+    ada, bob = open_client("ada73"), open_client("bob73")
+    for window in (ada, bob):
+        window.enter("/join #room73")
+    ada.wait_for("#room73  2 people")
+    bob.wait_for("#room73  2 people")
+    ada.settle()
+    before = ada.lines[:-2]
+    bob.type("/who")
+    bob.wait_for("> /who")
+    bob.press("ctrl u")
+    bob.type("hel")
+    ada.wait_for_line(r"^── ● ada73 .* bob73 is typing ─")
+    assert ada.lines[:-2] == before, "nothing moves"
+    assert ada.colour_of("is typing") == ada.colour_of("F1 help")
+    bob.enter("lo")
+    ada.wait_for("bob73 hello")
+    assert "is typing" not in ada.text
+    ada.enter("/set typing off")
+    ada.wait_for("typing is off now")
+    bob.type("are you there?")
+    bob.wait_for("> are you there?")
+    ada.type("yes")
+    ada.settle(0.3)
+    assert "is typing" not in ada.text
+    assert "is typing" not in bob.text
+    ada.press("ctrl u")
+    ada.enter("/set typing on")
+    ada.wait_for("typing is on now")
+    ada.type("yes")
+    bob.wait_for("ada73 is typing")
 
 
 def test_who_somebody_is(open_client: Open) -> None:

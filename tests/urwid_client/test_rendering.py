@@ -162,6 +162,11 @@ def test_people_are_listed_by_name_and_the_others_counted() -> None:
     assert rendering.people(room)[0] == (rendering.name_style("ada", "person"), "ada")
 
 
+def test_who_is_typing_is_said_in_few_words() -> None:
+    said = [words(rendering.typing(names)).strip() for names in ([], ["ada"], ["ada", "b\nob"], ["a", "b", "c"])]
+    assert said == ["", "ada is typing", "ada and b ob are typing", "several people are typing"]
+
+
 def test_how_the_connection_stands() -> None:
     def status(stage: Stage, **more: object) -> str:
         return words(rendering.status("ada", "host:1", Status(stage, **more), 0.0123, 100.0))  # type: ignore[arg-type]

@@ -190,9 +190,6 @@ def test_a_message_to_who_is_away_tells_why_once_where_it_was_written() -> None:
         ada.exchange()
     bob = ada.chat.active
     ada.server.turn("bob", "")
-    ada.exchange()
-    ada.chat.say_to("bob", "now?", NOON)
-    ada.exchange()
     ada.server.turn("bob", "away")
     ada.exchange()
     ada.chat.say_to("bob", "and now?", NOON)
@@ -228,6 +225,37 @@ def test_who_somebody_is_without_a_server_that_says_it() -> None:
     (ref,) = ada.chat.lookups
     ada.chat.handle(RequestFailed(ref, Code.STORAGE_UNAVAILABLE, "the server cannot write its log"), NOON)
     assert notes(ada.chat.lobby)[-1] == "the server cannot write its log"
+
+
+# --- typing -----------------------------------------------------------------------------------------------------------
+
+
+def typing(ada: Talk, sender: str, conv: str = m.LOBBY, now: int = NOON) -> None:
+    ada.chat.handle(m.IsTyping(m.LOBBY, sender, {"conv": conv, "from": identity_of(sender)}), now)
+
+
+def test_who_is_typing_is_known_until_they_have_said_it() -> None:
+    ada = talk()
+    for sender in ("bob", "cy\x1bd"):
+        typing(ada, sender)
+    assert ada.chat.typists.names(m.LOBBY) == ["bob", "cyd"]
+    ada.server.say("bob", m.LOBBY, "done")
+    ada.exchange()
+    assert ada.chat.typists.names(m.LOBBY) == ["cyd"]
+    ada.disconnect()
+    assert ada.chat.typists.names(m.LOBBY) == []
+
+
+def test_nobody_is_shown_typing_whom_one_ignores_or_is_or_where_one_is_not() -> None:
+    ada = talk()
+    ada.chat.ignore("bob")
+    typing(ada, "BOB")
+    typing(ada, "ada")
+    typing(ada, "cyd", conv="#elsewhere")
+    assert ada.chat.typists.expire(NOON) is None
+    ada.chat.typing = False
+    typing(ada, "cyd")
+    assert ada.chat.typists.expire(NOON) is None
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def legible(item: Item) -> list[Item]:
     if item[0] in ("room", "direct"):
         tag, whom, ids, frames = item
         return [[tag, id, whom, reply_in(frame)] for id, frame in zip(ids, frames, strict=True)]
-    return [[*item[:-1], reply_in(item[-1])] if item[0] in ("reply", "present") else item]
+    return [[*item[:-1], reply_in(item[-1])] if item[0] in ("reply", "present", "typing") else item]
 
 
 def send(sid: int, counter: int, to: str, text: str = "hi", conv: str | None = None, prev: int | None = None) -> Item:
@@ -760,6 +760,56 @@ def test_a_new_broker_does_not_know_since_when(ada_and_bob: Office) -> None:
     office.introduce(2)
     office.settle()
     assert whois(office, 1, "ada").options == {"from": ADA, "devices": 1, "rooms": ["#lobby"], "more": False}
+
+
+# --- typing ----------------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_typing_is_told_in_its_place_among_the_messages(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    typing = ["typing", "#dev", [], ADA, m.IsTyping("#dev", "ada", {"conv": "#dev", "from": ADA})]
+    office.request(1, ["typing", 1, 5, "#DEV", None], send(1, 1, "#dev"), ["typing", 1, 6, "", "#dev"])
+    office.settle()
+    for number in (1, 2):
+        assert [item if item[0] == "typing" else item[0] for item in office.heard(number)] == [typing, "room", typing]
+
+
+def test_who_is_typing_to_somebody_is_told_to_all_their_devices(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(1, 7, BOB, "bob", known=True)
+    conv = direct(ADA, BOB)
+    heard = m.IsTyping("bob", "ada", {"conv": conv, "from": ADA})
+    for to, place in (("BOB", None), ("", conv)):
+        assert office.ask(1, ["typing", 1, 5, to, place]) == [["typing", conv, [7], ADA, heard]]
+        assert office.heard(2) == [["typing", conv, [1], ADA, heard]]
+    assert office.log.people == {ADA: office.log.people[ADA], BOB: office.log.people[BOB]}
+
+
+def test_typing_to_nobody_is_nothing(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(1, 2, CYD, "cyd")
+    office.ask(1, ["gone", 2, False])
+    nowhere = ["#elsewhere", None], ["cyd", None], ["nobody", None], ["ada", None], ["", "~"], ["", direct(BOB, CYD)], ["", "#x"]
+    assert office.ask(1, *(["typing", 1, 5, to, conv] for to, conv in nowhere)) == []
+    assert office.batches[1][1] == office.next_number[1] - 1, "it is dealt with all the same"
+
+
+def test_not_more_typists_of_a_conversation_are_told_of_than_matter(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    for _ in range(2):
+        heard = office.ask(2, *(["typing", 1, 5, "#dev", None] for _ in range(100)))
+        assert len(heard) == 5
+        office.now_ms += 1_000
+        office.broker.tick(office.now_ms)
+
+
+def test_in_a_large_room_nobody_is_told_who_is_typing(office: Office) -> None:
+    for sid in range(MEMBERS_SHOWN + 1):
+        office.request(1, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
+    office.settle()
+    assert office.ask(1, ["typing", 1, 5, "#lobby", None]) == []
+    office.ask(1, ["gone", 7, False])
+    assert len(office.ask(1, ["typing", 1, 5, "#lobby", None])) == 1
 
 
 # --- workers and brokers die -----------------------------------------------------------------------------------------------
