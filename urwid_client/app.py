@@ -226,6 +226,8 @@ class App:
                 self._chat.note(text, _now(), important=True)
             case _:
                 self._chat.handle(event, _now())
+        if self._face.finder.waits and self._chat.active.loading is None:
+            self._face.finder.go_on()
         if isinstance(event, Welcomed):
             self._remember()
         if isinstance(event, NameRefused):
@@ -271,6 +273,8 @@ class App:
             self._focused = key == "focus in"
         elif self._welcome is not None:
             self._on_welcome_key(self._welcome, key)
+        elif self._face.finder.active and self._find(key):
+            return
         elif self._composer.pasting or key in PASTE_KEYS:
             self._composer.paste(key)
         elif key in self._keys.switches:
@@ -282,6 +286,16 @@ class App:
         self._shown.draft = self._composer.draft
         if self._shown is self._chat.active and self._composer.draft.text != before:
             self._chat.typed(self._composer.draft.text, _now())
+
+    def _find(self, key: str) -> bool:
+        """Whether a key belongs to the search in the messages."""
+        finder = self._face.finder
+        action = self._keys.actions.get(key)
+        if action is not None:
+            return finder.do(action)
+        if len(key) == 1:
+            finder.write(key)
+        return len(key) == 1 or key in PASTE_KEYS
 
     def _act(self, action: Action) -> None:
         if not self._composer.do(action):
@@ -341,6 +355,7 @@ class App:
             Action.NEXT_MENTION: lambda: screen.messages.to_mention(1),
             Action.PREVIOUS_MENTION: lambda: screen.messages.to_mention(-1),
             Action.OPEN_LINK: lambda: self._open_link(1),
+            Action.FIND: face.finder.begin,
             Action.HELP: face.toggle_help,
             Action.TOGGLE_BUFFERS: lambda: screen.toggle(Side.CONVERSATIONS),
             Action.TOGGLE_PEOPLE: lambda: screen.toggle(Side.PEOPLE),

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 from common.names import fold
 from common.text import clean, clean_line
-from urwid_client import emoji, markup
+from urwid_client import emoji, finding, markup
 from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traffic
 from urwid_client.completion import Suggestion
 from urwid_client.markup import Piece
@@ -48,6 +48,14 @@ class Block(NamedTuple):
     time: str
     label: Span
     body: Spans
+
+
+class Sought(NamedTuple):
+    """What is searched for, in a message in which it stands."""
+
+    query: str
+    gone_to: bool
+    """It is the one that the search has come to."""
 
 
 class Context(NamedTuple):
@@ -100,7 +108,7 @@ def context(entry: Entry, before: Entry | None, unread_from: Key | None, zone: Z
     return Context(new_day, first_unread, (now.hour, now.minute) == (then.hour, then.minute), continues)
 
 
-def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool = False) -> Block:
+def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool = False, sought: Sought | None = None) -> Block:
     """The look of an entry; with `full_emoji` for terminals that draw all parts of an emoji as one sign."""
     at = zone(entry.time_ms)
     rules: Spans = []
@@ -113,7 +121,8 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool =
         case Said():
             name = clean_line(entry.sender)
             label: Span = ("", "") if seen_in.continues else (name_style(name), "*" if is_action(entry) else name)
-            return Block(rules, time, label, _said(entry, full_emoji))
+            body = _said(entry, full_emoji)
+            return Block(rules, time, label, _marked(body, sought) if sought else body)
         case Note():
             return Block(rules, time, ("note", "·"), [("important" if entry.important else "note", _body(entry.text))])
         case Traffic():
@@ -138,6 +147,15 @@ def _said(said: Said, full_emoji: bool) -> Spans:
             return [*did, ("pending", text), ("failed", f" ✗ not sent: {clean_line(said.problem)}")]
         case Delivery.COMMITTED:
             return [*did, *(span for piece in markup.pieces(text) for span in _styled(piece, said.mentioned))]
+
+
+def _marked(spans: Spans, sought: Sought) -> Spans:
+    """With what is searched for marked; all of it, where that does not stand in one of the spans."""
+    mark = "hit" if sought.gone_to else "found"
+    parts = [(style, finding.parted(text, sought.query)) for style, text in spans]
+    if all(len(parted) == 1 for _, parted in parts):
+        return [(mark, text) for _, text in spans]
+    return [(mark if index % 2 else style, part) for style, parted in parts for index, part in enumerate(parted) if part]
 
 
 def _styled(piece: Piece, mentioned: str) -> Spans:

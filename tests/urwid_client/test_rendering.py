@@ -162,6 +162,17 @@ def test_people_are_listed_by_name_and_the_others_counted() -> None:
     assert rendering.people(room)[0] == (rendering.name_style("ada", "person"), "ada")
 
 
+def test_what_is_searched_for_is_marked_in_whatever_it_stands() -> None:
+    def marked(text: str, query: str) -> list[tuple[object, str]]:
+        entry = said(text=text)
+        body = rendering.block(entry, rendering.context(entry, None, None), sought=rendering.Sought(query, False)).body
+        return [(style, part) for style, part in body if style == "found"]
+
+    assert marked("a *bold* Bold word", "BOLD") == [("found", "bold"), ("found", "Bold")]
+    assert marked("see https://example.org/plan now", "plan") == [("found", "plan")]
+    assert "".join(part for _, part in marked("a *bold* word", "a *b")) == "a *bold* word", "it is in several parts"
+
+
 def test_who_is_typing_is_said_in_few_words() -> None:
     said = [words(rendering.typing(names)).strip() for names in ([], ["ada"], ["ada", "b\nob"], ["a", "b", "c"])]
     assert said == ["", "ada is typing", "ada and b ob are typing", "several people are typing"]
