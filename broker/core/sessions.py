@@ -30,6 +30,8 @@ class Person:
     stored: bool
     """The log knows this identity: it has written or joined something."""
     sessions: list[Session] = dataclasses.field(default_factory=list)
+    since_ms: int | None = None
+    """Since when they are here; None where they were here before this broker was."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -20,6 +20,9 @@ REQUESTS: dict[str, Callable[[int], bytes]] = {
     "pages": lambda n: m.encode(m.History(n, m.LOBBY, {"limit": 200})),
     "pings": lambda n: m.encode(m.Ping(n)),
     "joins": lambda n: m.encode(m.Join(n, "#here", {}) if n % 2 else m.Part(n, "#here", {})),
+    "being away": lambda n: m.encode(m.Away(n, "lunch" if n % 2 else "", {})),
+    "who somebody is": lambda n: m.encode(m.Whois(n, "flooder" if n % 2 else f"nobody{n}", {})),
+    "typing": lambda n: m.encode(m.Typing(n, "#flood" if n % 2 else m.LOBBY, {})),
     "members": lambda n: m.encode(m.Members(n, m.LOBBY, {})),
     "nonsense": lambda n: frame(b"\x92\xa1?\x01"),
 }

@@ -247,6 +247,66 @@ def texts_with_half_a_character(stranger: Stranger) -> None:
 
 
 @deed
+def reasons_to_be_away_that_are_none(stranger: Stranger) -> None:
+    most = Limits().away_bytes
+    asked: list[Any] = [["away", number, reason] for number, reason in enumerate([None, 7, b"x", ["x"]])]
+    asked += [["away", 10, "x" * (most + 1)], ["away", 11, "é" * most], ["away", 12, "x" * 60_000], ["away", 13, "\u200b\n"]]
+    assert sorted(stranger.asks(*asked)) == ["bad_message"] * 4 + ["empty_text"] + ["too_long"] * 3
+
+
+@deed
+def reasons_to_be_away_that_would_act(stranger: Stranger) -> None:
+    wire = stranger.guest()
+    for number, reason in enumerate(["\x1b]0;pwn\x07", "\x1b[2J", "\x9b31m", "a\0b\x85c\u2028d\r\ne\rf", "\u202eabc"]):
+        wire.send(m.Away(number, reason + "!", {}))
+        heard = wire.expect(m.Away)
+        assert heard.ref == number
+        assert heard.text
+        assert not any(sign in heard.text for sign in "\x1b\x07\x9b\0\x85\u2028\r\n\u202e")
+
+
+@deed
+def away_and_back_ten_thousand_times(stranger: Stranger) -> None:
+    wire = stranger.guest(rooms=[f"#turning{number}" for number in range(20)])
+    wire.send_bytes(b"".join(m.encode(m.Away(number, "lunch" if number % 2 else "", {})) for number in range(10_000)))
+    for number in range(10_000):
+        assert wire.expect(m.Away).ref == number
+
+
+@deed
+def questions_about_nobody(stranger: Stranger) -> None:
+    names = ["", "nobody here", "\x1b[2J", "x" * 60_000, "#lobby", "g" + "a" * 16]
+    assert stranger.asks(*(["whois", number, name] for number, name in enumerate(names))) == ["no_such_user"] * len(names)
+
+
+@deed
+def questions_that_are_none(stranger: Stranger) -> None:
+    assert stranger.asks(*(["whois", 1, name] for name in (None, 7, b"x", ["x"]))) == ["bad_message"] * 4
+
+
+@deed
+def typing_to_nobody(stranger: Stranger) -> None:
+    wrong = [["typing", 1, to] for to in (None, 7, b"x")] + [["typing", 2, "#x", {"conv": 5}]]
+    assert stranger.asks(*wrong, *(["typing", 3, to] for to in ("", "x" * 60_000))) == ["bad_message"] * 4 + ["no_such_user"] * 2
+
+
+@deed
+def typing_without_end(stranger: Stranger) -> None:
+    """To everybody, to who is not here, and into what is not one's own: nothing comes of it."""
+    wire, other = stranger.guest(rooms=["#typing"]), stranger.connect()
+    other.hello(f"guest{next(_NUMBERS)}", rooms=["#typing"])
+    places = [("#typing", {}), ("nobody", {}), ("x", {"conv": f"g{'a' * 16}~g{'b' * 16}"}), ("x", {"conv": "~"})]
+    wire.send_bytes(b"".join(m.encode(m.Typing(number, *places[number % 4])) for number in range(10_000)))
+    wire.send(m.Ping(7))
+    assert wire.expect(m.Pong).ref == 7
+    said = wire.say(m.make_ref(1, 1), "#typing", "done")
+    heard = 0
+    while (reply := other.receive()) != said:
+        heard += isinstance(reply, m.IsTyping)
+    assert heard <= 5
+
+
+@deed
 def the_same_ref_for_two(stranger: Stranger) -> None:
     wire = stranger.guest()
     first = wire.say(9, m.LOBBY, "one")

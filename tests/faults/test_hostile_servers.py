@@ -109,7 +109,8 @@ def test_nothing_that_a_server_says_acts_on_the_terminal(start: Start) -> None:
             case m.Hello(ref):
                 yield welcome(request, server=ACTING, log=ACTING, refused={ACTING: ACTING})
                 yield packed("joined", ref, ACTING, {"conv": ACTING, "members": [ACTING], "last": 1, "count": 1})
-                yield packed("presence", ACTING, {"joined": [ACTING], "left": [ACTING]})
+                yield packed("presence", ACTING, {"joined": [ACTING], "left": [ACTING], "away": [ACTING], "back": [ACTING]})
+                yield packed("away", ref, ACTING)
                 yield packed("error", None, ACTING, ACTING)
                 yield packed("msg", 11, 1, m.LOBBY, ACTING, 1, f"live {ACTING}", {"conv": m.LOBBY, "from": ACTING})
             case m.History(ref):
@@ -138,6 +139,11 @@ UNREADABLE = {
     "a text that is none": packed("msg", 11, 1, m.LOBBY, "eve", 1, None, {}),
     "options that are none": packed("msg", 11, 1, m.LOBBY, "eve", 1, "x", {"conv": 5}),
     "members that are none": packed("joined", 1, m.LOBBY, {"members": [1]}),
+    "people away that are none": packed("presence", m.LOBBY, {"away": [1]}),
+    "devices that are none": packed("whois", 1, "eve", {"devices": -1}),
+    "rooms of somebody that are none": packed("whois", 1, "eve", {"rooms": ["#x", 7]}),
+    "somebody typing who is none": packed("typing", m.LOBBY, 7, {}),
+    "a reason to be away that is none": packed("away", 1, None),
     "rows that are none": packed("page", 1, m.LOBBY, [[1]], {}),
     "too many rows": packed("page", 1, m.LOBBY, [[1]] * 300, {}),
     "too few fields": packed("welcome"),
