@@ -12,11 +12,12 @@ From a worker, one of two kinds of batch:
         ["join", sid, ref, room]                    ["part", sid, ref, room]
         ["send", sid, refs, to, texts, conv, prevs] ["find", sid, ref, name, before, limit]
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
-        ["present", sid, nil, conv]                 ["gone", sid, untold]
+        ["present", sid, nil, conv]                 ["gone", sid, untold, owed]
 
 A "send" has one message, or several that follow each other.
 
-`untold`: nobody was ever told the token of this identity, so that nobody can come back as it.
+`untold`: nobody was ever told the token of this identity, so that nobody can come back as it. `owed`: by how much the client has
+sent more than it might by now, in milliseconds.
 
 From the broker, one kind: [position, answered, items]. `position` is the id up to which this worker has been told everything
 with this batch; all requests with numbers up to `answered` are dealt with. A worker repeats to a new broker what was not
@@ -35,6 +36,8 @@ answered, and so each request can be carried out twice without harm.
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
         ["presence", conv, room, joined, left, count]
         ["present", conv, frame]                    who is there, whatever was told before
+        ["elsewhere", identity, connections, owed]  somebody who is here has so many connections at other workers, and owes so
+                                                    many milliseconds; when it changes, behind the batch's welcomes
 """
 
 from __future__ import annotations

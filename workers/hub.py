@@ -124,6 +124,7 @@ class Hub:
             "refused": self._refused,
             "presence": self._presence_changed,
             "present": self._present,
+            "elsewhere": self._elsewhere,
             "page": self._page_found,
             "snapshot": self._snapshot,
             "introduce": self._introduce,
@@ -195,7 +196,8 @@ class Hub:
         self._turn.closed(sid)
         self._pace.remove(session)
         if session.identity:
-            self._asked.add(["gone", sid, session.newcomer and session.phase is Phase.ASKED])
+            untold = session.newcomer and session.phase is Phase.ASKED
+            self._asked.add(["gone", sid, untold, round(self._pace.owed(session) * 1000)])
             if session.name:
                 self._notices.append(f"{session.name} left ({session.peer})")
 
@@ -638,9 +640,14 @@ class Hub:
             else:
                 self._turn.to_session(session.sid, [NO_ID], [frame])
 
+    def _elsewhere(self, identity: str, connections: int, owed_ms: int) -> None:
+        self._pace.set_time(self._now)
+        self._pace.is_elsewhere(identity, connections, owed_ms / 1000)
+
     def _snapshot(self, log: str, key: bytes) -> None:
         """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
         self._log, self._key = log, key
+        self._pace.nobody_is_elsewhere()
         try:
             self._reader.expect(log, self._position_next)
         except LogUnreadable as problem:

@@ -8,10 +8,11 @@ wait for the disk, and whoever joins between two messages of one turn gets exact
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from broker.core.debts import Debts
 from broker.core.names import Names
 from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
@@ -39,6 +40,9 @@ class Broker:
         self._rooms = Rooms()
         self._repeats = Repeats(log)
         self._people: dict[str, Person] = {}
+        self._debts = Debts()
+        self._spread: set[str] = set()
+        """Who is at several workers, or owes something, and has come or gone in this turn: the workers are to be told."""
         self._workers: dict[int, Worker] = {}
         self._begun = False
         self.ready = False
@@ -152,6 +156,8 @@ class Broker:
         self._out[number].append(self._snapshot())
         for sid, identity, name, rooms in introduced:
             self._restore(number, worker, sid, identity, name, rooms)
+        for session in worker.sessions.values():
+            self._note_spread(session.identity)
         if self.ready:
             self._tell_who_is_where(number)
         self._get_ready()
@@ -192,6 +198,7 @@ class Broker:
     def clock_jumped(self, by_ms: int) -> None:
         """The clock was set, by so much: what lasts a while still lasts as long as it should."""
         self._names.clock_jumped(by_ms)
+        self._debts.clock_jumped(by_ms)
 
     def _forget_postponed(self, number: int) -> None:
         self._postponed = [(other, batch) for other, batch in self._postponed if other != number]
@@ -225,6 +232,7 @@ class Broker:
             elif type(step) is Repeat:
                 self._repeat(step, problem)
         self._steps.clear()
+        self._tell_who_is_elsewhere()
         if self.ready:
             self._tell_presence()
         return self._take_batches()
@@ -236,6 +244,7 @@ class Broker:
         """Once a second or so: frees names, and lets every worker know the position."""
         self._now_ms = now_ms
         self._names.forget_expired(now_ms)
+        self._debts.forget_paid(now_ms)
         for number, worker in self._workers.items():
             if worker.listening and worker.position < self._position:
                 self._out.setdefault(number, [])
@@ -309,6 +318,15 @@ class Broker:
             for number in room.workers:
                 self._out[number].append(item)
 
+    def _tell_who_is_elsewhere(self) -> None:
+        """Each worker counts its own connections of a person; how many there are beside those, it is told."""
+        for identity in self._spread:
+            sessions = person.sessions if (person := self._people.get(identity)) is not None else []
+            owed_ms = self._debts.owed(identity, self._now_ms)
+            for number, here in Counter(session.worker for session in sessions).items():
+                self._out[number].append(["elsewhere", identity, len(sessions) - here, owed_ms])
+        self._spread.clear()
+
     def _take_batches(self) -> dict[int, Batch]:
         out, self._out = self._out, defaultdict(list)
         batches: dict[int, Batch] = {}
@@ -381,6 +399,7 @@ class Broker:
             person = self._people[identity] = Person(known and self._is_stored(identity))
         person.sessions.append(session)
         worker.sessions[sid] = session
+        self._note_spread(identity)
         if person.stored:
             self._store(session, kept_until_ms=None)
         return session
@@ -397,6 +416,7 @@ class Broker:
             self._rooms.remove(conv, session.worker, session.name)
         kept_until_ms = self._names.release(session.key, self._now_ms)
         person = self._people[session.identity]
+        self._note_spread(session.identity)
         person.sessions.remove(session)
         if not person.sessions:
             del self._people[session.identity]
@@ -407,8 +427,13 @@ class Broker:
         else:
             self._store(session, kept_until_ms)
 
-    def _gone(self, session: Session, untold: bool) -> None:
+    def _note_spread(self, identity: str) -> None:
+        if self._people[identity].is_spread or self._debts.owed(identity, self._now_ms):
+            self._spread.add(identity)
+
+    def _gone(self, session: Session, untold: bool, owed_ms: int) -> None:
         self._end(self._workers[session.worker], session)
+        self._debts.add(session.identity, owed_ms, self._now_ms)
         if untold:
             self._names.free(session.key)
 

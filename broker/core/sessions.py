@@ -31,6 +31,11 @@ class Person:
     """The log knows this identity: it has written or joined something."""
     sessions: list[Session] = dataclasses.field(default_factory=list)
 
+    @property
+    def is_spread(self) -> bool:
+        """They are at more than one worker."""
+        return any(session.worker != self.sessions[0].worker for session in self.sessions)
+
 
 @dataclasses.dataclass(slots=True)
 class Worker:

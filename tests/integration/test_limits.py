@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +73,49 @@ def test_who_floods_is_refused_and_others_are_not(slow: Server) -> None:
         assert set(codes) == {Code.RATE_LIMITED}
         assert len(codes) > 500
         other.say(m.make_ref(2, 1), m.LOBBY, "hello")
+
+
+def pour(wires: Iterable[Wire], numbers: Iterator[int]) -> int:
+    """Each connection sends a hundred messages at once; how many of them are taken in all."""
+    taken = 0
+    for wire in wires:
+        wire.send(*(m.Send(m.make_ref(1, next(numbers)), m.LOBBY, "x", {}) for _ in range(100)), m.Ping(7))
+        taken += 100
+        while not isinstance(reply := wire.receive(), m.Pong):
+            if isinstance(reply, m.Error):
+                assert reply.code == Code.RATE_LIMITED
+                taken -= 1
+    return taken
+
+
+def most(since: float) -> float:
+    """What one person may have said on `slow` since then."""
+    return (time.monotonic() - since + 1) * 200 + 10
+
+
+def test_the_connections_of_one_person_share_at_whichever_workers_they_are(slow: Server) -> None:
+    began = time.monotonic()
+    taken, numbers = 0, itertools.count()
+    with Wire(slow.host, slow.port) as one, Wire(slow.host, slow.port) as another:
+        welcome = one.hello("ada-twice")
+        another.hello("ada-twice", token=welcome.options["token"])
+        assert [worker["connections"] for worker in slow.status()["per_worker"]] == [1, 1]
+        while time.monotonic() < began + 1.5:
+            taken += pour((one, another), numbers)
+    assert taken <= most(began)
+
+
+def test_who_goes_and_comes_does_not_begin_anew(slow: Server) -> None:
+    began = time.monotonic()
+    taken, numbers = 0, itertools.count()
+    known: dict[str, Any] = {}
+    for _ in range(6):
+        with Wire(slow.host, slow.port) as wire:
+            known = {"token": wire.hello("ada-again", **known).options["token"]}
+            taken += pour((wire, wire, wire), numbers)
+            wire.send(m.Bye(1))
+            wire.expect(m.Goodbye)
+    assert taken <= most(began)
 
 
 @pytest.fixture

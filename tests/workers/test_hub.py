@@ -680,7 +680,7 @@ def test_goodbye(ada: Desk) -> None:
     ada.hub.take_notices()
     ada.hub.closed(1)
     ada.turn()
-    assert ada.look() == [["gone", 1, False]]
+    assert ada.look() == [["gone", 1, False, 0]]
     assert ada.hub.take_notices() == ["ada left (peer 1)"]
 
 
@@ -742,7 +742,7 @@ def test_a_connection_may_end_at_any_time(desk: Desk, phase: str) -> None:
     desk.hub.closed(1)
     desk.tell(desk.post("#lobby"))
     desk.turn()
-    assert desk.look() == ([] if phase == "greeting" else [["gone", 1, phase == "asked"]])
+    assert desk.look() == ([] if phase == "greeting" else [["gone", 1, phase == "asked", 0]])
     assert not desk.hub._lagging
     assert not desk.hub._live
     assert desk.hub.figures()["connections"] == 0
