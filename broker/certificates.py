@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from broker.encryption import Certificate, CertificateUnusable
+from common.files import without_waiting
 from common.fingerprints import of_certificate
 from common.tls import server_context
 
@@ -104,7 +105,7 @@ def _key(path: Path) -> PrivateKeyTypes:
 
 def _content(path: Path) -> bytes:
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+        with open(path, "rb", opener=without_waiting) as file:
             content = file.read(_MOST_BYTES // 2 + 1) or b""
     except OSError as problem:
         raise CertificateUnusable(f"{path} cannot be read: {problem.strerror}") from None

@@ -8,10 +8,14 @@ Which settings there are is the programs' business, and so is what becomes of th
 from __future__ import annotations
 
 import abc
+import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from common.files import without_waiting
 
 _FILE_BYTES = 1024 * 1024
 _SHOWN_CHARS = 60
@@ -278,8 +282,10 @@ def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_BYTES + 1)
+        with open(path, "rb", opener=without_waiting) as file:
+            if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"{path} is a pipe, which cannot be read again when it is to be: give a file")
+            data = file.read(_FILE_BYTES + 1) or b""
         if len(data) > _FILE_BYTES:
             raise UsageError(f"{path}: too large for a file of settings, give another one")
         return data.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_file(TABLE, tmp_path / "none.toml")
     with pytest.raises(UsageError, match=r"cannot be read: Is a directory$"):
         read_file(TABLE, tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match=r"is a pipe, which cannot be read again when it is to be: give a file$"):
+        read_file(TABLE, tmp_path / "pipe")
+    assert read_file(TABLE, Path(os.devnull)) == {}
 
 
 @given(st.binary(max_size=60) | st.text(alphabet="port = [limits]\n\"'#.80x", max_size=60).map(str.encode))
