@@ -412,8 +412,8 @@ class Broker:
 
     def _end(self, worker: Worker, session: Session) -> None:
         del worker.sessions[session.sid]
-        for conv in session.rooms:
-            self._rooms.remove(conv, session.worker, session.name)
+        for conv in [*session.rooms]:
+            self._leave(session, conv)
         kept_until_ms = self._names.release(session.key, self._now_ms)
         person = self._people[session.identity]
         self._note_spread(session.identity)
@@ -451,23 +451,34 @@ class Broker:
 
     def _enter(self, session: Session, conv: str, name: str) -> None:
         session.rooms[conv] = self._rooms.add(conv, name, session.worker, session.name)
+        if conv != _LOBBY:
+            self._people[session.identity].enters(conv)
 
     def _leave(self, session: Session, conv: str) -> None:
         del session.rooms[conv]
         self._rooms.remove(conv, session.worker, session.name)
+        if conv != _LOBBY:
+            self._people[session.identity].leaves(conv)
 
     def _join_room(self, session: Session, name: str) -> Item:
         """What a `joined` says of the room: its name, conv, count and members. Raises `Refused`."""
         conv = fold(name)
         if conv not in session.rooms:
-            if len(session.rooms) >= self._limits.rooms_per_connection:
-                raise Refused(Code.TOO_MANY_ROOMS, f"you are in {len(session.rooms)} rooms already, part one first")
+            self._check_rooms_of(self._people[session.identity], conv)
             self._check_room(session, conv, name)
             self._enter(session, conv, name)
             if conv != _LOBBY:
                 self._remember(session)
         room = self._rooms[conv]
         return [room.name, conv, len(room.people), room.members()]
+
+    def _check_rooms_of(self, person: Person, conv: str) -> None:
+        """Raises `Refused` if they are in as many as they may be, and not in this one. The lobby counts, and is always free."""
+        if conv == _LOBBY or conv in person.rooms:
+            return
+        rooms = len(person.rooms) + 1
+        if rooms >= self._limits.rooms_per_user:
+            raise Refused(Code.TOO_MANY_ROOMS, f"you are in {rooms} rooms already, part one first")
 
     def _check_room(self, session: Session, conv: str, name: str) -> None:
         """Raises `Refused` where nobody else may come in."""

@@ -273,7 +273,7 @@ def rooms_without_end(stranger: Stranger) -> None:
         wire.send(m.Join(number, f"#{number}", {}))
     wire.send(m.Part(1, "#never", {}), m.Join(2, "#" + "x" * 60_000, {}), m.Join(3, "#a b", {}))
     codes: list[str] = []
-    while len(codes) < 300 - Limits().rooms_per_connection + 4:
+    while len(codes) < 300 - Limits().rooms_per_user + 4:
         if isinstance(reply := wire.receive(), m.Error):
             codes.append(reply.code)
     assert set(codes) == {"too_many_rooms", "not_in_room", "bad_room"}

@@ -149,7 +149,7 @@ def reload(server: Server, config: Path, text: str, said: str) -> None:
 
 
 def test_limits_are_read_anew_and_nobody_is_cut_off(tmp_path: Path, config: Path) -> None:
-    with configured(tmp_path, config, "connections = 1\nrooms_per_connection = 1\ntext_bytes = 1") as server:
+    with configured(tmp_path, config, "connections = 1\nrooms_per_user = 1\ntext_bytes = 1") as server:
         with Wire(server.host, server.port) as ada:
             ada.hello("ada")
             with Wire(server.host, server.port) as bob:
@@ -162,7 +162,7 @@ def test_limits_are_read_anew_and_nobody_is_cut_off(tmp_path: Path, config: Path
             for request in (m.Send(m.make_ref(1, 1), m.LOBBY, "hello", {}), m.Join(2, "#dev", {})):
                 ada.send(request)
                 assert first_error(ada).code in (Code.TOO_LONG, Code.TOO_MANY_ROOMS)
-            said = "the limits were read anew, text_bytes 1 -> 16000, connections 1 -> 2, rooms_per_connection 1 -> 100\n"
+            said = "the limits were read anew, text_bytes 1 -> 16000, connections 1 -> 2, rooms_per_user 1 -> 100\n"
             reload(server, config, "[limits]\nconnections = 2\n", said)
             ada.say(m.make_ref(1, 2), m.LOBBY, "hello")
             ada.send(m.Join(2, "#dev", {}))

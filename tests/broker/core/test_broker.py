@@ -224,13 +224,28 @@ def test_a_welcome_fits_a_frame_whatever_rooms_are_asked_for(office: Office) -> 
 
 
 def test_no_more_rooms_than_the_limit() -> None:
-    office = Office(limits=Limits(rooms_per_connection=3)).open()
+    office = Office(limits=Limits(rooms_per_user=3)).open()
     answer = office.hello(1, 1, ADA, "ada", "#a", "#b", "#c")
     assert answer[6] == {"#c": Code.TOO_MANY_ROOMS}
     assert office.error(1, ["join", 1, 2, "#d"]) == Code.TOO_MANY_ROOMS
     assert office.ask(1, ["join", 1, 3, "#A"])[0][0] == "joined", "one that one is in is none more"
     office.ask(1, ["part", 1, 4, "#a"])
     assert office.ask(1, ["join", 1, 5, "#d"])[0][0] == "joined"
+
+
+def test_the_rooms_of_all_connections_of_a_person_count() -> None:
+    office = Office(workers=2, limits=Limits(rooms_per_user=3)).open()
+    office.hello(1, 1, ADA, "ada", "#a")
+    office.hello(2, 1, ADA, "ada", "#a", "#b", known=True)
+    for number in (1, 2):
+        assert office.error(number, ["join", 1, 2, "#c"]) == Code.TOO_MANY_ROOMS
+    assert office.ask(1, ["join", 1, 3, "#b"])[0][0] == "joined", "another connection of theirs is there"
+    office.ask(2, ["part", 1, 4, "#b"])
+    assert office.error(1, ["join", 1, 5, "#c"]) == Code.TOO_MANY_ROOMS, "one of two is still there"
+    office.ask(1, ["gone", 1, False, 0])
+    assert office.ask(2, ["join", 1, 6, "#c"])[0][0] == "joined"
+    office.broker.use_limits(Limits(rooms_per_user=1))
+    assert office.hello(1, 2, ADA, "ada", "#c", "#d", known=True)[6] == {"#d": Code.TOO_MANY_ROOMS}, "the lobby is always free"
 
 
 @pytest.mark.parametrize(
@@ -876,7 +891,7 @@ def test_a_room_has_only_so_many_people() -> None:
 
 def test_new_limits_hold_at_once(office: Office) -> None:
     office.hello(1, 1, "gada", "ada")
-    office.broker.use_limits(Limits(rooms_per_connection=1, name_grace_seconds=5))
+    office.broker.use_limits(Limits(rooms_per_user=1, name_grace_seconds=5))
     assert office.error(1, ["join", 1, 7, "#dev"]) == "too_many_rooms"
     office.ask(1, ["gone", 1, False, 0])
     office.now_ms += 5_000
