@@ -47,7 +47,7 @@ class Source(NamedTuple):
         try:
             with warnings.catch_warnings(action="ignore"):  # of what is odd but works; they would go to the terminal
                 return self._read()
-        except (ValueError, UnsupportedAlgorithm) as problem:
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as problem:
             raise CertificateUnusable(f"the certificate in {self.certificate} cannot be understood: {problem}") from None
 
     def _read(self) -> Certificate:
