@@ -249,12 +249,19 @@ def describe(settings: Iterable[Setting]) -> str:
 
 
 def read_environment(settings: Iterable[Setting], environ: Mapping[str, str], prefix: str) -> dict[str, Any]:
-    """The settings that the environment gives, by key; an empty variable is none. Raises `UsageError`."""
+    """The settings that the environment gives, by key; an empty variable is none. Raises `UsageError`.
+
+    What is not known is somebody else's, but for what looks like a setting of a section: a misspelled limit would not hold.
+    """
     values = {}
-    for setting in settings:
-        variable = setting.variable(prefix)
-        if not setting.option_only and setting.name != ANY and (text := environ.get(variable)):
+    known = {setting.variable(prefix): setting for setting in settings if not setting.option_only and setting.name != ANY}
+    for variable, setting in known.items():
+        if text := environ.get(variable):
             values[setting.key] = _understand(setting.kind.from_text, text, variable, setting.kind)
+    sections = tuple({f"{prefix}_{setting.section}_".upper() for setting in known.values() if setting.section})
+    for variable in sorted(environ):
+        if variable.startswith(sections) and variable not in known:
+            raise UsageError(f"there is no variable {_shown(variable)}{_did_you_mean(variable, known)}")
     return values
 
 
