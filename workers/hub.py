@@ -36,6 +36,10 @@ ROWS_PER_HELPING = 40
 """What a helping costs in any case, as a number of rows, however few there are."""
 _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
+_LONG_REQUESTS = frozenset((*ANSWERED_WITH_LISTS, "find"))
+"""Those that the broker answers so, or with where a page is to be read."""
+_REQUESTS_AT_ONCE = 64
+"""So many of one client's requests are looked at, then it is the others' turn: what is read at once may hold hundreds."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
 _CONV_CHARS = 4 * ROOM_CHARS
@@ -161,9 +165,10 @@ class Hub:
         self._look_at_inbox(session)
 
     def _look_at_inbox(self, session: Session) -> None:
-        """Does what the client asks for, for as long as it may ask. What is left is looked at in a later turn."""
+        """Does some of what the client asks for, for as long as it may ask. What is left is looked at in a later turn."""
         done, inbox = 0, session.inbox
-        while done < len(inbox) and self._may_ask(session):
+        most = min(len(inbox), _REQUESTS_AT_ONCE)
+        while done < most and self._may_ask(session):
             self._do(session, inbox[done])
             done += 1
         del inbox[:done]
@@ -330,7 +335,7 @@ class Hub:
         tag = request[0]
         if tag == "send":
             return len(request[2])
-        return self._long_cost if tag in ANSWERED_WITH_LISTS else 1
+        return self._long_cost if tag in _LONG_REQUESTS else 1
 
     def _answered(self, sid: int, cost: int) -> None:
         session = self._sessions.get(sid)
