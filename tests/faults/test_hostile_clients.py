@@ -311,7 +311,7 @@ def rooms_that_look_alike(stranger: Stranger) -> None:
 @deed
 def a_hello_with_all_that_fits(stranger: Stranger) -> None:
     rooms = [f"#{'한' * 20}{number}" for number in range(150)]
-    options = {f"unknown{number}": [number] * 50 for number in range(60)}
+    options: dict[str, Any] = {f"unknown{number}": [number] * 50 for number in range(60)}
     welcome = stranger.wire.hello("everywhere", rooms=rooms, **options)
     assert set(welcome.options["refused"].values()) == {"too_many_rooms"}
 
