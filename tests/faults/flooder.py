@@ -1,6 +1,6 @@
-"""Clients that ask for something as fast as they can, in a process of their own: the port, what they ask for, and how many.
+"""One client that asks for something as fast as it can, in a process of its own: the port, and what it asks for.
 
-They read all answers. They end when their input does, and say how many requests were taken from them.
+It reads all answers. It ends when its input does, and says how many requests were taken from it.
 """
 
 from __future__ import annotations
@@ -26,47 +26,32 @@ REQUESTS: dict[str, Callable[[int], bytes]] = {
 }
 
 
-class Flooder:
-    """One of them."""
-
-    def __init__(self, port: int, kind: str, name: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.sendall(m.encode(m.Hello(1, m.VERSION, name, {"rooms": ["#flood"]})))
-        self.socket.recv(1000)
-        self.socket.setblocking(False)
-        self.number = 1
-        self._kind = kind
-        self._unsent = self._requests = self._new_requests()
-
-    def _new_requests(self) -> bytes:
-        return b"".join(map(REQUESTS[self._kind], range(self.number + 1, self.number + 1 + AT_ONCE)))
-
-    def flood(self, events: int) -> None:
-        if events & selectors.EVENT_READ:
-            self.socket.recv(1 << 20)
-        if events & selectors.EVENT_WRITE:
-            self._unsent = self._unsent[self.socket.send(self._unsent) :]
-            if not self._unsent:
-                self.number += AT_ONCE
-                if self._kind == "messages":  # the same again would be no new ones
-                    self._requests = self._new_requests()
-                self._unsent = self._requests
-
-
-def main(port: int, kind: str, count: int) -> None:
-    flooders = [Flooder(port, kind, f"flooder{number}") for number in range(count)]
+def main(port: int, kind: str) -> None:
+    sock = socket.create_connection(("127.0.0.1", port))
+    sock.sendall(m.encode(m.Hello(1, m.VERSION, "flooder", {"rooms": ["#flood"]})))
+    sock.recv(1000)
+    sock.setblocking(False)
     selector = selectors.DefaultSelector()
-    for flooder in flooders:
-        selector.register(flooder.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, flooder)
+    selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
     selector.register(sys.stdin, selectors.EVENT_READ)
+    number = 1
+    unsent = requests = b"".join(map(REQUESTS[kind], range(2, 2 + AT_ONCE)))
     print("flooding", flush=True)
     while True:
         for key, events in selector.select():
             if key.fileobj is sys.stdin:
-                print(sum(flooder.number for flooder in flooders))
+                print(number)
                 return
-            key.data.flood(events)
+            if events & selectors.EVENT_READ:
+                sock.recv(1 << 20)
+            if events & selectors.EVENT_WRITE:
+                unsent = unsent[sock.send(unsent) :]
+                if not unsent:
+                    number += AT_ONCE
+                    if kind == "messages":  # the same again would be no new ones
+                        requests = b"".join(map(REQUESTS[kind], range(number + 1, number + 1 + AT_ONCE)))
+                    unsent = requests
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2])

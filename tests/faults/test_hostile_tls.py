@@ -20,7 +20,7 @@ from tests.support.server import Server, running_server
 from tests.support.timeouts import seconds
 from tests.support.wire import Wire, trusting
 
-_MANY_UPDATES = 30_000
+_MANY_UPDATES = 20_000
 """Their answers are more than fits the buffers on the way."""
 _HELLO = m.encode(m.Hello(1, m.VERSION, "stranger", {}))
 
