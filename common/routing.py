@@ -12,13 +12,14 @@ From a worker, one of two kinds of batch:
         ["join", sid, ref, room]                    ["part", sid, ref, room]
         ["send", sid, refs, to, texts, conv, prevs] ["find", sid, ref, name, before, limit]
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
-        ["present", sid, nil, conv]                 ["gone", sid, untold]
+        ["present", sid, nil, conv]                 ["gone", sid, untold, owed]
         ["away", sid, ref, text]                    ["whois", sid, ref, name]
         ["typing", sid, ref, to, conv]
 
 A "send" has one message, or several that follow each other.
 
-`untold`: nobody was ever told the token of this identity, so that nobody can come back as it.
+`untold`: nobody was ever told the token of this identity, so that nobody can come back as it. `owed`: by how much the client has
+sent more than it might by now, in milliseconds.
 
 From the broker, one kind: [position, answered, items]. `position` is the id up to which this worker has been told everything
 with this batch; all requests with numbers up to `answered` are dealt with. A worker repeats to a new broker what was not
@@ -41,6 +42,8 @@ answered, and so each request can be carried out twice without harm.
         ["away", sids, text]                        whose sessions these are is away, or back: to be told to the next broker
         ["typing", conv, sids, identity, frame]     for these, or for all in the room but this person, if that costs little
         ["present", conv, frame]                    who is there, whatever was told before
+        ["elsewhere", identity, connections, owed]  somebody who is here has so many connections at other workers, and owes so
+                                                    many milliseconds; when it changes, behind the batch's welcomes
 """
 
 from __future__ import annotations

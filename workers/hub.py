@@ -38,6 +38,10 @@ _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
 _BEHIND = 100
 """With so many requests unanswered the broker has more to do than to tell who is typing."""
+_LONG_REQUESTS = frozenset((*ANSWERED_WITH_LISTS, "find"))
+"""Those that the broker answers so, or with where a page is to be read."""
+_REQUESTS_AT_ONCE = 64
+"""So many of one client's requests are looked at, then it is the others' turn: what is read at once may hold hundreds."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
 _CONV_CHARS = 4 * ROOM_CHARS
@@ -134,6 +138,7 @@ class Hub:
             "away": self._remember_away,
             "typing": self._is_typing,
             "present": self._present,
+            "elsewhere": self._elsewhere,
             "page": self._page_found,
             "snapshot": self._snapshot,
             "introduce": self._introduce,
@@ -170,9 +175,10 @@ class Hub:
         self._look_at_inbox(session)
 
     def _look_at_inbox(self, session: Session) -> None:
-        """Does what the client asks for, for as long as it may ask. What is left is looked at in a later turn."""
+        """Does some of what the client asks for, for as long as it may ask. What is left is looked at in a later turn."""
         done, inbox = 0, session.inbox
-        while done < len(inbox) and self._may_ask(session):
+        most = min(len(inbox), _REQUESTS_AT_ONCE)
+        while done < most and self._may_ask(session):
             self._do(session, inbox[done])
             done += 1
         del inbox[:done]
@@ -207,7 +213,8 @@ class Hub:
         self._turn.closed(sid)
         self._pace.remove(session)
         if session.identity:
-            self._asked.add(["gone", sid, session.newcomer and session.phase is Phase.ASKED])
+            untold = session.newcomer and session.phase is Phase.ASKED
+            self._asked.add(["gone", sid, untold, round(self._pace.owed(session) * 1000)])
             if session.name:
                 self._notices.append(f"{session.name} left ({session.peer})")
 
@@ -342,7 +349,7 @@ class Hub:
         tag = request[0]
         if tag == "send":
             return len(request[2])
-        return self._long_cost if tag in ANSWERED_WITH_LISTS else 1
+        return self._long_cost if tag in _LONG_REQUESTS else 1
 
     def _answered(self, sid: int, cost: int) -> None:
         session = self._sessions.get(sid)
@@ -696,9 +703,14 @@ class Hub:
             else:
                 self._turn.to_session(session.sid, [NO_ID], [frame])
 
+    def _elsewhere(self, identity: str, connections: int, owed_ms: int) -> None:
+        self._pace.set_time(self._now)
+        self._pace.is_elsewhere(identity, connections, owed_ms / 1000)
+
     def _snapshot(self, log: str, key: bytes) -> None:
         """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
         self._log, self._key = log, key
+        self._pace.nobody_is_elsewhere()
         try:
             self._reader.expect(log, self._position_next)
         except LogUnreadable as problem:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from broker.core.away import Away
+from broker.core.debts import Debts
 from broker.core.names import Names
 from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
@@ -47,6 +48,9 @@ class Broker:
         """Of whose being away the workers are to be told, by identity; and whether the rooms are, too."""
         self._typists: Counter[str] = Counter()
         """How many were told of in this second, by conversation."""
+        self._debts = Debts()
+        self._spread: set[str] = set()
+        """Who is at several workers, or owes something, and has come or gone in this turn: the workers are to be told."""
         self._workers: dict[int, Worker] = {}
         self._begun = False
         self.ready = False
@@ -163,6 +167,8 @@ class Broker:
         self._out[number].append(self._snapshot())
         for sid, identity, name, rooms, *away in introduced:
             self._restore(number, worker, sid, identity, name, rooms, *away)
+        for session in worker.sessions.values():
+            self._note_spread(session.identity)
         if self.ready:
             self._tell_who_is_where(number)
         self._get_ready()
@@ -211,6 +217,7 @@ class Broker:
     def clock_jumped(self, by_ms: int) -> None:
         """The clock was set, by so much: what lasts a while still lasts as long as it should."""
         self._names.clock_jumped(by_ms)
+        self._debts.clock_jumped(by_ms)
 
     def _forget_postponed(self, number: int) -> None:
         self._postponed = [(other, batch) for other, batch in self._postponed if other != number]
@@ -244,6 +251,7 @@ class Broker:
             elif type(step) is Repeat:
                 self._repeat(step, problem)
         self._steps.clear()
+        self._tell_who_is_elsewhere()
         if self.ready:
             self._tell_presence()
         return self._take_batches()
@@ -256,6 +264,7 @@ class Broker:
         self._now_ms = now_ms
         self._names.forget_expired(now_ms)
         self._typists.clear()
+        self._debts.forget_paid(now_ms)
         for number, worker in self._workers.items():
             if worker.listening and worker.position < self._position:
                 self._out.setdefault(number, [])
@@ -350,6 +359,15 @@ class Broker:
                 for conv in session.rooms:
                     self._rooms.turn(conv, session.name)
 
+    def _tell_who_is_elsewhere(self) -> None:
+        """Each worker counts its own connections of a person; how many there are beside those, it is told."""
+        for identity in self._spread:
+            sessions = person.sessions if (person := self._people.get(identity)) is not None else []
+            owed_ms = self._debts.owed(identity, self._now_ms)
+            for number, here in Counter(session.worker for session in sessions).items():
+                self._out[number].append(["elsewhere", identity, len(sessions) - here, owed_ms])
+        self._spread.clear()
+
     def _take_batches(self) -> dict[int, Batch]:
         out, self._out = self._out, defaultdict(list)
         batches: dict[int, Batch] = {}
@@ -427,6 +445,7 @@ class Broker:
         worker.sessions[sid] = session
         if self._away.goes_by(identity, session.name):
             self._turned.setdefault(identity, False)
+        self._note_spread(identity)
         if person.stored:
             self._store(session, kept_until_ms=None)
         return session
@@ -439,12 +458,13 @@ class Broker:
 
     def _end(self, worker: Worker, session: Session) -> None:
         del worker.sessions[session.sid]
-        for conv in session.rooms:
-            self._rooms.remove(conv, session.worker, session.name)
+        for conv in [*session.rooms]:
+            self._leave(session, conv)
         kept_until_ms = self._names.release(session.key, self._now_ms)
         if kept_until_ms is not None:
             self._away.forget_name(session.name)
         person = self._people[session.identity]
+        self._note_spread(session.identity)
         person.sessions.remove(session)
         if not person.sessions:
             del self._people[session.identity]
@@ -456,8 +476,13 @@ class Broker:
         else:
             self._store(session, kept_until_ms)
 
-    def _gone(self, session: Session, untold: bool) -> None:
+    def _note_spread(self, identity: str) -> None:
+        if self._people[identity].is_spread or self._debts.owed(identity, self._now_ms):
+            self._spread.add(identity)
+
+    def _gone(self, session: Session, untold: bool, owed_ms: int) -> None:
         self._end(self._workers[session.worker], session)
+        self._debts.add(session.identity, owed_ms, self._now_ms)
         if untold:
             self._names.free(session.key)
 
@@ -485,17 +510,20 @@ class Broker:
 
     def _enter(self, session: Session, conv: str, name: str) -> None:
         session.rooms[conv] = self._rooms.add(conv, name, session.worker, session.name)
+        if conv != _LOBBY:
+            self._people[session.identity].enters(conv)
 
     def _leave(self, session: Session, conv: str) -> None:
         del session.rooms[conv]
         self._rooms.remove(conv, session.worker, session.name)
+        if conv != _LOBBY:
+            self._people[session.identity].leaves(conv)
 
     def _join_room(self, session: Session, name: str) -> Item:
         """What a `joined` says of the room: its name, conv, count, members, and who of them is away. Raises `Refused`."""
         conv = fold(name)
         if conv not in session.rooms:
-            if len(session.rooms) >= self._limits.rooms_per_connection:
-                raise Refused(Code.TOO_MANY_ROOMS, f"you are in {len(session.rooms)} rooms already, part one first")
+            self._check_rooms_of(self._people[session.identity], conv)
             self._check_room(session, conv, name)
             self._enter(session, conv, name)
             if conv != _LOBBY:
@@ -520,6 +548,14 @@ class Broker:
         if away := self._away_in(room):
             options["away"] = away
         return m.Presence(room.name, options)
+
+    def _check_rooms_of(self, person: Person, conv: str) -> None:
+        """Raises `Refused` if they are in as many as they may be, and not in this one. The lobby counts, and is always free."""
+        if conv == _LOBBY or conv in person.rooms:
+            return
+        rooms = len(person.rooms) + 1
+        if rooms >= self._limits.rooms_per_user:
+            raise Refused(Code.TOO_MANY_ROOMS, f"you are in {rooms} rooms already, part one first")
 
     def _check_room(self, session: Session, conv: str, name: str) -> None:
         """Raises `Refused` where nobody else may come in."""

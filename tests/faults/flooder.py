@@ -24,6 +24,7 @@ REQUESTS: dict[str, Callable[[int], bytes]] = {
     "who somebody is": lambda n: m.encode(m.Whois(n, "flooder" if n % 2 else f"nobody{n}", {})),
     "typing": lambda n: m.encode(m.Typing(n, "#flood" if n % 2 else m.LOBBY, {})),
     "members": lambda n: m.encode(m.Members(n, m.LOBBY, {})),
+    "people who are not there": lambda n: m.encode(m.History(n, f"nobody{n}", {})),
     "nonsense": lambda n: frame(b"\x92\xa1?\x01"),
 }
 

@@ -333,7 +333,7 @@ def rooms_without_end(stranger: Stranger) -> None:
         wire.send(m.Join(number, f"#{number}", {}))
     wire.send(m.Part(1, "#never", {}), m.Join(2, "#" + "x" * 60_000, {}), m.Join(3, "#a b", {}))
     codes: list[str] = []
-    while len(codes) < 300 - Limits().rooms_per_connection + 4:
+    while len(codes) < 300 - Limits().rooms_per_user + 4:
         if isinstance(reply := wire.receive(), m.Error):
             codes.append(reply.code)
     assert set(codes) == {"too_many_rooms", "not_in_room", "bad_room"}
@@ -359,6 +359,54 @@ def pages_of_what_is_not_ours(stranger: Stranger) -> None:
     ]
     codes = stranger.asks(*asked)
     assert codes.count("no_such_conversation") == 1
+
+
+@deed
+def rooms_that_look_alike(stranger: Stranger) -> None:
+    wire = stranger.guest(rooms=["#wolf"])
+    wire.send(m.Join(1, "#wоlf", {}), m.Join(2, "#WOLF", {}), m.Join(3, "#ｗｏｌｆ", {}))
+    assert stranger.codes() == ["room_confusable"]
+
+
+@deed
+def a_hello_with_all_that_fits(stranger: Stranger) -> None:
+    rooms = [f"#{'한' * 20}{number}" for number in range(150)]
+    options: dict[str, Any] = {f"unknown{number}": [number] * 50 for number in range(60)}
+    welcome = stranger.wire.hello("everywhere", rooms=rooms, **options)
+    assert set(welcome.options["refused"].values()) == {"too_many_rooms"}
+
+
+@deed
+def one_person_with_many_connections(stranger: Stranger) -> None:
+    """What they may say and where they may be is theirs together."""
+    token = stranger.wire.hello("many").options["token"]
+    others = [stranger.connect() for _ in range(50)]
+    refused = 0
+    for number, wire in enumerate(others):
+        welcome = wire.hello("many", token=token, rooms=[f"#many{number}-{k}" for k in range(10)])
+        refused += len(welcome.options["refused"])
+    assert refused == 50 * 10 - (Limits().rooms_per_user - 1)
+    for wire in others:
+        wire.send(*(m.Send(m.make_ref(8, number), "many", "x", {}) for number in range(10)))
+
+
+@deed
+def answers_that_nobody_reads(stranger: Stranger) -> None:
+    wire = stranger.guest()
+    asked = b"".join(
+        m.encode(m.History(number, m.LOBBY, {})) + m.encode(m.Members(number, m.LOBBY, {})) for number in range(9_000)
+    )
+    wire.socket.settimeout(0.5)
+    with contextlib.suppress(TimeoutError):
+        wire.send_bytes(asked)
+
+
+@deed
+def what_follows_a_goodbye(stranger: Stranger) -> None:
+    wire = stranger.guest()
+    wire.send(m.Bye(1), m.Send(m.make_ref(1, 1), m.LOBBY, "one more thing", {}), m.Join(2, "#late", {}))
+    assert wire.expect(m.Goodbye).reason == "bye"
+    assert wire.receive() is None
 
 
 # --- names ---------------------------------------------------------------------------------------------------------------

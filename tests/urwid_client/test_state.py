@@ -446,7 +446,7 @@ def test_a_room_that_could_not_be_joined_again_says_so() -> None:
     ada.exchange()
     ada.chat.handle(Welcomed("ada", "idada", "token", afresh=False, refused={"#dev": "too_many_rooms"}, cursor=0), NOON)
     dev = buffer_of(ada.chat, "#dev")
-    assert notes(dev)[-1] == "#dev could not be joined: this connection is in as many rooms as it may be"
+    assert notes(dev)[-1] == "#dev could not be joined: you are in as many rooms as you may be, with all your connections"
     with pytest.raises(WrongInput, match="you are not in #dev"):
         ada.chat.say("hello", NOON)
     ada.chat.join("#dev")

@@ -365,11 +365,27 @@ def test_what_is_asked_for_beyond_that_in_one_breath_waits(ada: Desk) -> None:
     assert ada.heard(1) == [m.Pong(99)]
 
 
+def test_what_one_asks_for_in_one_breath_is_done_in_several_turns(ada: Desk) -> None:
+    """The others would have to wait for all of it."""
+    heard = ada.say(1, *(m.Ping(ref) for ref in range(500)))
+    assert 0 < len(heard) < 200
+    assert ada.hub.can_go_on(ada.now)
+    assert not ada.hub.wants_input(ada.hub._sessions[1])
+    while ada.hub.can_go_on(ada.now):
+        ada.turn()
+        more = ada.heard(1)
+        assert len(more) < 200
+        heard += more
+    assert heard == [m.Pong(ref) for ref in range(500)]
+    assert ada.hub.wants_input(ada.hub._sessions[1])
+
+
 def test_of_long_answers_fewer_may_be_waited_for() -> None:
     desk = Desk(Limits(requests_pending=256))
     desk.welcome(1, ADA, "ada")
-    for ask in (m.Join, m.Members):
-        desk.say(1, *(ask(ref, "#dev", {}) for ref in range(20)))
+    for ask in (m.Join, m.Members, m.History):
+        to = "bob" if ask is m.History else "#dev"
+        desk.say(1, *(ask(ref, to, {}) for ref in range(20)))
         assert len(desk.look()) == 8
         for count in (8, 4):
             desk.broker(answered=desk.answered + 8)
@@ -786,7 +802,7 @@ def test_goodbye(ada: Desk) -> None:
     ada.hub.take_notices()
     ada.hub.closed(1)
     ada.turn()
-    assert ada.look() == [["gone", 1, False]]
+    assert ada.look() == [["gone", 1, False, 0]]
     assert ada.hub.take_notices() == ["ada left (peer 1)"]
 
 
@@ -848,7 +864,7 @@ def test_a_connection_may_end_at_any_time(desk: Desk, phase: str) -> None:
     desk.hub.closed(1)
     desk.tell(desk.post("#lobby"))
     desk.turn()
-    assert desk.look() == ([] if phase == "greeting" else [["gone", 1, phase == "asked"]])
+    assert desk.look() == ([] if phase == "greeting" else [["gone", 1, phase == "asked", 0]])
     assert not desk.hub._lagging
     assert not desk.hub._live
     assert desk.hub.figures()["connections"] == 0

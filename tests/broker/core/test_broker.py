@@ -67,14 +67,14 @@ class Office:
         }
 
     def ask(self, number: int, *requests: Item) -> list[Item]:
-        """A turn with one batch: what this worker hears, without presence."""
+        """A turn with one batch: what this worker hears, without presence and who is elsewhere."""
         self.request(number, *requests)
         self.settle()
         return self.heard(number)
 
     def heard(self, number: int, presence: bool = False) -> list[Item]:
         items = self.batches.get(number, [0, 0, []])[2]
-        return [item for item in items if presence or item[0] != "presence"]
+        return [item for item in items if presence or item[0] not in ("presence", "elsewhere")]
 
     def hello(self, number: int, sid: int, identity: str, name: str, *rooms: str, known: bool = False) -> Item:
         """Somebody comes; the answer."""
@@ -224,13 +224,28 @@ def test_a_welcome_fits_a_frame_whatever_rooms_are_asked_for(office: Office) -> 
 
 
 def test_no_more_rooms_than_the_limit() -> None:
-    office = Office(limits=Limits(rooms_per_connection=3)).open()
+    office = Office(limits=Limits(rooms_per_user=3)).open()
     answer = office.hello(1, 1, ADA, "ada", "#a", "#b", "#c")
     assert answer[6] == {"#c": Code.TOO_MANY_ROOMS}
     assert office.error(1, ["join", 1, 2, "#d"]) == Code.TOO_MANY_ROOMS
     assert office.ask(1, ["join", 1, 3, "#A"])[0][0] == "joined", "one that one is in is none more"
     office.ask(1, ["part", 1, 4, "#a"])
     assert office.ask(1, ["join", 1, 5, "#d"])[0][0] == "joined"
+
+
+def test_the_rooms_of_all_connections_of_a_person_count() -> None:
+    office = Office(workers=2, limits=Limits(rooms_per_user=3)).open()
+    office.hello(1, 1, ADA, "ada", "#a")
+    office.hello(2, 1, ADA, "ada", "#a", "#b", known=True)
+    for number in (1, 2):
+        assert office.error(number, ["join", 1, 2, "#c"]) == Code.TOO_MANY_ROOMS
+    assert office.ask(1, ["join", 1, 3, "#b"])[0][0] == "joined", "another connection of theirs is there"
+    office.ask(2, ["part", 1, 4, "#b"])
+    assert office.error(1, ["join", 1, 5, "#c"]) == Code.TOO_MANY_ROOMS, "one of two is still there"
+    office.ask(1, ["gone", 1, False, 0])
+    assert office.ask(2, ["join", 1, 6, "#c"])[0][0] == "joined"
+    office.broker.use_limits(Limits(rooms_per_user=1))
+    assert office.hello(1, 2, ADA, "ada", "#c", "#d", known=True)[6] == {"#d": Code.TOO_MANY_ROOMS}, "the lobby is always free"
 
 
 @pytest.mark.parametrize(
@@ -250,19 +265,19 @@ def test_a_cursor_is_of_this_log_and_not_beyond_its_end(ada_and_bob: Office, aft
 @pytest.mark.parametrize("known", [True, False])
 def test_who_only_connects_fills_no_disk(office: Office, known: bool) -> None:
     office.hello(1, 1, ADA, "ada", known=known)
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     assert (office.log.commits, office.log.people) == (0, {})
     assert office.broker.figures()["users"] == 0
     office.hello(1, 1, ADA, "ada", known=known)
     office.ask(1, ["join", 1, 2, "#dev"])
     assert office.log.people == {ADA: Person(ADA, "ada", "ada", None)}
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     assert office.log.people == {ADA: Person(ADA, "ada", "ada", office.now_ms + GRACE_MS)}
 
 
 def test_a_name_is_free_at_once_where_nobody_was_told_how_to_come_back_to_it(office: Office) -> None:
     office.hello(1, 1, ADA, "ada")
-    office.ask(1, ["gone", 1, True])
+    office.ask(1, ["gone", 1, True, 0])
     assert office.hello(2, 1, BOB, "ada")[0] == "welcome"
 
 
@@ -277,14 +292,14 @@ def test_one_of_two_devices_that_goes_is_no_news(office: Office) -> None:
     office.hello(1, 1, ADA, "ada", "#dev")
     office.hello(1, 2, ADA, "ada", known=True)
     commits = office.log.commits
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     assert office.log.commits == commits
 
 
 def test_one_who_is_here_under_another_name_still_is_stored_as_here(office: Office) -> None:
     office.hello(1, 1, ADA, "ada", "#dev")
     office.hello(1, 2, ADA, "eve", known=True)
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     assert office.log.people == {ADA: Person(ADA, "eve", "eve", None)}
 
 
@@ -332,7 +347,7 @@ def test_a_large_room_is_told_of_by_number_and_by_name_once_it_is_small_again(of
     office.settle()
     office.hello(2, 1, ADA, "ada")
     assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", [], [], MEMBERS_SHOWN + 1]
-    office.ask(1, ["gone", 7, False])
+    office.ask(1, ["gone", 7, False, 0])
     (_, conv, presence) = office.heard(2, presence=True)[-1]
     assert (conv, presence.options["count"]) == ("#lobby", MEMBERS_SHOWN)
     assert presence.options["members"] == sorted(["ada", *(f"n{sid}" for sid in people if sid != 7)])
@@ -397,7 +412,7 @@ def test_a_message_to_oneself_comes_once(ada_and_bob: Office) -> None:
 
 def test_one_who_has_left_can_be_written_to_and_answered_under_their_name(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.ask(2, ["gone", 1, False])
+    office.ask(2, ["gone", 1, False, 0])
     (in_grace,) = office.ask(1, send(1, 1, "BOB"))
     office.now_ms += GRACE_MS + 1
     office.broker.tick(office.now_ms)
@@ -826,7 +841,7 @@ def test_the_names_of_a_dead_worker_are_kept_for_a_grace(ada_and_bob: Office) ->
     ]
     assert office.hello(2, 2, CYD, "ada")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
     assert office.hello(2, 2, ADA, "ada", known=True)[0] == "welcome"
-    office.ask(2, ["gone", 2, False])
+    office.ask(2, ["gone", 2, False, 0])
     office.now_ms += GRACE_MS
     assert office.hello(2, 2, CYD, "ada")[0] == "welcome"
 
@@ -844,8 +859,8 @@ def test_the_death_of_a_former_generation_is_no_news(office: Office) -> None:
 
 def test_what_an_unknown_worker_or_session_asks_for_is_nothing(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.broker.receive(9, ["requests", 0, [["gone", 1, False]]], office.now_ms)
-    assert office.ask(1, send(99, 1, "#dev"), ["gone", 99, False], ["join", 99, 2, "#a"], ["present", 99, None, "#dev"]) == []
+    office.broker.receive(9, ["requests", 0, [["gone", 1, False, 0]]], office.now_ms)
+    assert office.ask(1, send(99, 1, "#dev"), ["gone", 99, False, 0], ["join", 99, 2, "#a"], ["present", 99, None, "#dev"]) == []
     assert office.batches[1][1] == office.next_number[1] - 1, "it is answered all the same"
 
 
@@ -956,7 +971,7 @@ def test_every_worker_is_told_the_position_now_and_then(ada_and_bob: Office) -> 
 
 def test_a_clock_that_is_set_changes_no_grace(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.ask(2, ["gone", 1, False])
+    office.ask(2, ["gone", 1, False, 0])
     office.now_ms += 10 * GRACE_MS
     office.broker.clock_jumped(10 * GRACE_MS)
     assert office.hello(1, 2, CYD, "bob")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
@@ -996,7 +1011,7 @@ def requests(number: int) -> st.SearchStrategy[Item]:
         st.tuples(st.just("find"), sids, refs, TARGETS, after, limit),
         st.tuples(st.just("members"), sids, refs, ROOM_NAMES, TARGETS, limit),
         st.tuples(st.just("rooms"), sids, refs, TARGETS, limit),
-        st.tuples(st.just("gone"), sids, st.booleans()),
+        st.tuples(st.just("gone"), sids, st.booleans(), st.sampled_from([0, 5_000])),
     ]
     return st.one_of(shapes).map(list)
 
@@ -1031,7 +1046,7 @@ class Seen:
         """It answers a request of this worker, as far as it alone can say."""
         if item[0] in ("room", "direct"):
             return m.split_ref(item[-1].ref)[0] == self.number
-        return item[0] not in ("presence", "present")
+        return item[0] not in ("presence", "present", "elsewhere")
 
     def follow(self, request: Item, outcomes: Iterator[Item]) -> None:
         tag, sid, *fields = request
@@ -1105,9 +1120,9 @@ def test_a_room_has_only_so_many_people() -> None:
 
 def test_new_limits_hold_at_once(office: Office) -> None:
     office.hello(1, 1, "gada", "ada")
-    office.broker.use_limits(Limits(rooms_per_connection=1, name_grace_seconds=5))
+    office.broker.use_limits(Limits(rooms_per_user=1, name_grace_seconds=5))
     assert office.error(1, ["join", 1, 7, "#dev"]) == "too_many_rooms"
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     office.now_ms += 5_000
     assert office.hello(1, 2, "gbob", "ada")[0] == "welcome"
 
@@ -1129,3 +1144,47 @@ def test_a_room_that_looks_like_another_is_not_made(office: Office) -> None:
     for sid in (1, 2):
         office.ask(1, ["part", sid, 7, "#dev"])
     assert office.ask(1, ["join", 2, 7, "#dеv"])[0][0] == "joined", "nobody is in the other one"
+
+
+# --- those who are at several workers -----------------------------------------------------------------------------------------
+
+
+def elsewhere(office: Office, number: int) -> list[Item]:
+    """What the worker was told in the last turn, without the tag."""
+    return [item[1:] for item in office.heard(number, presence=True) if item[0] == "elsewhere"]
+
+
+def come(office: Office, number: int, sid: int, identity: str = ADA, name: str = "ada") -> None:
+    office.ask(number, ["hello", sid, 1, identity, name, None, None, [], True])
+
+
+def test_the_workers_of_one_who_is_at_several_are_told_how_many_are_elsewhere(office: Office) -> None:
+    come(office, 1, 1)
+    come(office, 1, 2)
+    come(office, 2, 1, BOB, "bob")
+    assert elsewhere(office, 1) == elsewhere(office, 2) == []
+    come(office, 2, 2)
+    assert (elsewhere(office, 1), elsewhere(office, 2)) == ([[ADA, 1, 0]], [[ADA, 2, 0]])
+    assert [item[0] for item in office.heard(2, presence=True)][:2] == ["welcome", "elsewhere"], "behind the welcome"
+    office.ask(1, send(1, 1, "#lobby"))
+    assert elsewhere(office, 1) == elsewhere(office, 2) == []
+    office.ask(1, ["gone", 1, False, 0])
+    assert (elsewhere(office, 1), elsewhere(office, 2)) == ([[ADA, 1, 0]], [[ADA, 1, 0]])
+    office.ask(1, ["gone", 2, False, 0])
+    assert (elsewhere(office, 1), elsewhere(office, 2)) == ([], [[ADA, 0, 0]])
+
+
+def test_what_is_owed_is_told_where_somebody_comes_back(office: Office) -> None:
+    come(office, 1, 1)
+    office.ask(1, ["gone", 1, False, 5_000])
+    office.now_ms += 2_000
+    come(office, 2, 1)
+    assert elsewhere(office, 2) == [[ADA, 0, 3_000]]
+    office.broker.clock_jumped(60_000)
+    office.now_ms += 60_000
+    come(office, 2, 2)
+    assert elsewhere(office, 2) == [[ADA, 0, 3_000]]
+    office.now_ms += 3_000
+    office.broker.tick(office.now_ms)
+    come(office, 2, 3)
+    assert elsewhere(office, 2) == []

@@ -412,7 +412,9 @@ def shakes_all_hands_at_once(process: Any) -> None:
 @build("workers.process")
 def reads_all_at_once(process: Any) -> None:
     """All that a client has sent is dealt with before anything else."""
-    process._READ_BYTES = 4 * 2**20
+    from workers import hub
+
+    process._READ_BYTES = hub._REQUESTS_AT_ONCE = 4 * 2**20
 
 
 @build("workers.handoff")
