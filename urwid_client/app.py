@@ -252,13 +252,17 @@ class App:
             self._remember_within(_ALERT_SECONDS)
 
     def _on_input(self, keys: Input, raw: list[int]) -> Input:
-        """Takes all keys; only a change of the window's size is left to Urwid."""
+        """Takes all keys; only a change of the window's size is left to Urwid.
+
+        What is written shows at once, also while much comes in: the messages stay as they are until it is their turn.
+        """
         for key in keys if not self._leaving else ():
             if isinstance(key, str):
                 self._on_key(key)
             else:
                 self._on_mouse(*key)
             self._show_active()
+        self._face.screen.body_stays = self._drawing is not None and all(map(self._keys.writes, keys))
         self._refresh()
         return [key for key in keys if key == "window resize"]
 
@@ -421,6 +425,7 @@ class App:
     def _draw(self) -> None:
         """Urwid draws after each alarm; this one only brings the screen up to date before."""
         self._drawing, self._drawing_began = None, self._loop.time()
+        self._face.screen.body_stays = False
         self._refresh()
         self._alert()
 

@@ -181,6 +181,13 @@ class KeyMap:
         self.switches = next(binding.keys for binding in bindings if binding.action is Action.SWITCH)
         """The keys of `Action.SWITCH`: the conversation's number is the key's place in here."""
 
+    def writes(self, key: object) -> bool:
+        """Whether a key (or what else comes as input) changes nothing but the line that is written."""
+        if not isinstance(key, str):
+            return False
+        action = self.actions.get(key)
+        return len(key) == 1 if action is None else action in EDITING
+
 
 def understand(text: str) -> str:
     """A key as people call it ("Ctrl+X", "alt left", "F5") in Urwid's words. Raises `ValueError`."""

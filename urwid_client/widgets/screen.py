@@ -71,6 +71,10 @@ class Screen(urwid.Widget):
         """Lines between the status and the input: what could be written, what is asked."""
         self.overlay: Overlay | None = None
         """What stands over the lists and messages."""
+        self.body_stays = False
+        """Whether what is above the status line may stay as it was drawn last."""
+        self._drawn: urwid.Canvas | None = None
+        """How that was."""
 
     def conversation_at(self, col: int, row: int) -> Buffer | None:
         """The conversation whose name stands at this place of the screen."""
@@ -102,7 +106,7 @@ class Screen(urwid.Widget):
         with_status, with_heading = room >= 2, room >= 5
         room -= with_status + with_heading
         heading = [self._heading(cols)] if with_heading else []
-        body = [self._body(cols, room, len(heading))] if room > 0 else []
+        body = [self._kept_body(cols, room, len(heading))] if room > 0 else []
         status = [self._status(cols)] if with_status else []
         lines = [*heading, *body, *status, *offered, below]
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
@@ -122,6 +126,12 @@ class Screen(urwid.Widget):
         left = canvases.text(words, room, wrap="clip")
         right = [] if hint is None else [(canvases.text([("border", " ")], 1), 1), (hint, hint.cols() + 2)]
         return canvases.beside([(left, room), *right])
+
+    def _kept_body(self, cols: int, rows: int, top: int) -> urwid.Canvas:
+        drawn = self._drawn
+        if drawn is None or not self.body_stays or (drawn.cols(), drawn.rows()) != (cols, rows):
+            drawn = self._drawn = self._body(cols, rows, top)
+        return drawn
 
     def _body(self, cols: int, rows: int, top: int) -> urwid.Canvas:
         if self.overlay is not None:
