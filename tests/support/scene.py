@@ -71,7 +71,7 @@ def timeless(lines: list[str]) -> list[str]:
         if found := re.match(r"((?:.*? │)? )\d\d:\d\d(?= )", line):
             line = found[1] + ("     " if seen else "09:41") + line[found.end() :]
             seen = True
-        line = re.sub(r" {4,}── \w+, \d+ \w+ \d{4} ──", lambda day: "── the day ──".rjust(len(day[0])), line)
+        line = re.sub(r" {4,}── \w+, \d+ \w+ \d{4} ── *", lambda day: "── the day ──".center(len(day[0])), line)
         kept.append(re.sub(r"(● ada)  \d+ ms", r"\1  1 ms", line).rstrip("─"))
     return kept
 
