@@ -75,7 +75,7 @@ THEMES = ("auto", "dark", "light", "contrast", "16", "none")
 def palette(theme: str) -> tuple[Entry, ...]:
     """The styles in a theme's colours. The one without a name is that of everything between the others."""
     if theme == "none":
-        return tuple((style, plain, "default", plain, plain, "default") for style, _, plain, *_ in palette("auto"))
+        return tuple((style, plain, "default", plain, plain, "default") for style, _, _, plain, *_ in palette("auto"))
     if theme == "16":
         return tuple((style, basic, behind, plain, basic, behind) for style, basic, behind, plain, *_ in palette("auto"))
     return _entries({"auto": _AUTO, "dark": _DARK, "light": _LIGHT, "contrast": _CONTRAST}[theme])
