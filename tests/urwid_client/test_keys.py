@@ -106,3 +106,10 @@ def test_every_key_of_the_table_is_understood_as_it_is_shown() -> None:
 )
 def test_what_changes_nothing_but_the_line(key: object, writes: bool) -> None:
     assert KeyMap({}).writes(key) == writes
+
+
+def test_the_first_key_of_an_action_stands_for_it() -> None:
+    keymap = KeyMap({"help": ["ctrl g", "f2"], "close": []})
+    assert keymap.called(Action.HELP) == "Ctrl+G"
+    assert keymap.called(Action.CLOSE) == ""
+    assert keymap.called(Action.NEXT_BUFFER) == "Ctrl+N"

@@ -132,6 +132,17 @@ def test_one_s_other_device_shows_up_as_oneself() -> None:
     assert said.own
 
 
+def test_it_is_known_when_one_wrote_from_another_device() -> None:
+    ada = talk()
+    ada.chat.say("from here", NOON)
+    ada.exchange()
+    assert ada.chat.wrote_elsewhere == 0
+    ada.server.commit(ada.server.entries[-1]._replace(ref=77, time_ms=NOON - 5))
+    ada.server.commit(ada.server.entries[-1]._replace(ref=78, time_ms=NOON + 3_600_000))  # its clock may be wrong
+    ada.exchange()
+    assert ada.chat.wrote_elsewhere == NOON
+
+
 # --- conversations ----------------------------------------------------------------------------------------------------
 
 
