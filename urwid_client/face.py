@@ -5,7 +5,7 @@ from __future__ import annotations
 from urwid_client import commands, rendering
 from urwid_client.composer import Composer, Mode
 from urwid_client.connection import Connection
-from urwid_client.keys import KeyMap
+from urwid_client.keys import Action, KeyMap
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import Spans
 from urwid_client.state import Chat
@@ -58,6 +58,8 @@ class Face:
             rendering.heading(chat.active, chat.is_absent(chat.active)) if welcome is None else [("title", "chat-client")]
         )
         screen.status = self._status(welcome, connection, server, now)
+        key = self.help.keymap.called(Action.HELP)
+        screen.help_hint = f"{key} help" if key else "/help"
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
         screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())
 

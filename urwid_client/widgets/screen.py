@@ -18,8 +18,6 @@ from urwid_client.widgets.input_line import InputLine
 from urwid_client.widgets.messages import MessageList
 from urwid_client.widgets.overlays import Overlay
 
-_HINT = "F1 help"
-
 
 class Panes(NamedTuple):
     """How wide the lists at the sides are, without their borders; 0 hides one."""
@@ -58,6 +56,8 @@ class Screen(urwid.Widget):
         self.status: Spans = []
         self.elsewhere: Spans = []
         """What waits in other conversations; it is added to the status when their list is not shown."""
+        self.help_hint = ""
+        """How to get help; at the right end of the heading."""
         self.hint: Span = ("", "")
         """What stands at the right end of the status line."""
         self._wanted = {Side.CONVERSATIONS: True, Side.PEOPLE: True}
@@ -112,9 +112,9 @@ class Screen(urwid.Widget):
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
 
     def _heading(self, cols: int) -> urwid.Canvas:
-        hint_cols = len(_HINT) + 2 if cols >= 50 else 0
+        hint_cols = len(self.help_hint) + 2 if cols >= 50 else 0
         left = canvases.text([("title", " "), *self.heading], cols - hint_cols)
-        right = [(canvases.text([("faint", _HINT)], hint_cols), hint_cols)] if hint_cols else []
+        right = [(canvases.text([("faint", self.help_hint)], hint_cols), hint_cols)] if hint_cols else []
         return canvases.beside([(left, cols - hint_cols), *right])
 
     def _status(self, cols: int) -> urwid.Canvas:
