@@ -67,6 +67,7 @@ def test_where_there_is_little_room_the_question_stays() -> None:
     assert "".join(line.strip() for line in shown).count("A") >= 43
     assert shown[0].strip() == "127.0.0.1:65432 is not known here yet"
     assert shown[-1].strip() == "No asks for another server."
+    assert "Enter goes on" in rows(page, 80, 6)[-1]
     asked.answer()
     page.lines = rendering.welcome(asked)
     assert "neither yes nor no" in " ".join(rows(page, 40, 7))
