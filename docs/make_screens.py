@@ -1,9 +1,10 @@
 """Draws the pictures of the documents: a real server, real clients, and what the terminal of one of them shows.
 
-    python docs/make_screens.py
+    python docs/make_screens.py [DIRECTORY]
 
-The pictures in docs/images, and the whole screens in tests/terminal/screens that a test compares with. Needs what the tests
-need. The terminal is the one of `tests.support.terminal`; nothing is drawn by hand.
+The pictures in docs/images, and the whole screens in tests/terminal/screens that a test compares with; with a directory, there
+and to be looked at only: every theme at every size. Needs what the tests need. The terminal is the one of
+`tests.support.terminal`; nothing is drawn by hand.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from wcwidth import wcswidth
 
 from tests.support.scene import scene, timeless
 from tests.support.terminal import Terminal
+from urwid_client.palette import THEMES
 
 ROOT = Path(__file__).parents[1]
 SIZES = ((120, 40), (80, 24), (40, 10))
@@ -39,8 +41,19 @@ class Theme(NamedTuple):
     """The sixteen colours that have names."""
 
 
-DARK = Theme("#16181d", "#d6d9e0", "#d6d9e0", {"red": "#e06c75", "green": "#98c379", "brown": "#d19a66", "blue": "#61afef"})
-LIGHT = Theme("#fbfbf8", "#24262b", "#24262b", {"red": "#b3261e", "green": "#3a7d1e", "brown": "#8a5a00", "blue": "#1e5fb3"})
+_NAMES = ("red", "green", "brown", "blue", "magenta", "cyan", "white", "black")
+DARK = Theme(
+    "#16181d",
+    "#d6d9e0",
+    "#d6d9e0",
+    dict(zip(_NAMES, ("#e06c75", "#98c379", "#d19a66", "#61afef", "#c678dd", "#56b6c2", "#d6d9e0", "#16181d"), strict=True)),
+)
+LIGHT = Theme(
+    "#fbfbf8",
+    "#24262b",
+    "#24262b",
+    dict(zip(_NAMES, ("#b3261e", "#3a7d1e", "#8a5a00", "#1e5fb3", "#8a2a9b", "#0f7480", "#fbfbf8", "#24262b"), strict=True)),
+)
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
@@ -55,6 +68,7 @@ def svg(window: Terminal, theme: Theme) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" font-family="{FONT}" font-size="14">',
         f'<rect width="100%" height="100%" rx="8" fill="{theme.background}"/>',
+        *(rect for row, line in enumerate(cells) for rect in _backgrounds(line, row, theme)),
         f'<rect {cursor} fill="{theme.cursor}" opacity="0.6"/>',
         *(text for row, line in enumerate(cells) for text in _line(line, row, theme)),
         "</svg>",
@@ -62,23 +76,41 @@ def svg(window: Terminal, theme: Theme) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _backgrounds(cells: list[Any], row: int, theme: Theme) -> list[str]:
+    """One rectangle for each run of cells with a background of their own, a little larger, so that none shines through."""
+    rects: list[str] = []
+    column = 0
+    for background, run in groupby(cells, lambda cell: cell.bg):
+        count = len(list(run))
+        if background != "default":
+            place = f'x="{MARGIN + column * CELL_WIDTH:.1f}" y="{MARGIN + row * CELL_HEIGHT}"'
+            size = f'width="{count * CELL_WIDTH + 0.5:.1f}" height="{CELL_HEIGHT + 0.5}"'
+            rects.append(f'<rect {place} {size} fill="{_colour(background, theme)}"/>')
+        column += count
+    return rects
+
+
+def _colour(name: str, theme: Theme) -> str:
+    return theme.foreground if name == "default" else theme.named.get(name, f"#{name}")
+
+
 def _line(cells: list[Any], row: int, theme: Theme) -> list[str]:
     """One text element for each run of cells that look the same."""
     texts: list[str] = []
     column = 0
-    for look, run in groupby(cells, lambda cell: (cell.fg, cell.bold, cell.underscore)):
+    for look, run in groupby(cells, lambda cell: (cell.fg, cell.bold, cell.italics, cell.underscore)):
         characters = [cell.data for cell in run]
         text = "".join(characters)
         words = re.finditer(r"\S+(?: \S+)*", text)
-        texts += [_text(word[0], column + word.start(), row, look, theme) for word in words]
+        texts += [_text(word[0], column + wcswidth(text[: word.start()]), row, look, theme) for word in words]
         column += len(characters)
     return texts
 
 
-def _text(text: str, column: int, row: int, look: tuple[str, bool, bool], theme: Theme) -> str:
-    colour, bold, underline = look
-    fill = theme.foreground if colour == "default" else theme.named.get(colour, f"#{colour}")
-    style = ' font-weight="bold"' * bold + ' text-decoration="underline"' * underline
+def _text(text: str, column: int, row: int, look: tuple[str, bool, bool, bool], theme: Theme) -> str:
+    colour, bold, italic, underline = look
+    fill = _colour(colour, theme)
+    style = ' font-weight="bold"' * bold + ' font-style="italic"' * italic + ' text-decoration="underline"' * underline
     left, base = MARGIN + column * CELL_WIDTH, MARGIN + row * CELL_HEIGHT + 13
     return (
         f'<text x="{left:.1f}" y="{base}" fill="{fill}"{style} textLength="{wcswidth(text) * CELL_WIDTH:.1f}">'
@@ -86,7 +118,21 @@ def _text(text: str, column: int, row: int, look: tuple[str, bool, bool], theme:
     )
 
 
+def draw_every_theme(directory: Path) -> None:
+    """Those that leave the background to the terminal, on a dark and on a light one."""
+    for theme in THEMES:
+        with tempfile.TemporaryDirectory() as data, scene(Path(data), *SIZES[0], "--theme", theme) as window:
+            for cols, rows in SIZES:
+                window.resize(cols, rows)
+                window.settle(0.5)
+                (directory / f"{theme}-{cols}x{rows}.svg").write_text(svg(window, DARK))
+                (directory / f"{theme}-{cols}x{rows}-on-light.svg").write_text(svg(window, LIGHT))
+
+
 def main() -> None:
+    if len(sys.argv) > 1:
+        draw_every_theme(Path(sys.argv[1]))
+        return
     screens = ROOT / "tests" / "terminal" / "screens"
     with tempfile.TemporaryDirectory() as directory, scene(Path(directory), 88, 24) as window:
         (ROOT / "docs" / "images" / "screen.svg").write_text(svg(window, DARK))

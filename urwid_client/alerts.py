@@ -9,6 +9,16 @@ from urwid_client.buffers import Buffer, Kind
 from urwid_client.state import Arrival
 
 _SHOWN_CHARS = 200
+_ELSEWHERE_MS = 2 * 60 * 1000
+"""How long after one's last word from another device that one is taken to be the one in use."""
+
+
+def is_elsewhere(used: int, wrote_elsewhere: int, now: int) -> bool:
+    """Whether the user sits at another device, which tells them already. Times in milliseconds.
+
+    `used` is when this one was used last, `wrote_elsewhere` when they wrote from another one.
+    """
+    return wrote_elsewhere > used and now - wrote_elsewhere < _ELSEWHERE_MS
 
 
 def wanted(arrived: Sequence[Arrival], level: Callable[[str], str], looking_at: Buffer | None) -> list[Arrival]:

@@ -28,6 +28,7 @@ from urwid_client.face import Face
 from urwid_client.keys import EDITING, Action
 from urwid_client.opening import open_link
 from urwid_client.output import discard_output
+from urwid_client.pacing import Pace
 from urwid_client.palette import palette
 from urwid_client.place import Place
 from urwid_client.preferences import Preferences
@@ -42,10 +43,6 @@ from urwid_client.welcome import LEAVING, Welcome
 from urwid_client.whereabouts import Whereabouts
 from urwid_client.widgets.screen import Side
 
-_DRAW_SECONDS = 0.03
-"""What comes from the server within so long is drawn at once."""
-_DRAW_PAUSE = 4
-"""Between two such drawings is so many times what one takes: most of the processor stays for others, however much comes in."""
 _REMEMBER_SECONDS = 10.0
 """How often it is written down where one is."""
 _ALERT_SECONDS = 1.0
@@ -67,13 +64,14 @@ def run(settings: ClientSettings, preferences: Preferences) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # asyncio and Urwid would write warnings over the screen
     loop = asyncio.new_event_loop()
     place: Place = {}
+    came_from: ClientSettings | None = None
     try:
         while True:
-            app = App(settings, preferences, loop, Terminal(), place)
+            app = App(settings, preferences, loop, Terminal(), place, came_from)
             status = app.run()
             if app.go_on is None or status:
                 return status
-            settings, place = app.go_on
+            came_from, (settings, place) = app.was_at, app.go_on
     finally:
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # the loop's handlers go with it, and a signal may come meanwhile
         loop.close()
@@ -89,8 +87,10 @@ class App:
         loop: asyncio.AbstractEventLoop,
         screen: urwid.BaseScreen,
         place: Place | None = None,
+        came_from: ClientSettings | None = None,
     ) -> None:
-        """`place` is where one comes from, if this is not the first run (see `whereabouts`)."""
+        """`place` is what goes along if this is not the first run (see `whereabouts`), `came_from` where one was last."""
+        self._came_from = came_from
         self._preferences = preferences
         self._keys = preferences.keymap()
         self._loop = loop
@@ -109,6 +109,8 @@ class App:
         """After the run: where to go on, and with what, if the user did not leave altogether."""
         self._focused: bool | None = None
         """Whether the terminal's window is the one that the user looks at; None if it does not say."""
+        self._used = 0
+        """When the user did something here last."""
 
         self._composer = Composer(self._words)
         self._shown = self._chat.active
@@ -117,7 +119,7 @@ class App:
         self._chat.typing = preferences.typing
         self._events = urwid.AsyncioEventLoop(loop=loop)
         self._drawing: asyncio.TimerHandle | None = None
-        self._drawing_began = self._drawing_took = 0.0
+        self._pace = Pace()
         self._main = urwid.MainLoop(
             self._face.screen,
             palette(preferences.theme),
@@ -127,6 +129,11 @@ class App:
             event_loop=self._events,
         )
         self._actions = self._table()
+
+    @property
+    def was_at(self) -> ClientSettings | None:
+        """Where one was welcome last: here, or where one came from."""
+        return self._where.settings._replace(name=self._chat.name) if self._chat.identity is not None else self._came_from
 
     def run(self) -> int:
         """Returns the exit status."""
@@ -221,7 +228,8 @@ class App:
     def _on_event(self, event: Told) -> None:
         match event:
             case UnknownKey():
-                self._welcome = Welcome(server=event.server, fingerprint=event.fingerprint)
+                back = self._came_from.server if self._came_from is not None else ""
+                self._welcome = Welcome(server=event.server, fingerprint=event.fingerprint, came_from=back)
             case TokenNotKept(text):
                 self._chat.note(text, _now(), important=True)
             case _:
@@ -252,18 +260,24 @@ class App:
         chat, likes, screen = self._chat, self._preferences, self._main.screen
         wanted = alerts.wanted(chat.arrived, likes.alert, chat.active if self._focused else None)
         chat.arrived = []
-        if wanted and isinstance(screen, Terminal):
+        if wanted and not alerts.is_elsewhere(self._used, chat.wrote_elsewhere, _now()) and isinstance(screen, Terminal):
             screen.tell(alerts.sequence(wanted, likes.bell, likes.desktop, os.environ))
             self._remember_within(_ALERT_SECONDS)
 
     def _on_input(self, keys: Input, raw: list[int]) -> Input:
-        """Takes all keys; only a change of the window's size is left to Urwid."""
+        """Takes all keys; only a change of the window's size is left to Urwid.
+
+        What is written shows at once, also while much comes in: the messages stay as they are until it is their turn.
+        """
+        if not {*keys} <= {"focus out", "window resize"}:
+            self._used = _now()
         for key in keys if not self._leaving else ():
             if isinstance(key, str):
                 self._on_key(key)
             else:
                 self._on_mouse(*key)
             self._show_active()
+        self._face.screen.body_stays = self._drawing is not None and all(map(self._keys.writes, keys))
         self._refresh()
         return [key for key in keys if key == "window resize"]
 
@@ -321,12 +335,23 @@ class App:
         elif welcome.answer():
             self._welcome = None
             if welcome.fingerprint and self._connection is not None:
-                self._connection.believe(welcome.fingerprint)
+                self._on_verdict(welcome, self._connection)
                 return
             self._where.answer(welcome)
             if self._connection is None:
                 self._enter()
             self._connect()
+
+    def _on_verdict(self, welcome: Welcome, connection: Connection) -> None:
+        """The user has said whether the key is the server's."""
+        if not welcome.refused:
+            connection.believe(welcome.fingerprint)
+            return
+        if welcome.place is not None:
+            self.go_on = self._where.elsewhere(welcome.place, None)
+        elif self._came_from is not None:
+            self.go_on = self._came_from, {}
+        self._quit()
 
     def _on_mouse(self, event: str, button: int, col: int, row: int) -> None:
         """The wheel scrolls, a click on a conversation opens it."""
@@ -440,18 +465,19 @@ class App:
     def _draw_soon(self) -> None:
         """Something changed that no key did: one drawing for all that changes within a moment."""
         if self._drawing is None:
-            self._drawing = self._events.alarm(max(_DRAW_SECONDS, _DRAW_PAUSE * self._drawing_took), self._draw)
+            self._drawing = self._events.alarm(self._pace.wait(), self._draw)
 
     def _draw(self) -> None:
         """Urwid draws after each alarm; this one only brings the screen up to date before."""
-        self._drawing, self._drawing_began = None, self._loop.time()
+        self._drawing = None
+        self._pace.began(self._loop.time())
+        self._face.screen.body_stays = False
         self._refresh()
         self._alert()
 
     def _after_drawing(self) -> None:
         """Now it is known what is in view: near the beginning of what is loaded, earlier messages are asked for."""
-        if self._drawing_began:
-            self._drawing_took, self._drawing_began = self._loop.time() - self._drawing_began, 0.0
+        self._pace.ended(self._loop.time())
         if self._face.screen.messages.wants_older and self._connection is not None:
             self._chat.load_older()
             self._connection.flush()

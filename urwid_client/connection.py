@@ -19,7 +19,7 @@ from common.errors import Code
 from common.messages import Pong
 from urwid_client.dialing import Dialer
 from urwid_client.errors import Failed
-from urwid_client.reconnecting import Backoff, Due, Sleep, Stage, Status, Watch
+from urwid_client.reconnecting import Backoff, Due, Lag, Sleep, Stage, Status, Watch
 from urwid_client.tokens import Tokens, TokensUnusable
 from urwid_client.trust import UnknownKey, Unsafe, encryption_required
 
@@ -70,8 +70,6 @@ class Connection:
         self.server = dialer.server
         """The server's address, as tokens are kept by it."""
         self.status = Status(Stage.CONNECTING)
-        self.lag: float | None = None
-        """Seconds from the last ping to its pong."""
         self._dialer = dialer
         self._protocol = protocol
         self._tokens = tokens
@@ -86,8 +84,13 @@ class Connection:
         self._leaving = False
         self._lost_at: float | None = None
         self._welcomed_at: float | None = None
-        self._pinged_at = 0.0
+        self._lag = Lag()
         self._retry_at: float | None = None
+
+    @property
+    def lag(self) -> float | None:
+        """How many seconds the server takes to answer; None if that is not known yet."""
+        return self._lag.seconds(_now())
 
     def flush(self) -> None:
         """Sends what the protocol has to send."""
@@ -169,7 +172,7 @@ class Connection:
     async def _converse(self, reader: asyncio.StreamReader) -> str:
         """Talks to the server; why that ended."""
         self._set(Status(Stage.GREETING))
-        self._retry_at = None
+        self._retry_at, self._lag = None, Lag()
         self._protocol.connected()
         self.flush()
         watch, sleep = Watch(_now()), Sleep(_counting_sleep(), _now())
@@ -186,6 +189,7 @@ class Connection:
                         goodbye = event.text or event.reason
                     await self._take(event)
             self._look_for_doubts(watch, sleep)
+            self._tell_lag(silent=data is None)
             match watch.due(_now()):
                 case Due.GIVE_UP:
                     return "the server does not answer any more"
@@ -204,9 +208,17 @@ class Connection:
         if self._protocol.outbox:
             watch.waits(_now())
 
+    def _tell_lag(self, silent: bool) -> None:
+        """An answer that is late is told while it is waited for; so it is if something that was said is not answered."""
+        if silent and self._protocol.outbox and self.status.stage is Stage.ONLINE:
+            self._ping()
+        if self._lag.is_late(_now()):
+            self._changed(self.status)
+
     async def _read(self, reader: asyncio.StreamReader, watch: Watch) -> bytes | None:
         """What arrives; None when there may be something else to do first."""
-        wake = min(watch.next_check(), self._retry_at or math.inf, _now() + _SLEEP_CHECK_SECONDS)
+        now = _now()
+        wake = min(watch.next_check(), self._retry_at or math.inf, self._lag.next_look(now), now + _SLEEP_CHECK_SECONDS)
         try:
             async with asyncio.timeout_at(wake):
                 return await reader.read(_READ_BYTES)
@@ -229,7 +241,7 @@ class Connection:
                 self._ask(event)
                 return
             case Pong():
-                self.lag = _now() - self._pinged_at
+                self._lag.answered(_now())
         self._report(event)
 
     def _ask(self, question: NameRefused | UnknownKey) -> None:
@@ -263,7 +275,8 @@ class Connection:
         self._protocol.use_token(token)
 
     def _ping(self) -> None:
-        self._pinged_at = _now()
+        """How long the answer takes is counted from the first ping that waits for one."""
+        self._lag.asked(_now())
         self._protocol.ping()
 
     def _retry(self) -> None:

@@ -7,7 +7,7 @@ from urwid_client.composer import Composer, Mode
 from urwid_client.connection import Connection
 from urwid_client.editing import Draft
 from urwid_client.finding import Finder
-from urwid_client.keys import KeyMap
+from urwid_client.keys import Action, KeyMap
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import Spans
 from urwid_client.state import Chat
@@ -71,6 +71,8 @@ class Face:
         )
         screen.status = self._status(welcome, connection, server, now)
         screen.typing = rendering.typing(chat.typists.names(chat.active.conv)) if welcome is None else []
+        key = self.help.keymap.called(Action.HELP)
+        screen.help_hint = f"{key} help" if key else "/help"
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
         screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())
 

@@ -180,8 +180,20 @@ class KeyMap:
         bindings = [binding for section in self.sections.values() for binding in section]
         self.actions = {key: binding.action for binding in bindings for key in binding.keys}
         """What each key does. A key that is not in here is written into the input if it is a character."""
+        self._called = {binding.action: _shown(binding.keys[0]) for binding in bindings if binding.keys}
         self.switches = next(binding.keys for binding in bindings if binding.action is Action.SWITCH)
         """The keys of `Action.SWITCH`: the conversation's number is the key's place in here."""
+
+    def called(self, action: Action) -> str:
+        """How people call the first key of an action; empty if it has none."""
+        return self._called.get(action, "")
+
+    def writes(self, key: object) -> bool:
+        """Whether a key (or what else comes as input) changes nothing but the line that is written."""
+        if not isinstance(key, str):
+            return False
+        action = self.actions.get(key)
+        return len(key) == 1 if action is None else action in EDITING
 
 
 def understand(text: str) -> str:

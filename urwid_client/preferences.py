@@ -54,7 +54,8 @@ class Preferences:
 
     def alert(self, title: str) -> str:
         """What one is alerted of in the conversation of this title: `mentions`, `all` or `none`."""
-        own = (value for key, value in self._values.items() if fold(key) == fold(f"alerts.{title}"))
+        rooms = ((key, value) for key, value in self._values.items() if key.startswith("alerts."))
+        own = (value for key, value in rooms if fold(key) == fold(f"alerts.{title}"))
         return str(next(own, self._values["alert"]))
 
     def keymap(self) -> KeyMap:

@@ -6,6 +6,7 @@ Times are seconds of a clock that only rises.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,8 +14,8 @@ FIRST_DELAY = 0.25
 LONGEST_DELAY = 10.0
 STEADY = 10.0
 """A connection that lasted so long was a good one. A server may also let everybody in and close at once."""
-QUIET = 20.0
-"""Silence after which the server is asked for a sign of life."""
+PING_EVERY = 20.0
+"""How often the server is asked for a sign of life. How soon it comes tells how quick the connection is."""
 DEAD = 45.0
 """Silence after which the connection is given up."""
 
@@ -25,6 +26,8 @@ DOUBTED = 5.0
 """How long a doubted connection has to give a sign of life: the machine may be in another network now."""
 SLEEP = 2.0
 """By so much the two clocks of `Sleep` run apart while the machine is asleep, and never otherwise."""
+LATE = 1.0
+"""An answer that takes so long is told while it is waited for."""
 
 
 class Stage(enum.Enum):
@@ -78,7 +81,7 @@ class Watch:
     """Watches one connection for silence."""
 
     def __init__(self, now: float) -> None:
-        self._heard = now
+        self._heard = self._asked_at = now
         self._asked = False
         self._doubted: float | None = None
 
@@ -100,20 +103,50 @@ class Watch:
             self._doubted = now
 
     def due(self, now: float) -> Due:
-        """What is to be done now; a ping is due once in each silence."""
+        """What is to be done now; a ping is due at most once in each silence."""
         if now >= self._end():
             return Due.GIVE_UP
-        if (self._doubted is not None or now - self._heard >= QUIET) and not self._asked:
-            self._asked = True
+        if (self._doubted is not None or now - self._asked_at >= PING_EVERY) and not self._asked:
+            self._asked, self._asked_at = True, now
             return Due.PING
         return Due.NOTHING
 
     def next_check(self) -> float:
         """The time at which something may be due next."""
-        return self._end() if self._asked else self._heard + QUIET
+        return self._end() if self._asked else self._asked_at + PING_EVERY
 
     def _end(self) -> float:
         return self._heard + DEAD if self._doubted is None else self._doubted + DOUBTED
+
+
+class Lag:
+    """How long the server takes to answer, as the pings tell."""
+
+    def __init__(self) -> None:
+        self._asked: float | None = None
+        self._last: float | None = None
+
+    def asked(self, now: float) -> None:
+        if self._asked is None:
+            self._asked = now
+
+    def answered(self, now: float) -> None:
+        if self._asked is not None:
+            self._last = now - self._asked
+            self._asked = None
+
+    def seconds(self, now: float) -> float | None:
+        """What the last answer took, or the next one takes already, if it is late; None before the first one."""
+        waited = 0.0 if self._asked is None else now - self._asked
+        return waited if waited >= LATE else self._last
+
+    def is_late(self, now: float) -> bool:
+        """Whether an answer is waited for, and for longer than usual."""
+        return self._asked is not None and now - self._asked >= LATE
+
+    def next_look(self, now: float) -> float:
+        """When there will be another number of seconds to tell."""
+        return math.inf if self._asked is None else self._asked + max(math.floor(now - self._asked) + 1, LATE)
 
 
 class Sleep:

@@ -18,7 +18,7 @@ from urwid_client import emoji, finding, markup
 from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traffic
 from urwid_client.completion import Suggestion
 from urwid_client.markup import Piece
-from urwid_client.reconnecting import Stage, Status
+from urwid_client.reconnecting import LATE, Stage, Status
 from urwid_client.scrolling import Key
 from urwid_client.welcome import Question, Welcome
 
@@ -260,8 +260,7 @@ def status(name: str, server: str, connection: Status, lag: float | None, now: f
     match connection.stage:
         case Stage.ONLINE:
             spans: Spans = [("good", "● "), (name_style(name), clean_line(name))]
-            if lag is not None:
-                spans.append(("faint", f"  {lag * 1000:.0f} ms"))
+            spans += _lag(lag)
             return [*spans, ("away", "  away")] if away else spans
         case Stage.ASKING:
             return [("bad", "○ "), ("text", "waiting for your answer")]
@@ -291,6 +290,12 @@ def typing(names: Sequence[str]) -> Spans:
     return [("faint", f"  {said}")]
 
 
+def _lag(lag: float | None) -> Spans:
+    if lag is None:
+        return []
+    return [("faint", f"  {lag * 1000:.0f} ms")] if lag < LATE else [("important", f"  answers take {lag:.0f} s")]
+
+
 def below(at_end: bool, newer: int) -> Span:
     """What lies below the messages in view; `newer` of them came since the end was in view."""
     if at_end:
@@ -314,11 +319,14 @@ def welcome(asked: Welcome) -> list[Spans]:
             if not asked.asks_server:
                 lines.append([("faint", f"on {server}")] if server else [])
         case Question.SERVER:
-            lines += [[("text", "Which server? Enter takes the one below, on this machine.")], []]
+            which = "Which server, then?" if asked.refused else "Which server? Enter takes the one below, on this machine."
+            lines += [[("text", which)], []]
         case Question.KEY:
             lines = [[("title", f"{server} is not known here yet")], []]
             lines += [[("text", "The fingerprint of its key is")], [], [("prompt", asked.fingerprint)], []]
-            lines += [[("text", "Does its operator say the same? Write yes, or what you were told.")], []]
+            otherwise = f"goes back to {asked.came_from}" if asked.came_from else "asks for another server"
+            lines += [[("text", "Does its operator say the same? Write yes, or what you were told.")]]
+            lines += [[("text", f"No {otherwise}.")], []]
     lines.append([("faint", "Enter goes on, Ctrl+C leaves. Later /quit leaves, and F1 helps.")])
     return [*lines, [], [("important", clean_line(asked.problem))]] if asked.problem else lines
 

@@ -67,6 +67,8 @@ class Chat(Sending):
         """Whether one comes back with what an earlier run of the program left, and has not been told what came meanwhile."""
         self.arrived: list[Arrival] = []
         """What others said and nobody was alerted of yet; whoever alerts takes it out."""
+        self.wrote_elsewhere = 0
+        """When one wrote last from another device."""
         self._welcomed = False
         self._joining: dict[str, int] = {}
         """Rooms that the user waits for: the request's ref by the folded name."""
@@ -327,7 +329,9 @@ class Chat(Sending):
         if not buffer.add(said):
             return
         buffer.trim()
-        if not said.own:
+        if said.own:
+            self.wrote_elsewhere = max(self.wrote_elsewhere, min(said.time_ms, now))
+        else:
             self._count(buffer, said)
             self.arrived.append(Arrival(buffer, said))
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
+import sys
+from typing import Any, TextIO
 
 import urwid
 from urwid.display.common import InputClosedError
 
 _ESCAPE_SECONDS = 0.05
 """How long the rest of a key's sequence may take; Esc alone is known after that."""
+_BUFFER_BYTES = 65_536
 
 
 class Terminal(urwid.display.raw.Screen):
     """Pastes come as a whole, links can be followed, and the terminal driver keeps no key for itself but Ctrl+Z."""
 
     def __init__(self) -> None:
-        super().__init__(bracketed_paste_mode=True, focus_reporting=True, extended_keys=True)
+        super().__init__(output=_whole(), bracketed_paste_mode=True, focus_reporting=True, extended_keys=True)
         self.set_input_timeouts(complete_wait=_ESCAPE_SECONDS)
         self.set_terminal_properties(hyperlinks=self.term != "linux")  # the console's older versions show what they do not know
 
@@ -36,6 +38,15 @@ class Terminal(urwid.display.raw.Screen):
         cols, rows = super().get_cols_rows()
         cols, self.maxrow = cols or 80, rows or 24
         return cols, self.maxrow
+
+
+def _whole() -> TextIO:
+    """The standard output, with a buffer of our own.
+
+    Python's may have none (PYTHONUNBUFFERED): what a write that a signal interrupts has not taken is then lost.
+    """
+    out = sys.stdout
+    return open(out.fileno(), "w", _BUFFER_BYTES, out.encoding, out.errors, closefd=False)
 
 
 def is_gone(problem: Exception) -> bool:

@@ -28,11 +28,18 @@ class Welcome:
     """The questions, one after the other, and the line that the answer is written in."""
 
     def __init__(
-        self, name: str = "", server: str = "", ask_server: bool = False, problem: str = "", fingerprint: str = ""
+        self,
+        name: str = "",
+        server: str = "",
+        ask_server: bool = False,
+        problem: str = "",
+        fingerprint: str = "",
+        came_from: str = "",
     ) -> None:
         """`name` and `server` are proposed; `problem` says why an answer that was given would not do.
 
-        With a `fingerprint` the only question is whether that is the one of the server's key.
+        With a `fingerprint` the first question is whether that is the one of the server's key. Who says no goes back to the
+        server that they `came_from`, or is asked for another one.
         """
         self.name = name
         self.server = server
@@ -40,6 +47,9 @@ class Welcome:
         """Where to go, if that was asked."""
         self.problem = problem
         self.fingerprint = fingerprint
+        self.came_from = came_from
+        self.refused = False
+        """Whether the user said that this is not the key."""
         self.editor = Editor()
         self._left = [Question.KEY] if fingerprint else [Question.NAME, *([Question.SERVER] if ask_server else [])]
         self._propose()
@@ -78,8 +88,16 @@ class Welcome:
             case Question.SERVER:
                 self.place = understand(text)
             case Question.KEY:
-                if text.lower() not in ("yes", "y") and text.rstrip("=") != self.fingerprint:
-                    raise ValueError("Then it may be another's server: Ctrl+C leaves, and nothing was said to it.")
+                self._take_verdict(text)
+
+    def _take_verdict(self, text: str) -> None:
+        """Raises `ValueError`."""
+        if text.lower() in ("no", "n"):
+            self.refused = True
+            if not self.came_from:
+                self._left.append(Question.SERVER)
+        elif text.lower() not in ("yes", "y") and text.rstrip("=") != self.fingerprint:
+            raise ValueError("This is neither yes nor no, nor its fingerprint. Nothing was said to the server.")
 
     def _propose(self) -> None:
         text = {Question.NAME: self.name, Question.SERVER: self.server, Question.KEY: ""}[self.question]

@@ -29,8 +29,11 @@ WRITING = "Great, see you all "
 
 
 @contextlib.contextmanager
-def scene(directory: Path, cols: int, rows: int) -> Iterator[Terminal]:
-    """The terminal of ada, in a real client on a real server, after everybody has spoken; it is left properly."""
+def scene(directory: Path, cols: int, rows: int, *options: str) -> Iterator[Terminal]:
+    """The terminal of ada, in a real client on a real server, after everybody has spoken; it is left properly.
+
+    `options` are for her client.
+    """
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(running_server(directory / "server", workers=2))
         for name in ("bob", "carla", "dmitri", "erin"):
@@ -42,7 +45,7 @@ def scene(directory: Path, cols: int, rows: int) -> Iterator[Terminal]:
             stack.callback(listening.wait)
             stack.callback(listening.terminate)
         wait_until(lambda: server.status()["connections"] == 4, "the others are there", every=0.1)
-        window = stack.enter_context(terminal(_client(server, directory, "ada"), cols, rows))
+        window = stack.enter_context(terminal([*_client(server, directory, "ada"), *options], cols, rows))
         window.wait_for("● ada")
         window.enter("/join #dev")
         window.wait_for("#dev  5 people")
@@ -71,7 +74,7 @@ def timeless(lines: list[str]) -> list[str]:
         if found := re.match(r"((?:.*? │)? )\d\d:\d\d(?= )", line):
             line = found[1] + ("     " if seen else "09:41") + line[found.end() :]
             seen = True
-        line = re.sub(r" {4,}── \w+, \d+ \w+ \d{4} ──", lambda day: "── the day ──".rjust(len(day[0])), line)
+        line = re.sub(r" {4,}── \w+, \d+ \w+ \d{4} ── *", lambda day: "── the day ──".center(len(day[0])), line)
         kept.append(re.sub(r"(● ada)  \d+ ms", r"\1  1 ms", line).rstrip("─"))
     return kept
 

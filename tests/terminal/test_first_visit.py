@@ -44,8 +44,11 @@ def test_a_key_is_asked_about_once(encrypted: Server, tmp_path: Path) -> None:
     command = client_command(encrypted, tmp_path, "--name", "ada", "--tls")
     with terminal(command) as window:
         window.wait_for(MADE.fingerprint, "Does its operator say the same?", "Is it the same?")
+        window.enter("maybe")
+        window.wait_for("neither yes nor no")
+        window.press("ctrl u")
         window.enter("no")
-        window.wait_for("Then it may be another's server")
+        window.wait_for("Which server, then?", f"Server: 127.0.0.1:{encrypted.port}")
         window.press("ctrl c")
         assert window.wait_exit() == 0
     with terminal(command) as window:
@@ -55,6 +58,27 @@ def test_a_key_is_asked_about_once(encrypted: Server, tmp_path: Path) -> None:
     with terminal(command) as window:
         window.wait_for("● ada")
         assert b"operator" not in window.output
+
+
+def test_who_refuses_a_key_is_where_they_were(encrypted: Server, server: Server, tmp_path: Path) -> None:
+    """Back on the server that one came from; and at the first start asked for another one."""
+    there = f"0.0.0.0:{encrypted.port}"  # this machine, but not by one of the names that need no encryption
+    with terminal(client_command(server, tmp_path / "bob", "--name", "bob70", "--room", "#room70")) as window:
+        window.wait_for("#room70  1 person")
+        window.enter(f"/connect {there}")
+        window.wait_for("is this the server?", f"No goes back to 127.0.0.1:{server.port}.")
+        window.enter("no")
+        window.wait_for("● bob70", "#room70")
+        window.enter("here again")
+        window.wait_for("bob70 here again")
+    with terminal(client_command(encrypted, tmp_path / "eve", "--name", "eve70", "--tls")) as window:
+        window.wait_for("No asks for another server.")
+        window.enter("no")
+        window.wait_for("Which server, then?")
+        window.press("ctrl u")
+        window.enter(f"127.0.0.1:{server.port}")
+        window.wait_for("● eve70")
+    assert not [path for path in tmp_path.rglob("servers.json") if MADE.fingerprint in path.read_text()]
 
 
 def test_a_changed_key_is_told_on_the_screen_and_nothing_is_said(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from tests.support.scene import scene, timeless
 from tests.support.server import SCRIPTS, Server
 from tests.support.terminal import terminal
+from tests.support.timeouts import seconds
 from tests.terminal.conftest import Open, client_command
 from tests.terminal.test_chatting import say
 
@@ -97,8 +101,13 @@ def test_settings_hold_at_once_and_at_the_next_start(server: Server, tmp_path: P
         ada.wait_until(lambda: b"\x1b[?1000l" in ada.output, "the mouse was given back")
         ada.enter("/set keys.help f2")
         ada.wait_for("keys.help is f2 now")
+        ada.wait_for_line(r"^ #lobby .* F2 help$")
         ada.press("f2")
         ada.wait_for("Esc closes this", "Commands")
+        ada.press(*["page down"] * 4)
+        ada.wait_for_line(r"^ F2 +this help$")
+        ada.press(*["page up"] * 4)
+        ada.wait_for("Commands")
         ada.press("esc")
         ada.wait_gone("Commands")
         ada.enter("/set theme pink")
@@ -142,6 +151,36 @@ def test_a_hundred_sizes_a_second(open_client: Open) -> None:
     ada.resize(80, 24)
     ada.wait_for_line(r"ada53 still here")
     assert ada.process.poll() is None
+
+
+def test_typing_goes_on_while_much_comes_in(open_client: Open, server: Server, tmp_path: Path) -> None:
+    """What is typed shows at once, and what came shows without another key."""
+    ada = open_client("ada56")
+    saying = threading.Thread(target=say, args=(server, tmp_path, "bob56", "#lobby", *(f"number {n}" for n in range(1_000))))
+    saying.start()
+    ada.wait_for("number")
+    for character in "typed meanwhile":
+        ada.type(character)
+        ada.read(0.01)
+    ada.wait_for("> typed meanwhile")
+    saying.join()
+    ada.wait_for("number 999")
+    assert "> typed meanwhile" in ada.text
+
+
+def test_nothing_is_lost_of_what_is_written_while_signals_come() -> None:
+    """Also where Python's own output has no buffer that would keep what a write has not taken."""
+    code = (
+        "import signal; from urwid_client.terminal import Terminal\n"
+        "signal.signal(signal.SIGALRM, lambda *_: None)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)\n"
+        "Terminal().tell('x' * 50_000)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)"
+    )
+    with terminal([sys.executable, "-c", code], env={"PYTHONUNBUFFERED": "1"}) as window:
+        time.sleep(seconds(0.5))  # nobody reads, so it is in the middle of writing
+        assert window.wait_exit() == 0
+        assert window.output.count(b"x") == 50_000
 
 
 def test_narrow_terminals_show_the_lists_in_the_place_of_the_messages(open_client: Open) -> None:

@@ -21,7 +21,11 @@ FIRST_SCREEN = 0.3
 
 
 def test_the_first_screen_is_there_at_once(server: Server, tmp_path: Path) -> None:
-    """In processor time: until then the client waits for nothing, and what else the machine does is no matter."""
+    """In processor time: until then the client waits for nothing, and what else the machine does is no matter.
+
+    As an installed program is, it is compiled already; the first of these starts does that.
+    """
+    _time_to_first_screen(server, tmp_path)
     times = [_time_to_first_screen(server, tmp_path) for _ in range(7)]
     assert statistics.median(times) <= seconds(FIRST_SCREEN), times
 
@@ -30,7 +34,8 @@ def _time_to_first_screen(server: Server, directory: Path) -> float:
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 80))
     command = client_command(server, directory / "ada", "--name", "ada40")
-    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TERM": "xterm"}) as process:
+    env = {**os.environ, "TERM": "xterm", "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(directory / "compiled")}
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env) as process:
         shown = b""
         while b"F1 help" not in shown:
             shown += os.read(master, 65536)

@@ -54,3 +54,16 @@ def test_what_others_write_cannot_end_the_sequence() -> None:
     assert written.count("\x1b") == 2
     assert not {"\x07", "\x9c"} & {*written}
     assert len(written) < 300
+
+
+@pytest.mark.parametrize(
+    ("used", "wrote_elsewhere", "now", "elsewhere"),
+    [
+        (0, 0, 1_000_000, False),
+        (500_000, 900_000, 1_000_000, True),
+        (900_001, 900_000, 1_000_000, False),
+        (500_000, 879_999, 1_000_000, False),
+    ],
+)
+def test_who_wrote_from_another_device_is_alerted_there(used: int, wrote_elsewhere: int, now: int, elsewhere: bool) -> None:
+    assert alerts.is_elsewhere(used, wrote_elsewhere, now) == elsewhere

@@ -349,8 +349,26 @@ def test_where_no_answer_comes_the_connection_is_made_anew(tmp_path: Path, monke
     play(scene())
 
 
+def test_an_answer_that_does_not_come_is_told_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "_SLEEP_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(reconnecting, "LATE", 0.1)
+
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            client = Client(server.port, tmp_path)
+            async with connected(client):
+                await client.until(lambda: client.connection.lag is not None)
+                server.silent = True
+                client.stages.clear()
+                client.send("hello")
+                await client.until(lambda: (client.connection.lag or 0) > 0.2)
+                assert {status.stage for status in client.stages} == {Stage.ONLINE}  # so it is drawn anew
+
+    play(scene())
+
+
 def test_a_server_that_falls_silent_is_asked_and_then_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnecting, "QUIET", 0.05)
+    monkeypatch.setattr(reconnecting, "PING_EVERY", 0.05)
     monkeypatch.setattr(reconnecting, "DEAD", 0.2)
 
     async def scene() -> None:

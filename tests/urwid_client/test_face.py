@@ -74,6 +74,22 @@ def test_a_search_in_the_messages_has_the_line_and_ends_with_its_conversation() 
     assert shown(of).endswith("> d")
 
 
+def test_what_is_written_can_be_shown_without_what_came_meanwhile() -> None:
+    ada, composer = talk(), Composer(Words)
+    of = face(ada, composer)
+    shown(of)
+    ada.chat.lobby.add(Said((1, 0), 1_000, "bob", "came meanwhile", own=False))
+    composer.write("x")
+    of.screen.body_stays = True
+    assert shown(of).endswith("> x")
+    assert "came meanwhile" not in shown(of)
+    composer.do(Action.NEWLINE)  # there is less room for the rest now
+    assert "came meanwhile" in shown(of)
+    ada.chat.lobby.add(Said((2, 0), 1_000, "bob", "and then this", own=False))
+    of.screen.body_stays = False
+    assert "and then this" in shown(of)
+
+
 def calls_for_a_key(messages: int) -> int:
     """How many functions are called until a key is on the screen, in a conversation that one has scrolled up in."""
     ada = talk()

@@ -87,3 +87,29 @@ def test_every_key_of_the_table_is_understood_as_it_is_shown() -> None:
     for binding in BINDINGS:
         for key in binding.keys:
             assert understand(key.replace("meta", "Alt")) == key
+
+
+@pytest.mark.parametrize(
+    ("key", "writes"),
+    [
+        ("x", True),
+        ("left", True),
+        ("ctrl u", True),
+        ("enter", False),
+        ("tab", False),
+        ("page up", False),
+        ("meta 3", False),
+        ("begin paste", False),
+        ("window resize", False),
+        (("mouse press", 4, 1, 1), False),
+    ],
+)
+def test_what_changes_nothing_but_the_line(key: object, writes: bool) -> None:
+    assert KeyMap({}).writes(key) == writes
+
+
+def test_the_first_key_of_an_action_stands_for_it() -> None:
+    keymap = KeyMap({"help": ["ctrl g", "f2"], "close": []})
+    assert keymap.called(Action.HELP) == "Ctrl+G"
+    assert keymap.called(Action.CLOSE) == ""
+    assert keymap.called(Action.NEXT_BUFFER) == "Ctrl+N"

@@ -14,6 +14,8 @@ from urwid_client.palette import THEMES, palette
 
 AUTO = palette("auto")
 STYLES = [entry[0] for entry in AUTO if entry[0] is not None]
+MARKED = ("mention", "mentions", "title", "strong", "active", "prompt", "unread rule", "important", "failed", "bad")
+"""What is bold where there are no colours, beside the names of who speaks."""
 OWN_BACKGROUND = {"dark": 4.5, "light": 4.5, "contrast": 7.0}
 """The least contrast of the themes that bring a background."""
 SOURCES = Path(rendering.__file__).parent
@@ -66,6 +68,14 @@ def test_sixteen_colours_are_named_and_none_are_none() -> None:
 def test_without_colours_there_is_bold_and_underline() -> None:
     title, mention = (resolve_attr(style, palette("none"), colors=256) for style in ("title", "mention"))
     assert (title.bold, title.underline, mention.bold, mention.underline) == (True, False, True, True)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_who_wants_no_colours_still_sees_what_matters(style: str) -> None:
+    """By the bold and the underlines of a terminal that has no colours."""
+    wanted = resolve_attr(style, palette("none"), colors=256)
+    assert wanted.foreground == resolve_attr(style, AUTO, colors=1).foreground
+    assert wanted.bold == (style in MARKED or style.startswith("name"))
 
 
 @pytest.mark.parametrize("style", STYLES)

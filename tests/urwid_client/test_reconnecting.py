@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import math
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,12 +11,14 @@ from urwid_client.reconnecting import (
     DEAD,
     DOUBTED,
     FIRST_DELAY,
+    LATE,
     LONGEST_DELAY,
-    QUIET,
+    PING_EVERY,
     STEADY,
     UNANSWERED,
     Backoff,
     Due,
+    Lag,
     Sleep,
     Watch,
 )
@@ -51,20 +55,20 @@ def test_no_two_clients_keep_step_and_none_waits_for_nothing(seed: int, failures
 
 def test_silence_leads_to_one_ping_and_then_to_the_end() -> None:
     watch = Watch(100.0)
-    assert watch.next_check() == 100.0 + QUIET
-    assert watch.due(100.0 + QUIET - 0.01) is Due.NOTHING
-    assert watch.due(100.0 + QUIET) is Due.PING
-    assert watch.due(100.0 + QUIET + 1) is Due.NOTHING
+    assert watch.next_check() == 100.0 + PING_EVERY
+    assert watch.due(100.0 + PING_EVERY - 0.01) is Due.NOTHING
+    assert watch.due(100.0 + PING_EVERY) is Due.PING
+    assert watch.due(100.0 + PING_EVERY + 1) is Due.NOTHING
     assert watch.next_check() == 100.0 + DEAD
     assert watch.due(100.0 + DEAD) is Due.GIVE_UP
 
 
 def test_a_sign_of_life_begins_anew() -> None:
     watch = Watch(0.0)
-    watch.due(QUIET)
-    watch.heard(QUIET + 1)
+    watch.due(PING_EVERY)
+    watch.heard(PING_EVERY + 1)
     assert watch.due(DEAD) is Due.PING
-    assert watch.due(QUIET + 1 + DEAD) is Due.GIVE_UP
+    assert watch.due(PING_EVERY + 1 + DEAD) is Due.GIVE_UP
 
 
 @given(st.lists(st.floats(0.01, 60), max_size=30))
@@ -90,7 +94,7 @@ def test_after_a_sleep_the_connection_proves_itself_soon_or_is_given_up() -> Non
     assert watch.due(101.0 + DOUBTED) is Due.GIVE_UP
     watch.heard(102.0)
     assert watch.due(101.0 + DOUBTED) is Due.NOTHING
-    assert watch.next_check() == 102.0 + QUIET
+    assert watch.next_check() == 101.0 + PING_EVERY
 
 
 def test_what_is_not_answered_is_reason_to_doubt() -> None:
@@ -101,6 +105,43 @@ def test_what_is_not_answered_is_reason_to_doubt() -> None:
     assert watch.due(100.0 + UNANSWERED) is Due.PING
     watch.waits(100.0 + UNANSWERED + 1)
     assert watch.due(100.0 + UNANSWERED + DOUBTED) is Due.GIVE_UP
+
+
+def test_somebody_who_talks_is_asked_as_often() -> None:
+    """How quick the connection is would not be known otherwise where there is never a silence."""
+    watch, pings = Watch(0.0), []
+    for second in range(1, 101):
+        watch.heard(float(second))
+        if watch.due(float(second)) is Due.PING:
+            pings.append(second)
+    assert pings == [20, 40, 60, 80, 100]
+
+
+def test_the_lag_is_that_of_the_last_answer() -> None:
+    lag = Lag()
+    assert (lag.seconds(10.0), lag.next_look(10.0)) == (None, math.inf)
+    lag.asked(10.0)
+    assert lag.seconds(10.5) is None
+    lag.answered(10.6)
+    assert lag.seconds(99.0) == pytest.approx(0.6)
+    lag.answered(11.0)  # nobody asked
+    assert lag.seconds(99.0) == pytest.approx(0.6)
+
+
+def test_an_answer_that_is_late_is_told_second_by_second() -> None:
+    lag = Lag()
+    lag.asked(10.0)
+    lag.answered(10.2)
+    lag.asked(20.0)
+    lag.asked(23.0)  # the first one is not answered yet
+    assert not lag.is_late(20.0 + LATE - 0.01)
+    assert lag.seconds(20.0 + LATE - 0.01) == pytest.approx(0.2)
+    assert lag.next_look(20.0) == lag.next_look(20.5) == 20.0 + LATE
+    assert lag.is_late(24.0)
+    assert lag.seconds(24.0) == 4.0
+    assert lag.next_look(24.0) == 25.0
+    lag.answered(24.5)
+    assert (lag.seconds(30.0), lag.is_late(30.0)) == (4.5, False)
 
 
 def test_a_sleep_is_known_by_two_clocks() -> None:

@@ -184,6 +184,7 @@ def test_how_the_connection_stands() -> None:
 
     assert status(Stage.ONLINE) == "● ada  12 ms"
     assert words(rendering.status("ada", "host:1", Status(Stage.ONLINE), None, 0.0, away=True)) == "● ada  away"
+    assert words(rendering.status("ada", "host:1", Status(Stage.ONLINE), 4.2, 100.0)) == "● ada  answers take 4 s"
     assert status(Stage.CONNECTING) == "○ connecting to host:1 …"
     assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (
         "○ not connected: connection refused  trying again in 3 s"
@@ -225,6 +226,9 @@ def test_the_question_for_a_key() -> None:
     assert words(rendering.asking(asked)) == "○ not connected: is this the server?"
     shown = [words(spans) for spans in rendering.welcome(asked)]
     assert "SHA256:abc" in shown
+    assert "No asks for another server." in shown
+    there = Welcome(server="host:1", fingerprint="SHA256:abc", came_from="home:1")
+    assert "No goes back to home:1." in [words(spans) for spans in rendering.welcome(there)]
     assert shown[0].startswith("host")
     assert "\x1b" not in shown[0]
 

@@ -258,6 +258,17 @@ def test_nobody_is_shown_typing_whom_one_ignores_or_is_or_where_one_is_not() -> 
     assert ada.chat.typists.expire(NOON) is None
 
 
+def test_it_is_known_when_one_wrote_from_another_device() -> None:
+    ada = talk()
+    ada.chat.say("from here", NOON)
+    ada.exchange()
+    assert ada.chat.wrote_elsewhere == 0
+    ada.server.commit(ada.server.entries[-1]._replace(ref=77, time_ms=NOON - 5))
+    ada.server.commit(ada.server.entries[-1]._replace(ref=78, time_ms=NOON + 3_600_000))  # its clock may be wrong
+    ada.exchange()
+    assert ada.chat.wrote_elsewhere == NOON
+
+
 # --- conversations ----------------------------------------------------------------------------------------------------
 
 

@@ -58,8 +58,21 @@ def test_a_key_is_believed_at_the_user_s_word(answer: str) -> None:
     assert write(welcome, answer)
 
 
-@pytest.mark.parametrize("answer", ["", "no", "SHA256:", "SHA256:" + "B" * 43])
-def test_anything_else_is_a_no(answer: str) -> None:
+@pytest.mark.parametrize("answer", ["", "nope", "SHA256:", "SHA256:" + "B" * 43])
+def test_neither_yes_nor_no_is_asked_again(answer: str) -> None:
     welcome = Welcome(server="host:1", fingerprint=KEY)
     assert not write(welcome, answer)
-    assert "another's server" in welcome.problem
+    assert "neither yes nor no" in welcome.problem
+    assert not welcome.refused
+
+
+@pytest.mark.parametrize("answer", ["no", " N "])
+def test_who_refuses_a_key_goes_back_or_is_asked_for_another_server(answer: str) -> None:
+    there = Welcome(server="host:1", fingerprint=KEY, came_from="home:1")
+    assert write(there, answer)
+    assert there.refused
+    first = Welcome(server="host:1", fingerprint=KEY)
+    assert not write(first, answer)
+    assert (first.question, first.editor.text, first.refused) == (Question.SERVER, "host:1", True)
+    assert write(first, "other:2")
+    assert first.place == Invitation("other", 2)

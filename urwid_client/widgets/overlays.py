@@ -54,7 +54,8 @@ def _line(spans: tuple[str, str] | str, cols: int) -> urwid.Canvas:
 
 
 def _help_lines(keymap: keys.KeyMap) -> list[tuple[str, str] | str]:
-    lines: list[tuple[str, str] | str] = ["Esc closes this, PgUp and PgDn scroll", "", "Commands"]
+    close, up, down = map(keymap.called, (keys.Action.CLOSE, keys.Action.PAGE_UP, keys.Action.PAGE_DOWN))
+    lines: list[tuple[str, str] | str] = [f"{close} closes this, {up} and {down} scroll", "", "Commands"]
     lines += [(command.usage, commands.help_of(command)) for command in commands.COMMANDS]
     lines.append(("//text", "send a text that begins with a slash"))
     for section, bindings in keymap.sections.items():
@@ -70,7 +71,16 @@ class Page(Overlay):
         self.lines: list[Spans] = []
 
     def draw(self, cols: int, rows: int) -> urwid.Canvas:
-        lines = [canvases.text(spans, cols, align="center", wrap="space") for spans in self.lines]
-        height = sum(line.rows() for line in lines)
-        above = max(rows - height, 0) // 2
-        return canvases.column([*([urwid.SolidCanvas(" ", cols, above)] if above else []), *lines], cols, rows)
+        """Where there is too little room, what matters least goes first, and then what stands above."""
+        whole = self._whole(cols, self.lines)
+        if whole.rows() > rows:
+            whole = self._whole(cols, [spans for spans in self.lines if spans])
+        if whole.rows() > rows:
+            whole = self._whole(cols, [spans for spans in self.lines if any(style != "faint" for style, _ in spans)])
+        whole.trim(max(whole.rows() - rows, 0))
+        above = (rows - whole.rows()) // 2
+        return canvases.column([*([urwid.SolidCanvas(" ", cols, above)] if above else []), whole], cols, rows)
+
+    def _whole(self, cols: int, lines: list[Spans]) -> urwid.CompositeCanvas:
+        texts = [canvases.text(spans, cols, align="center", wrap="space") for spans in lines]
+        return urwid.CanvasCombine([(text, None, False) for text in texts])

@@ -18,8 +18,6 @@ from urwid_client.widgets.input_line import InputLine
 from urwid_client.widgets.messages import MessageList
 from urwid_client.widgets.overlays import Overlay
 
-_HINT = "F1 help"
-
 
 class Panes(NamedTuple):
     """How wide the lists at the sides are, without their borders; 0 hides one."""
@@ -60,6 +58,8 @@ class Screen(urwid.Widget):
         """What waits in other conversations; it is added to the status when their list is not shown."""
         self.typing: Spans = []
         """Who is typing; it is added behind everything else that stands in the status."""
+        self.help_hint = ""
+        """How to get help; at the right end of the heading."""
         self.hint: Span = ("", "")
         """What stands at the right end of the status line."""
         self._wanted = {Side.CONVERSATIONS: True, Side.PEOPLE: True}
@@ -73,6 +73,10 @@ class Screen(urwid.Widget):
         """Lines between the status and the input: what could be written, what is asked."""
         self.overlay: Overlay | None = None
         """What stands over the lists and messages."""
+        self.body_stays = False
+        """Whether what is above the status line may stay as it was drawn last."""
+        self._drawn: urwid.Canvas | None = None
+        """How that was."""
 
     def conversation_at(self, col: int, row: int) -> Buffer | None:
         """The conversation whose name stands at this place of the screen."""
@@ -104,15 +108,15 @@ class Screen(urwid.Widget):
         with_status, with_heading = room >= 2, room >= 5
         room -= with_status + with_heading
         heading = [self._heading(cols)] if with_heading else []
-        body = [self._body(cols, room, len(heading))] if room > 0 else []
+        body = [self._kept_body(cols, room, len(heading))] if room > 0 else []
         status = [self._status(cols)] if with_status else []
         lines = [*heading, *body, *status, *offered, below]
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
 
     def _heading(self, cols: int) -> urwid.Canvas:
-        hint_cols = len(_HINT) + 2 if cols >= 50 else 0
+        hint_cols = len(self.help_hint) + 2 if cols >= 50 else 0
         left = canvases.text([("title", " "), *self.heading], cols - hint_cols)
-        right = [(canvases.text([("faint", _HINT)], hint_cols), hint_cols)] if hint_cols else []
+        right = [(canvases.text([("faint", self.help_hint)], hint_cols), hint_cols)] if hint_cols else []
         return canvases.beside([(left, cols - hint_cols), *right])
 
     def _status(self, cols: int) -> urwid.Canvas:
@@ -124,6 +128,12 @@ class Screen(urwid.Widget):
         left = canvases.text(words, room, wrap="clip")
         right = [] if hint is None else [(canvases.text([("border", " ")], 1), 1), (hint, hint.cols() + 2)]
         return canvases.beside([(left, room), *right])
+
+    def _kept_body(self, cols: int, rows: int, top: int) -> urwid.Canvas:
+        drawn = self._drawn
+        if drawn is None or not self.body_stays or (drawn.cols(), drawn.rows()) != (cols, rows):
+            drawn = self._drawn = self._body(cols, rows, top)
+        return drawn
 
     def _body(self, cols: int, rows: int, top: int) -> urwid.Canvas:
         if self.overlay is not None:

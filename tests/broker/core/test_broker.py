@@ -661,7 +661,7 @@ def test_being_away_ends_with_the_last_session(ada_and_bob: Office) -> None:
     office = ada_and_bob
     office.hello(2, 7, ADA, "ada", known=True)
     office.ask(1, ["away", 1, 5, "lunch"])
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     welcome = office.hello(2, 2, CYD, "cyd")
     assert welcome[5][0][4] == ["ada"], "she is here on the other one"
     office.ask(2, ["gone", 7, False])
@@ -675,7 +675,7 @@ def test_a_name_that_changes_hands_is_not_away(ada_and_bob: Office) -> None:
     office.ask(1, ["away", 1, 5, "lunch"])
     office.ask(1, ["hello", 2, 1, ADA, "lovelace", None, None, [], True])
     assert ["away", [1, 2], "lunch"] in turned(office, 1)
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     office.now_ms += GRACE_MS
     welcome = office.hello(2, 2, CYD, "ada")
     assert welcome[5][0][3:] == [["ada", "bob", "lovelace"], ["lovelace"]]
@@ -744,7 +744,7 @@ def test_who_is_here_since_when_and_where(ada_and_bob: Office) -> None:
 
 
 def test_no_more_rooms_are_told_than_fit() -> None:
-    office = Office(limits=Limits(rooms_per_connection=ROOMS_SHOWN + 5)).open()
+    office = Office(limits=Limits(rooms_per_user=ROOMS_SHOWN + 5)).open()
     rooms = [f"#{number}" for number in range(ROOMS_SHOWN + 3)]
     office.hello(1, 1, ADA, "ada", *rooms)
     options = whois(office, 1, "ada").options
@@ -757,7 +757,7 @@ def test_who_is_not_here_was_seen_last_when_they_left(ada_and_bob: Office) -> No
     office.ask(1, send(1, 1, "#dev"))
     office.now_ms += 7_000
     left = office.now_ms
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     office.ask(2, ["gone", 2, False])
     office.now_ms += 1_000
     assert whois(office, 2, "Ada") == m.Whois(9, "ada", {"from": ADA, "devices": 0, "seen": left})

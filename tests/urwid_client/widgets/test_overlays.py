@@ -57,3 +57,18 @@ def test_every_size_is_filled_exactly(cols: int, height: int) -> None:
     for overlay in (Help(keys.KeyMap({})), welcome):
         canvas = overlay.draw(cols, height)
         assert (canvas.cols(), canvas.rows()) == (cols, height)
+
+
+def test_where_there_is_little_room_the_question_stays() -> None:
+    page = Page()
+    asked = Welcome(server="127.0.0.1:65432", fingerprint="SHA256:" + "A" * 43)
+    page.lines = rendering.welcome(asked)
+    shown = rows(page, 40, 7)
+    assert "".join(line.strip() for line in shown).count("A") >= 43
+    assert shown[0].strip() == "127.0.0.1:65432 is not known here yet"
+    assert shown[-1].strip() == "No asks for another server."
+    assert "Enter goes on" in rows(page, 80, 6)[-1]
+    asked.answer()
+    page.lines = rendering.welcome(asked)
+    assert "neither yes nor no" in " ".join(rows(page, 40, 7))
+    assert rows(page, 40, 1)[0].strip() == "server."

@@ -21,6 +21,7 @@ def screen(*people: str) -> Screen:
     shown = Screen(lobby)
     shown.buffers = [server, lobby, dev]
     shown.heading = [("title", "#lobby"), ("faint", "  2 people")]
+    shown.help_hint = "F1 help"
     shown.status = [("good", "● "), ("name1", "ada")]
     shown.input.show(("prompt", "> "), Draft("what I write", 12))
     return shown
