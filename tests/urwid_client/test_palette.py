@@ -14,7 +14,7 @@ from urwid_client.palette import THEMES, palette
 
 AUTO = palette("auto")
 STYLES = [entry[0] for entry in AUTO if entry[0] is not None]
-MARKED = ("mention", "mentions", "title", "strong", "active", "prompt", "unread rule", "important", "failed", "bad")
+MARKED = ("mention", "mentions", "title", "strong", "active", "prompt", "unread rule", "important", "failed", "bad", "hit")
 """What is bold where there are no colours, beside the names of who speaks."""
 OWN_BACKGROUND = {"dark": 4.5, "light": 4.5, "contrast": 7.0}
 """The least contrast of the themes that bring a background."""

@@ -664,7 +664,7 @@ def test_being_away_ends_with_the_last_session(ada_and_bob: Office) -> None:
     office.ask(1, ["gone", 1, False, 0])
     welcome = office.hello(2, 2, CYD, "cyd")
     assert welcome[5][0][4] == ["ada"], "she is here on the other one"
-    office.ask(2, ["gone", 7, False])
+    office.ask(2, ["gone", 7, False, 0])
     welcome = office.hello(1, 1, ADA, "ada", known=True)
     assert len(welcome[5][0]) == 4
     assert turned(office, 1) == []
@@ -688,7 +688,7 @@ def test_of_a_large_room_it_is_not_told_who_is_away_until_it_is_small_again(offi
     office.settle()
     assert office.ask(1, ["away", 5, 2, "lunch"])[1:] == [["away", [5], "lunch"]]
     assert len(office.hello(2, 1, ADA, "ada")[5][0]) == 4
-    office.ask(1, ["gone", 7, False], ["gone", 8, False])
+    office.ask(1, ["gone", 7, False, 0], ["gone", 8, False, 0])
     (_, _, presence) = office.heard(2, presence=True)[-1]
     assert presence.options["away"] == ["n5"]
 
@@ -758,7 +758,7 @@ def test_who_is_not_here_was_seen_last_when_they_left(ada_and_bob: Office) -> No
     office.now_ms += 7_000
     left = office.now_ms
     office.ask(1, ["gone", 1, False, 0])
-    office.ask(2, ["gone", 2, False])
+    office.ask(2, ["gone", 2, False, 0])
     office.now_ms += 1_000
     assert whois(office, 2, "Ada") == m.Whois(9, "ada", {"from": ADA, "devices": 0, "seen": left})
     assert whois(office, 2, "cyd") == m.Whois(9, "cyd", {"from": CYD, "devices": 0, "seen": left})
@@ -803,7 +803,7 @@ def test_who_is_typing_to_somebody_is_told_to_all_their_devices(ada_and_bob: Off
 def test_typing_to_nobody_is_nothing(ada_and_bob: Office) -> None:
     office = ada_and_bob
     office.hello(1, 2, CYD, "cyd")
-    office.ask(1, ["gone", 2, False])
+    office.ask(1, ["gone", 2, False, 0])
     nowhere = ["#elsewhere", None], ["cyd", None], ["nobody", None], ["ada", None], ["", "~"], ["", direct(BOB, CYD)], ["", "#x"]
     assert office.ask(1, *(["typing", 1, 5, to, conv] for to, conv in nowhere)) == []
     assert office.batches[1][1] == office.next_number[1] - 1, "it is dealt with all the same"
@@ -823,7 +823,7 @@ def test_in_a_large_room_nobody_is_told_who_is_typing(office: Office) -> None:
         office.request(1, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
     office.settle()
     assert office.ask(1, ["typing", 1, 5, "#lobby", None]) == []
-    office.ask(1, ["gone", 7, False])
+    office.ask(1, ["gone", 7, False, 0])
     assert len(office.ask(1, ["typing", 1, 5, "#lobby", None])) == 1
 
 
