@@ -155,8 +155,9 @@ def test_a_hundred_sizes_a_second(open_client: Open) -> None:
 
 def test_typing_goes_on_while_much_comes_in(open_client: Open, server: Server, tmp_path: Path) -> None:
     """What is typed shows at once, and what came shows without another key."""
-    ada = open_client("ada56")
-    saying = threading.Thread(target=say, args=(server, tmp_path, "bob56", "#lobby", *(f"number {n}" for n in range(1_000))))
+    ada = open_client("ada56", "--room", "#room56")
+    ada.wait_for("#room56  1 person")
+    saying = threading.Thread(target=say, args=(server, tmp_path, "bob56", "#room56", *(f"number {n}" for n in range(1_000))))
     saying.start()
     ada.wait_for("number")
     for character in "typed meanwhile":

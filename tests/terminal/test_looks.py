@@ -76,7 +76,8 @@ def test_a_link_is_opened_with_what_the_desktop_has(open_client: Open, tmp_path:
     opened = tmp_path / "opened"
     (tmp_path / "xdg-open").write_text(f'#!/bin/sh\necho "$@" >> {opened}\n')
     (tmp_path / "xdg-open").chmod(0o700)
-    ada = open_client("ada82", cols=100, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    ada = open_client("ada82", "--room", "#room82", cols=100, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    ada.wait_for("#room82  1 person")
     ada.enter("first https://example.org/?a=1&b=$(id)")
     ada.enter("then (https://example.org/two).")
     ada.wait_for("ada82 first", "then")
