@@ -95,8 +95,8 @@ class Room:
             return None
         anew = self._was_large and not self.is_large
         self._was_large = self.is_large
-        came, left = ([], []) if self.is_large else (sorted(self._came), sorted(self._left))
-        turned = [] if self.is_large else sorted(name for name in self._turned if name in self.people)
+        lists = (self._came, self._left, self._turned)
+        came, left, turned = ([] if self.is_large else sorted(names) for names in lists)
         self._came.clear()
         self._left.clear()
         self._turned.clear()

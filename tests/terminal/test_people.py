@@ -20,7 +20,8 @@ def test_who_is_away_is_dim_and_marked_and_said_once(open_client: Open) -> None:
     ada, bob = open_client("ada75"), open_client("bob75")
     for window in (ada, bob):
         window.enter("/join #room75")
-    ada.wait_for("#room75  2 people")
+    for window in (ada, bob):
+        window.wait_for("#room75  2 people")
     here = person(ada, "bob75")
     assert here[0] == " "
     bob.enter("/away at the dentist")
@@ -44,8 +45,8 @@ def test_who_is_typing_is_told_calmly_and_can_be_turned_off(open_client: Open) -
     ada, bob = open_client("ada78"), open_client("bob78")
     for window in (ada, bob):
         window.enter("/join #room73")
-    ada.wait_for("#room73  2 people")
-    bob.wait_for("#room73  2 people")
+    for window in (ada, bob):
+        window.wait_for("#room73  2 people")
     ada.settle()
     before = ada.lines[:-2]
     bob.type("/who")
@@ -87,6 +88,7 @@ def test_the_mark_is_there_without_colours(open_client: Open) -> None:
     ada, bob = open_client("ada76", "--theme", "none"), open_client("bob76")
     for window in (ada, bob):
         window.enter("/join #room71")
-    ada.wait_for("#room71  2 people")
+    for window in (ada, bob):
+        window.wait_for("#room71  2 people")
     bob.enter("/away")
     ada.wait_until(lambda: person(ada, "bob76")[0] == "~", "a mark")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from urwid.testing import ScriptedScreen
 
 from common import messages as m
 from tests.support.model_server import ModelServer
+from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener
 from urwid_client import typists
 from urwid_client.app import App
@@ -139,7 +141,9 @@ class TellsOfTyping(Listener):
 
 def test_who_is_not_heard_of_any_more_is_shown_typing_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typists, "EXPIRES_MS", 200)
+    began = time.monotonic()
     shown = run(Waiting(["f8"], [], waits=["bob is typing", "!is typing"]), settings(tmp_path), TellsOfTyping(ModelServer()))
+    assert time.monotonic() - began < seconds(5), "not only with the next thing that happens"
     assert "bob is typing" in shown[0]
     assert "is typing" not in shown[1]
 

@@ -686,7 +686,8 @@ def test_of_a_large_room_it_is_not_told_who_is_away_until_it_is_small_again(offi
     for sid in people:
         office.request(1, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
     office.settle()
-    assert office.ask(1, ["away", 5, 2, "lunch"])[1:] == [["away", [5], "lunch"]]
+    office.ask(1, ["away", 5, 2, "lunch"])
+    assert office.heard(1, presence=True)[1:] == [["away", [5], "lunch"]]
     assert len(office.hello(2, 1, ADA, "ada")[5][0]) == 4
     office.ask(1, ["gone", 7, False, 0], ["gone", 8, False, 0])
     (_, _, presence) = office.heard(2, presence=True)[-1]
@@ -738,6 +739,7 @@ def test_who_is_here_since_when_and_where(ada_and_bob: Office) -> None:
     assert whois(office, 2, "ADA") == m.Whois(9, "ada", told)
     office.hello(1, 2, CYD, "cyd")
     assert whois(office, 1, "ada", sid=2).options["rooms"] == ["#lobby"], "those that both are in"
+    assert whois(office, 2, "cyd").options["rooms"] == ["#lobby"]
     assert whois(office, 1, "cyd", sid=2).options == {
         "from": CYD, "devices": 1, "since": office.now_ms, "rooms": ["#lobby"], "more": False,
     }  # fmt: skip
