@@ -78,10 +78,10 @@ def test_who_somebody_is(open_client: Open) -> None:
     ada, bob = open_client("ada77", cols=120), open_client("bob77")
     bob.enter("/away on holiday")
     bob.wait_for("you are away: on holiday")
-    ada.enter("/whois BOB72")
+    ada.enter("/whois BOB77")
     ada.wait_for_line(r"· bob77: here since \d+ \w+ at \d\d:\d\d; away: on holiday; in")
-    ada.enter("/whois nobody72")
-    ada.wait_for("nobody72: nobody goes by this name")
+    ada.enter("/whois nobody77")
+    ada.wait_for("nobody77: nobody goes by this name")
 
 
 def test_the_mark_is_there_without_colours(open_client: Open) -> None:
