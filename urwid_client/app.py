@@ -18,7 +18,7 @@ from common.client_protocol import ClientProtocol, NameRefused, Welcomed
 from common.errors import Code
 from common.invitations import Invitation
 from common.text import clean
-from urwid_client import alerts, commands, rendering
+from urwid_client import alerts, commands, garbage, rendering
 from urwid_client.completion import Words
 from urwid_client.composer import PASTE_KEYS, Composer
 from urwid_client.connection import Connection, TokenNotKept, Told
@@ -45,6 +45,8 @@ from urwid_client.widgets.screen import Side
 
 _REMEMBER_SECONDS = 10.0
 """How often it is written down where one is."""
+_IDLE_MS = 2_000
+"""Who does nothing for so long does not wait for anything."""
 _ALERT_SECONDS = 1.0
 """How soon after an alert it is, so that nobody is alerted twice after a crash."""
 
@@ -62,6 +64,7 @@ def run(settings: ClientSettings, preferences: Preferences) -> int:
     The terminal is left as it was, whatever happens.
     """
     logging.getLogger().addHandler(logging.NullHandler())  # asyncio and Urwid would write warnings over the screen
+    garbage.only_when_asked()
     loop = asyncio.new_event_loop()
     place: Place = {}
     came_from: ClientSettings | None = None
@@ -193,6 +196,7 @@ class App:
     def _remember_again(self) -> None:
         self._remembering = None
         self._remember()
+        garbage.collect(idle=_now() - self._used > _IDLE_MS)
         self._remember_within(_REMEMBER_SECONDS)
 
     def _remember_within(self, seconds: float) -> None:

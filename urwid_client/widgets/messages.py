@@ -82,7 +82,7 @@ class _Blocks:
         found = self._kept.get(name)
         if found is None:
             if len(self._kept) >= _CANVASES_KEPT:
-                self._kept.clear()
+                del self._kept[next(iter(self._kept))]  # the oldest; to give all back at once would take a while
             block = rendering.block(entry, seen_in, full_emoji=self._full_emoji, sought=sought)
             found = self._kept[name] = draw(block, self._cols)
         return found

@@ -34,6 +34,20 @@ def texts(view: MessageList, height: int = 5) -> list[str]:
     return [row[row.find("text") :] if "text" in row else row.strip() for row in rows(view, height=height)]
 
 
+def test_of_what_was_drawn_the_oldest_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urwid_client.widgets.messages._CANVASES_KEPT", 7)
+    view = MessageList(room(50))
+    for _ in range(10):
+        rows(view)
+        view.page(1)
+    assert len(view._kept) == 7
+    assert texts(view) == [f"text {number}" for number in range(16, 21)]
+    kept = list(view._kept)
+    view.scroll(1)
+    rows(view)
+    assert list(view._kept)[:6] == kept[1:]
+
+
 def test_time_name_and_text_have_their_columns() -> None:
     buffer = Buffer(Kind.ROOM, "#dev")
     buffer.add(said(1, "a text that is too long for one row of this list, and goes on below itself"))
