@@ -93,7 +93,7 @@ class Buffer:
         self.absence_told = False
         """Whether it was said that the other person is not there, since they were."""
         self.typing_told = 0
-        """When the others were told last that the user is writing here (milliseconds); 0 once it has been sent."""
+        """When the others were told last that the user is writing here (milliseconds); longer ago, once it has been sent."""
         self.away_asked = 0
         """When the server was asked last whether the other person is away (milliseconds); 0 once they are back."""
         self.former = False

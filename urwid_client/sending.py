@@ -15,7 +15,7 @@ from common.text import clean, clean_line
 from urwid_client import emoji
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.filing import Filing
-from urwid_client.typists import EVERY_MS
+from urwid_client.typists import AFTER_MESSAGE_MS, EVERY_MS
 
 _ASK_AGAIN_MS = 10 * 60 * 1000
 """How often it is asked whether somebody is away of whom nobody tells it, while one writes to them."""
@@ -123,7 +123,7 @@ class Sending(Filing):
             raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
         self._tell_if_absent(buffer, now)
         self._tell_if_away(buffer, now)
-        buffer.typing_told = 0
+        buffer.typing_told = now - EVERY_MS + AFTER_MESSAGE_MS
         ref = self.protocol.send(buffer.title, text, conv)
         buffer.add_pending(ref, self.name, text, now)
         buffer.viewport.to_end()

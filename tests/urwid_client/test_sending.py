@@ -99,6 +99,9 @@ def test_that_one_types_is_told_every_three_seconds_and_anew_after_a_message() -
     assert told_typing(ada) == [(m.LOBBY, {"conv": m.LOBBY})] * 2
     ada.say("hello", NOON + 5_100)
     ada.typed("a", NOON + 5_200)
+    assert told_typing(ada) == [], "the server would not listen"
+    ada.typed("ab", NOON + 6_100)
+    ada.typed("abc", NOON + 6_200)
     assert len(told_typing(ada)) == 1
     ada.typed("ab", NOON - 3_600_000)
     assert len(told_typing(ada)) == 1, "the clock was set back"
