@@ -114,6 +114,12 @@ def figures_of(workload: Workload, told: dict[str, Any]) -> dict[str, float]:
             return {"visits/s": told["visits"] / took, "cpu µs/visit": cpu * 1e6 / told["visits"]}
         case "crowd":
             return {"p50 ms": told["p50_ms"], "p99 ms": told["p99_ms"]}
+        case "return":
+            return {
+                f"{what} {part}": wait
+                for what, waits in told["waits"].items()
+                for part, wait in zip(("p50", "p99"), waits, strict=True)
+            }
     figures = {
         "messages/s": told["messages"] / took,
         "deliveries/s": told["deliveries"] / took,

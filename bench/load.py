@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from bench.figures import memory, p99, processor_seconds
 from bench.log import logged
+from bench.returning import come_back
 from bench.witness import Listener, Watcher, due_of, text_of, verdict
 from bench.workloads import WORKLOADS, Workload
 from common import messages as m
@@ -343,7 +344,17 @@ def crowd(order: Order) -> dict[str, Any]:
         visitors.join()
 
 
-_KINDS: dict[str, Callable[[Order], dict[str, Any]]] = {"talk": talk, "idle": idle, "connect": connect, "crowd": crowd}
+def returning(order: Order) -> dict[str, Any]:
+    return come_back(order.address, order.seconds)
+
+
+_KINDS: dict[str, Callable[[Order], dict[str, Any]]] = {
+    "talk": talk,
+    "idle": idle,
+    "connect": connect,
+    "crowd": crowd,
+    "return": returning,
+}
 
 
 def main(words: dict[str, Any]) -> None:

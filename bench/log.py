@@ -13,8 +13,9 @@ from broker.storage.sqlite import SqliteLog
 from common.log_file import FILE_NAME
 from common.messages import make_ref
 
+ROOMS = 100
+"""The messages are in so many rooms, in turn, unless they are all in one."""
 _AT_ONCE = 20_000
-_ROOMS = 100
 _PEOPLE = 200
 
 
@@ -46,7 +47,12 @@ def fill(data_dir: Path, count: int, room: str | None = None) -> None:
         log.close()
 
 
+def past_room(number: int) -> str:
+    """The room of the message of this number."""
+    return f"#past{number % ROOMS}"
+
+
 def _draft(number: int, time_ms: int, room: str | None) -> Draft:
     person = number % _PEOPLE
-    room = room or f"#past{number % _ROOMS}"
+    room = room or past_room(number)
     return Draft(time_ms, room, room, f"past{person}", f"gpast{person}", make_ref(1, number), f"said once, number {number}")

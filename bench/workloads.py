@@ -11,7 +11,7 @@ class Workload(NamedTuple):
     name: str
     about: str
     kind: str
-    """`talk` (senders write to their conversation), `idle`, `connect`, or `crowd` (all three at once)."""
+    """`talk` (senders write to their conversation), `idle`, `connect`, `crowd` (all three at once), or `return`."""
     members: int = 0
     """People in each conversation; in a direct one it is 2."""
     senders: int = 0
@@ -47,6 +47,7 @@ WORKLOADS = {
             rate=200,
             connections=9_000,
         ),
+        Workload("return", "one who comes back, reads and writes; p50, p99 ms for each answer", "return"),
     )
 }
 QUICK = ("closed10", "closed100", "direct", "open100")

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from broker.encryption import Certificate, CertificateUnusable
+from common.files import without_waiting
 from common.fingerprints import of_certificate
 from common.tls import server_context
 
@@ -46,7 +47,7 @@ class Source(NamedTuple):
         try:
             with warnings.catch_warnings(action="ignore"):  # of what is odd but works; they would go to the terminal
                 return self._read()
-        except (ValueError, UnsupportedAlgorithm) as problem:
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as problem:
             raise CertificateUnusable(f"the certificate in {self.certificate} cannot be understood: {problem}") from None
 
     def _read(self) -> Certificate:
@@ -104,7 +105,7 @@ def _key(path: Path) -> PrivateKeyTypes:
 
 def _content(path: Path) -> bytes:
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+        with open(path, "rb", opener=without_waiting) as file:
             content = file.read(_MOST_BYTES // 2 + 1) or b""
     except OSError as problem:
         raise CertificateUnusable(f"{path} cannot be read: {problem.strerror}") from None

@@ -8,13 +8,16 @@ import sys
 from types import FrameType
 
 from broker import QUESTIONS
+from broker.terminal import Terminal
 
 
 def main() -> int:
     """Runs the command. Its exit status: 0 stopped as asked, 1 failed, 2 wrong usage or configuration."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores it, and means that
-            signal.signal(number, _leave)
+    terminal = Terminal()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it, and means that
+        signal.signal(signal.SIGHUP, lambda number, frame: _hang_up(terminal))
     _open_standard_descriptors()
     try:
         from broker import commands  # slow: a signal that comes meanwhile is answered already
@@ -27,7 +30,17 @@ def main() -> int:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     """Told to stop before anything was begun: for a server that is fine, but a question stays without an answer."""
-    os._exit(1 if sys.argv[1:2] and sys.argv[1] in QUESTIONS else 0)
+    os._exit(1 if _is_question() else 0)
+
+
+def _hang_up(terminal: Terminal) -> None:
+    """A server whose settings are to be read anew is just about to read them."""
+    if _is_question() or terminal.has_closed():
+        _leave(signal.SIGHUP, None)
+
+
+def _is_question() -> bool:
+    return bool(sys.argv[1:2]) and sys.argv[1] in QUESTIONS
 
 
 def _open_standard_descriptors() -> None:

@@ -111,7 +111,8 @@ class Log(Protocol):
         """Tidies the file up, which costs two waits for the disk; to be called between turns, now and then.
 
         Returns the pages that the write-ahead log holds (4 KiB each). They grow for as long as readers overlap; `wait`
-        waits up to a second for a moment without any, and leaves none. Raises `StorageFull` or `StorageUnavailable`.
+        waits up to a second for a moment without any, and then it is 0: the next commit begins at the front of the file.
+        Raises `StorageFull` or `StorageUnavailable`.
         """
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from broker.core.broker import Broker
+from broker.core.tidying import Tidying
 from broker.log import Log, StorageError, StorageRefused
 from broker.storage.sqlite import SqliteLog
 from common.channel import Channel, ChannelClosed
@@ -24,16 +25,16 @@ from common.limits import Limits
 logger = logging.getLogger("chat_broker.broker")
 
 _TICK_SECONDS = 1.0
+_APART_SECONDS = 0.0015
+"""While several write at once, turns end so far apart: then there are fewer commits, and more in each."""
+_SEVERAL = 3
+"""So many messages of one turn are those of several."""
 _LATE_SECONDS = 2.0
 """How long a new broker waits for the workers' introductions, until it has those that are late killed."""
 _JUMP_MS = 500
 """By so much the clock of the day and the steady one may differ between two turns; more means that somebody set it."""
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a worker that does not read, before its stream is dropped."""
-_TIDY_ROWS = 4_000
-"""After so many rows that were written the log is tidied up; otherwise that is done when it is quiet."""
-_WAL_PAGES = 8_000
-"""The size of the write-ahead log (32 MiB) from which on tidying it up may hold up the rest."""
 
 
 class BrokerProcess:
@@ -48,9 +49,11 @@ class BrokerProcess:
         self._channels: dict[int, Channel] = {}
         self._behind: set[int] = set()
         self._next_tick = time.monotonic() + _TICK_SECONDS
+        self._turn_ends_at = 0.0
+        """When the turn may end at the earliest."""
         self._wall_before_ms = _wall_ms()
         self._steady_before = time.monotonic()
-        self._tidied_at = log.written
+        self._tidying = Tidying(log.written)
         self._began_at: float | None = None
         self._said_ready = False
         self._in_trouble = False
@@ -59,21 +62,29 @@ class BrokerProcess:
     def run(self) -> None:
         """Works until it is told to stop. Raises `ControlClosed`."""
         while not self._stopped:
-            patience = max(0.0, self._next_tick - time.monotonic())
-            for key, events in self._selector.select(patience):
-                key.data(events)
-            self._finish_turn()
+            self._hear(max(0.0, self._next_tick - time.monotonic()))
+            if (early := self._turn_ends_at - time.monotonic()) > 0:
+                time.sleep(early)  # a selector would wait for whole milliseconds
+                self._hear(0.0)
+            self._finish_turn(time.monotonic())
 
-    def _finish_turn(self) -> None:
-        if time.monotonic() >= self._next_tick:
-            self._next_tick = time.monotonic() + _TICK_SECONDS
+    def _hear(self, patience: float) -> None:
+        for key, events in self._selector.select(patience):
+            key.data(events)
+
+    def _finish_turn(self, now: float) -> None:
+        written = self._log.written
+        if now >= self._next_tick:
+            self._next_tick = now + _TICK_SECONDS
             self._core.tick(self._now_ms())
             self._tidy(at_least=1)
             self._tell_who_is_late()
         for number, batch in self._core.settle().items():
             self._send(number, batch)
+        if self._log.written >= written + _SEVERAL:
+            self._turn_ends_at = now + _APART_SECONDS
         self._report_trouble()
-        self._tidy(at_least=_TIDY_ROWS)
+        self._tidy()
         if self._core.ready and not self._said_ready:
             self._said_ready = True
             self._control.send("ready")
@@ -93,12 +104,12 @@ class BrokerProcess:
             for number, generation in self._core.strangers:
                 self._control.send("late", {"number": number, "generation": generation})
 
-    def _tidy(self, at_least: int) -> None:
-        if self._log.written - self._tidied_at < at_least:
+    def _tidy(self, at_least: int | None = None) -> None:
+        if not self._tidying.is_due(self._log.written, at_least):
             return
-        self._tidied_at = self._log.written
+        self._tidying.begin(self._log.written)
         try:
-            if self._log.checkpoint() > _WAL_PAGES:
+            if self._tidying.done(self._log.checkpoint()):
                 self._log.checkpoint(wait=True)
         except StorageError as problem:
             logger.warning("the log could not be tidied up: %s", problem)

@@ -28,6 +28,7 @@ from broker.output import say
 from broker.restarts import NEVER_READY_MOST, History
 from broker.roles import ACCEPTOR, BROKER, Key
 from broker.status_socket import StatusSocket
+from broker.terminal import Terminal
 from common import __version__
 from common.child import CANNOT_START, Boot
 from common.control import ControlClosed, Order
@@ -91,6 +92,7 @@ class Supervisor:
         self._due: dict[Key, float] = {}
         """When a dead child is to be started again."""
         self._next_beat = time.monotonic() + plan.beat_seconds
+        self._terminal = Terminal()
         self._ready_at: float | None = None
         """When all were ready for the first time."""
         self._command: subprocess.Popen[bytes] | None = None
@@ -124,7 +126,7 @@ class Supervisor:
         for number in signals.take():
             if number == signal.SIGINT and self._command:
                 continue  # it was meant for the command, which got it too
-            if number == signal.SIGHUP and not signals.terminal_is_gone():
+            if number == signal.SIGHUP and not self._terminal.has_closed():
                 self._read_anew()
             elif number in STOP_SIGNALS:
                 self._stop_asked()
@@ -154,6 +156,7 @@ class Supervisor:
     def _beat(self, now: float) -> None:
         """Kills who has not answered for long: one that is stopped or stuck holds up its clients, and names for all."""
         self._next_beat = now + self._plan.beat_seconds
+        self._terminal.look()
         for child in self._children.values():
             child.silent_beats = child.silent_beats + 1 if child.asked else 0
             if child.silent_beats >= _SILENT_BEATS:
@@ -484,8 +487,6 @@ class _Signals:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        self._has_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and _has_terminal()
-        """There is one whose end is ours, too. With nohup there is none."""
         for number in (*STOP_SIGNALS, signal.SIGCHLD):
             signal.signal(number, _only_wake)
 
@@ -499,25 +500,12 @@ class _Signals:
         except BlockingIOError:
             return b""
 
-    def terminal_is_gone(self) -> bool:
-        """Whether the terminal was closed in which the program was started. That is told by SIGHUP, too."""
-        return self._has_terminal and not _has_terminal()
-
     def close(self) -> None:
         """From here on no stop signal does anything: the program is about to end."""
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         signal.set_wakeup_fd(-1)
         os.close(self._read)
         os.close(self._write)
-
-
-def _has_terminal() -> bool:
-    """Whether a terminal controls this process."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 def _only_wake(number: int, frame: FrameType | None) -> None:

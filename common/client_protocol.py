@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Container
+from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from common import messages as m
@@ -78,6 +78,8 @@ class RoomJoined(NamedTuple):
     people: int
     """How many are in the room; `members` has the first of them."""
     members: list[str]
+    away: Sequence[str] = ()
+    """Who of the members is away."""
 
 
 class RoomParted(NamedTuple):
@@ -159,6 +161,9 @@ Event: TypeAlias = (
     | m.MemberList
     | m.RoomList
     | m.Presence
+    | m.Away
+    | m.Whois
+    | m.IsTyping
     | m.Pong
 )
 
@@ -189,6 +194,14 @@ class ClientProtocol:
         """The rooms to be in, in the order of joining; they are joined again after a reconnect. Without the lobby."""
         self.outbox: dict[int, _Outgoing] = {}
         """What was sent and is not yet known to be committed, by ref, in order."""
+        self.away = ""
+        """Why one is away, as it is said after each welcome; empty while one is not."""
+        self._may_be_away = False
+        """The server was told that one is away, and has not answered that one is back."""
+        self._away_asked: tuple[int, str] | None = None
+        """The request that says so and is not answered, and what `away` was before."""
+        self._typing: int | None = 0
+        """The ref of what told last that one is typing; None where the server does not know what to make of that."""
         self._token = token
         self._instance = instance
         self._counter = 0
@@ -208,6 +221,17 @@ class ClientProtocol:
         """How long to wait until `retry` (seconds)."""
         self._decoder = FrameDecoder(FRAME_BYTES)
         self._out: list[bytes] = []
+        self._handlers: dict[type, Callable[[Any], list[Event]]] = {
+            m.Msg: self._on_msg,
+            m.Error: self._on_error,
+            m.Welcome: self._on_welcome,
+            m.Resumed: self._on_resumed,
+            m.Joined: self._on_joined,
+            m.Parted: self._on_parted,
+            m.Away: self._on_away,
+            m.Ping: self._on_ping,
+            m.Goodbye: self._on_goodbye,
+        }
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
@@ -225,6 +249,7 @@ class ClientProtocol:
         self._retry.clear()
         self._retried.clear()
         self._joining.clear()
+        self._away_asked = None
 
     def choose_name(self, name: str) -> None:
         """Another name, after `NameRefused` or before connecting. Another person's token does not go with it."""
@@ -305,6 +330,24 @@ class ClientProtocol:
     def list_rooms(self, after: str | None = None) -> int:
         return self._request(m.Rooms, {} if after is None else {"after": after})
 
+    def whois(self, name: str) -> int:
+        return self._request(m.Whois, name, {})
+
+    def typing(self, to: str, conv: str | None = None) -> None:
+        """Tells that the user is writing something; forgotten where there is no connection that is up to date."""
+        if self.phase is Phase.LIVE and self._typing is not None:
+            self._typing = self._request(m.Typing, to, {} if conv is None else {"conv": conv})
+
+    def be_away(self, text: str) -> int:
+        """Away from now on, whatever connection there is, or back with an empty text. The ref, 0 where it is said later."""
+        before, self.away = self.away, text
+        if self.phase not in (Phase.REPLAYING, Phase.LIVE):
+            return 0
+        self._may_be_away = self._may_be_away or bool(text)
+        ref = self._request(m.Away, text, {})
+        self._away_asked = ref, before
+        return ref
+
     def ping(self) -> int:
         return self._request(m.Ping)
 
@@ -383,30 +426,31 @@ class ClientProtocol:
     # --- replies ------------------------------------------------------------------------------------------------------
 
     def _handle(self, reply: m.Reply) -> list[Event]:
-        match reply:
-            case m.Msg():
-                return self._on_msg(reply)
-            case m.Error():
-                return self._on_error(reply)
-            case m.Welcome():
-                return self._on_welcome(reply)
-            case m.Resumed():
-                self.cursor = max(self.cursor or 0, reply.id)
-                self.phase = Phase.LIVE
-                return [CaughtUp(reply.id)]
-            case m.Joined():
-                return self._on_joined(reply)
-            case m.Parted():
-                self._forget(reply.room)
-                return [RoomParted(reply.room)]
-            case m.Ping():
-                self._write(m.Pong(reply.ref))
-                return []
-            case m.Goodbye():
-                self.phase = Phase.LEAVING
-                return [Closed(reply.reason, reply.text)]
-            case _:
-                return [reply]
+        """What a reply means for the connection; all others are told as they are."""
+        does = self._handlers.get(type(reply))
+        return [reply] if does is None else does(reply)  # type: ignore[list-item] # those that are no events are handled
+
+    def _on_resumed(self, resumed: m.Resumed) -> list[Event]:
+        self.cursor = max(self.cursor or 0, resumed.id)
+        self.phase = Phase.LIVE
+        return [CaughtUp(resumed.id)]
+
+    def _on_parted(self, parted: m.Parted) -> list[Event]:
+        self._forget(parted.room)
+        return [RoomParted(parted.room)]
+
+    def _on_away(self, away: m.Away) -> list[Event]:
+        if self._away_asked is not None and self._away_asked[0] == away.ref:
+            self._may_be_away = bool(away.text)
+        return [away]
+
+    def _on_ping(self, ping: m.Ping) -> list[Event]:
+        self._write(m.Pong(ping.ref))
+        return []
+
+    def _on_goodbye(self, goodbye: m.Goodbye) -> list[Event]:
+        self.phase = Phase.LEAVING
+        return [Closed(goodbye.reason, goodbye.text)]
 
     def _on_welcome(self, welcome: m.Welcome) -> list[Event]:
         if self.phase is not Phase.GREETING or welcome.ref != self._hello_ref:
@@ -432,6 +476,9 @@ class ClientProtocol:
         wanted = {fold(room) for room in (*self.rooms, *refused)}
         for room in [room for room in self._named if fold(room) not in wanted]:
             self.part(room)
+        self._typing = 0
+        if self.away or self._may_be_away:
+            self.be_away(self.away)
         failed = self._abandon_outbox() if stranger else []
         return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0), *failed]
 
@@ -464,6 +511,7 @@ class ClientProtocol:
                 options.get("last", 0),
                 options.get("count", 0),
                 options.get("members", []),
+                options.get("away", ()),
             )
         ]
 
@@ -496,6 +544,11 @@ class ClientProtocol:
                 return self._on_hello_refused(error)
             if error.ref in self.outbox:
                 return self._on_send_refused(error.ref, error)
+            if error.ref == self._typing:
+                self._typing = None if error.code == Code.UNKNOWN_TYPE else 0
+                return []  # it was not worth an answer
+            if self._away_asked is not None and self._away_asked[0] == error.ref:
+                _, self.away = self._away_asked
             room = self._joining.pop(error.ref, None)
             if room is not None:
                 self._forget(room)

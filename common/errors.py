@@ -84,7 +84,7 @@ MEANINGS: dict[Code, Meaning] = {
     Code.BAD_ROOM: Meaning("not a valid room name"),
     Code.ROOM_CONFUSABLE: Meaning("this room's name looks like that of another one with people in it"),
     Code.ROOM_FULL: Meaning("as many people are in the room as may be"),
-    Code.TOO_MANY_ROOMS: Meaning("this connection is in as many rooms as it may be"),
+    Code.TOO_MANY_ROOMS: Meaning("you are in as many rooms as you may be, with all your connections"),
     Code.NOT_IN_ROOM: Meaning("join the room first"),
     Code.NO_SUCH_USER: Meaning("nobody has this name"),
     Code.NO_SUCH_CONVERSATION: Meaning("there is no such conversation, or it is not yours"),

@@ -23,7 +23,7 @@ def of_certificate(der: bytes) -> str:
     try:
         with warnings.catch_warnings(action="ignore"):  # of what else is odd about it, the library would write to the terminal
             key = x509.load_der_x509_certificate(der).public_key()
-    except UnsupportedAlgorithm as problem:
+    except (UnsupportedAlgorithm, x509.InvalidVersion) as problem:
         raise ValueError(str(problem)) from None
     return _written(hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest())
 

@@ -30,6 +30,7 @@ class Limits:
     """The server's limits, each a key of `[limits]` in its configuration; from 1 to the field's `most`."""
 
     text_bytes: int = _limit(16_000, "longest message text, in bytes of UTF-8", most=60_000)
+    away_bytes: int = _limit(300, "longest text that says why somebody is away, in bytes of UTF-8", most=4_000)
     connections: int = _limit(20_000, "connections in all")
     connections_per_address: int = _limit(
         100, "connections from one address (of IPv6: one /64); this machine's own are not counted"
@@ -39,11 +40,9 @@ class Limits:
     )
     hellos_refused: int = _limit(100, "refused hellos after which a connection is closed")
     messages_per_second: int = _limit(200, "messages that one connection may send, in the long run")
-    user_messages_per_second: int = _limit(
-        400, "messages that all connections of one person may send, at each worker, in the long run"
-    )
+    user_messages_per_second: int = _limit(400, "messages that all connections of one person may send, in the long run")
     burst_seconds: int = _limit(25, "who was quiet for so long may send at once what they might have sent meanwhile", most=3_600)
-    rooms_per_connection: int = _limit(100, "rooms that one connection may be in")
+    rooms_per_user: int = _limit(100, "rooms that one person may be in, with all their connections")
     members_per_room: int = _limit(10_000, "people in one room; in the lobby is everybody")
     requests_pending: int = _limit(256, "unanswered requests of a connection before the server stops reading from it")
     backlog_bytes: int = _limit(

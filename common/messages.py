@@ -96,6 +96,34 @@ class Rooms(NamedTuple):
     options: Options
 
 
+class Away(NamedTuple):
+    """I am away, on all of my connections; with an empty text: I am back. Also the answer, with the text as it is kept."""
+
+    ref: Ref
+    text: str
+    options: Options
+
+
+class Whois(NamedTuple):
+    """What there is to know about somebody. Also the answer, with the name as it is written.
+
+    Its options: `from`; `devices` (connections, 0 if they are not here) and `since`; `seen` if they are not here; `away` (why,
+    if they are); `rooms` that the asker is in, too, and `more` if there are more than can be told.
+    """
+
+    ref: Ref
+    name: str
+    options: Options
+
+
+class Typing(NamedTuple):
+    """I am writing something. Never answered, and told on only where that is cheap. Options: `conv` (decides over `to`)."""
+
+    ref: Ref
+    to: str
+    options: Options
+
+
 class Ping(NamedTuple):
     ref: Ref
 
@@ -120,7 +148,7 @@ class Welcome(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """Options: `last` (the position: what is live has greater ids), `count`, `members`, `conv`."""
+    """Options: `last` (the position: what is live has greater ids), `count`, `members`, `away` (of the members), `conv`."""
 
     ref: Ref
     room: str
@@ -178,9 +206,17 @@ class RoomList(NamedTuple):
 
 
 class Presence(NamedTuple):
-    """Who came to a room and who left it since the last such frame. Options: `joined`, `left`, `count`, `members`."""
+    """What changed in a room since the last such frame. Options: `joined`, `left`, `away`, `back`, `count`, `members`."""
 
     room: str
+    options: Options
+
+
+class IsTyping(NamedTuple):
+    """Somebody is writing something. Options: `conv`, `from`."""
+
+    to: str
+    sender: str
     options: Options
 
 
@@ -199,9 +235,24 @@ class Error(NamedTuple):
     text: str
 
 
-Request: TypeAlias = Hello | Join | Part | Send | History | Members | Rooms | Ping | Pong | Bye
+Request: TypeAlias = Hello | Join | Part | Send | History | Members | Rooms | Away | Whois | Typing | Ping | Pong | Bye
 Reply: TypeAlias = (
-    Welcome | Joined | Parted | Msg | Resumed | Page | MemberList | RoomList | Presence | Ping | Pong | Goodbye | Error
+    Welcome
+    | Joined
+    | Parted
+    | Msg
+    | Resumed
+    | Page
+    | MemberList
+    | RoomList
+    | Presence
+    | Away
+    | Whois
+    | IsTyping
+    | Ping
+    | Pong
+    | Goodbye
+    | Error
 )
 
 # --- shapes -----------------------------------------------------------------------------------------------------------
@@ -300,6 +351,9 @@ REQUESTS: dict[str, Shape] = {
     "history": Shape(History, (_is_ref, _is_str, _is_map), {"before": _is_id, "limit": _is_count, "conv": _is_str}),
     "members": Shape(Members, (_is_ref, _is_str, _is_map), {"after": _is_str, "limit": _is_count}),
     "rooms": Shape(Rooms, (_is_ref, _is_map), {"after": _is_str, "limit": _is_count}),
+    "away": Shape(Away, (_is_ref, _is_str, _is_map), {}),
+    "whois": Shape(Whois, (_is_ref, _is_str, _is_map), {}),
+    "typing": Shape(Typing, (_is_ref, _is_str, _is_map), {"conv": _is_str}),
     "ping": Shape(Ping, (_is_ref,)),
     "pong": Shape(Pong, (_is_ref,)),
     "bye": Shape(Bye, (_is_ref,)),
@@ -320,7 +374,9 @@ REPLIES: dict[str, Shape] = {
         },
     ),
     "joined": Shape(
-        Joined, (_is_ref, _is_str, _is_map), {"last": _is_id, "count": _is_id, "members": _is_names, "conv": _is_str}
+        Joined,
+        (_is_ref, _is_str, _is_map),
+        {"last": _is_id, "count": _is_id, "members": _is_names, "away": _is_names, "conv": _is_str},
     ),
     "parted": Shape(Parted, (_is_ref, _is_str)),
     "msg": Shape(
@@ -333,8 +389,32 @@ REPLIES: dict[str, Shape] = {
     "members": Shape(MemberList, (_is_ref, _is_str, _is_names, _is_map), {"count": _is_id, "more": _is_bool}),
     "rooms": Shape(RoomList, (_is_ref, _is_room_counts, _is_map), {"more": _is_bool}),
     "presence": Shape(
-        Presence, (_is_str, _is_map), {"joined": _is_names, "left": _is_names, "count": _is_id, "members": _is_names}
+        Presence,
+        (_is_str, _is_map),
+        {
+            "joined": _is_names,
+            "left": _is_names,
+            "away": _is_names,
+            "back": _is_names,
+            "count": _is_id,
+            "members": _is_names,
+        },
     ),
+    "away": Shape(Away, (_is_ref, _is_str, _is_map), {}),
+    "whois": Shape(
+        Whois,
+        (_is_ref, _is_str, _is_map),
+        {
+            "from": _is_str,
+            "devices": _is_id,
+            "since": _is_id,
+            "seen": _is_id,
+            "away": _is_str,
+            "rooms": _is_names,
+            "more": _is_bool,
+        },
+    ),
+    "typing": Shape(IsTyping, (_is_str, _is_str, _is_map), {"conv": _is_str, "from": _is_str}),
     "ping": Shape(Ping, (_is_ref,)),
     "pong": Shape(Pong, (_is_ref,)),
     "bye": Shape(Goodbye, (_is_str, _is_str)),

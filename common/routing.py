@@ -4,19 +4,22 @@ A session is one connection of a client; its `sid` is unique within the worker. 
 
 From a worker, one of two kinds of batch:
 
-    ["intro", sessions, more]           who is here: on every new pipe, and when the broker asked for it;
-                                        a session is [sid, identity, name, rooms]
+    ["intro", sessions, more]           who is here: on every new pipe, and when the broker asked for it; a session is
+                                        [sid, identity, name, rooms], or [sid, identity, name, rooms, away] of who is away
     ["requests", first, items]          numbered: the n-th item has the number first + n
 
         ["hello", sid, ref, identity, name, after, log, rooms, known]
         ["join", sid, ref, room]                    ["part", sid, ref, room]
         ["send", sid, refs, to, texts, conv, prevs] ["find", sid, ref, name, before, limit]
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
-        ["present", sid, nil, conv]                 ["gone", sid, untold]
+        ["present", sid, nil, conv]                 ["gone", sid, untold, owed]
+        ["away", sid, ref, text]                    ["whois", sid, ref, name]
+        ["typing", sid, ref, to, conv]
 
 A "send" has one message, or several that follow each other.
 
-`untold`: nobody was ever told the token of this identity, so that nobody can come back as it.
+`untold`: nobody was ever told the token of this identity, so that nobody can come back as it. `owed`: by how much the client has
+sent more than it might by now, in milliseconds.
 
 From the broker, one kind: [position, answered, items]. `position` is the id up to which this worker has been told everything
 with this batch; all requests with numbers up to `answered` are dealt with. A worker repeats to a new broker what was not
@@ -27,14 +30,20 @@ answered, and so each request can be carried out twice without harm.
         ["lost", sid, code, text]                   an introduced session cannot go on
         ["welcome", sid, ref, name, position, [joined, ...], refused]
         ["refused", sid, ref, code, text]           no welcome
-        ["joined", sid, ref, position, joined]      joined: [room, conv, count, members]
+        ["joined", sid, ref, position, joined]      joined: [room, conv, count, members], or with those of the members behind
+                                                    it who are away
         ["parted", sid, ref, position, room, conv]
         ["room", conv, ids, frames]                 messages for all who are in the room
         ["direct", sids, ids, frames]               messages for these
         ["reply", sid, frame]                       anything else that is for one session, as it goes over the wire
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
         ["presence", conv, room, joined, left, count]
+        ["turned", conv, room, away, back, count]   who in the room went away, and who is back
+        ["away", sids, text]                        whose sessions these are is away, or back: to be told to the next broker
+        ["typing", conv, sids, identity, frame]     for these, or for all in the room but this person, if that costs little
         ["present", conv, frame]                    who is there, whatever was told before
+        ["elsewhere", identity, connections, owed]  somebody who is here has so many connections at other workers, and owes so
+                                                    many milliseconds; when it changes, behind the batch's welcomes
 """
 
 from __future__ import annotations

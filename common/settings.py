@@ -8,10 +8,14 @@ Which settings there are is the programs' business, and so is what becomes of th
 from __future__ import annotations
 
 import abc
+import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from common.files import without_waiting
 
 _FILE_BYTES = 1024 * 1024
 _SHOWN_CHARS = 60
@@ -245,12 +249,19 @@ def describe(settings: Iterable[Setting]) -> str:
 
 
 def read_environment(settings: Iterable[Setting], environ: Mapping[str, str], prefix: str) -> dict[str, Any]:
-    """The settings that the environment gives, by key; an empty variable is none. Raises `UsageError`."""
+    """The settings that the environment gives, by key; an empty variable is none. Raises `UsageError`.
+
+    What is not known is somebody else's, but for what looks like a setting of a section: a misspelled limit would not hold.
+    """
     values = {}
-    for setting in settings:
-        variable = setting.variable(prefix)
-        if not setting.option_only and setting.name != ANY and (text := environ.get(variable)):
+    known = {setting.variable(prefix): setting for setting in settings if not setting.option_only and setting.name != ANY}
+    for variable, setting in known.items():
+        if text := environ.get(variable):
             values[setting.key] = _understand(setting.kind.from_text, text, variable, setting.kind)
+    sections = tuple({f"{prefix}_{setting.section}_".upper() for setting in known.values() if setting.section})
+    for variable in sorted(environ):
+        if variable.startswith(sections) and variable not in known:
+            raise UsageError(f"there is no variable {_shown(variable)}{_did_you_mean(variable, known)}")
     return values
 
 
@@ -278,8 +289,10 @@ def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_BYTES + 1)
+        with open(path, "rb", opener=without_waiting) as file:
+            if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"{path} is a pipe, which cannot be read again when it is to be: give a file")
+            data = file.read(_FILE_BYTES + 1) or b""
         if len(data) > _FILE_BYTES:
             raise UsageError(f"{path}: too large for a file of settings, give another one")
         return data.decode()

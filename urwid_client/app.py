@@ -104,6 +104,8 @@ class App:
         self._running: asyncio.Task[None] | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._remembering: asyncio.TimerHandle | None = None
+        self._expiring: asyncio.TimerHandle | None = None
+        """Until one of those who are typing is not any more."""
         self._status = 0
         self._leaving = False
         self.go_on: tuple[ClientSettings, Place] | None = None
@@ -117,6 +119,7 @@ class App:
         self._shown = self._chat.active
         self._face = Face(self._chat, self._composer, self._keys)
         self._face.screen.draw_emoji(preferences.full_emoji)
+        self._chat.typing = preferences.typing
         self._events = urwid.AsyncioEventLoop(loop=loop)
         self._drawing: asyncio.TimerHandle | None = None
         self._pace = Pace()
@@ -157,7 +160,7 @@ class App:
 
     def _end(self) -> None:
         """Nothing of this run goes on in the next one, which has the same loop."""
-        for timer in (self._ticking, self._remembering):
+        for timer in (self._ticking, self._remembering, self._expiring):
             if timer is not None:
                 timer.cancel()
         if self._drawing is not None:
@@ -235,6 +238,8 @@ class App:
                 self._chat.note(text, _now(), important=True)
             case _:
                 self._chat.handle(event, _now())
+        if self._face.finder.waits and self._chat.active.loading is None:
+            self._face.finder.go_on()
         if isinstance(event, Welcomed):
             self._remember()
         if isinstance(event, NameRefused):
@@ -281,10 +286,13 @@ class App:
         return [key for key in keys if key == "window resize"]
 
     def _on_key(self, key: str) -> None:
+        before = self._composer.draft.text
         if key in ("focus in", "focus out"):
             self._focused = key == "focus in"
         elif self._welcome is not None:
             self._on_welcome_key(self._welcome, key)
+        elif self._face.finder.active and self._find(key):
+            return
         elif self._composer.pasting or key in PASTE_KEYS:
             self._composer.paste(key)
         elif key in self._keys.switches:
@@ -294,6 +302,18 @@ class App:
         elif len(key) == 1:
             self._composer.write(key)
         self._shown.draft = self._composer.draft
+        if self._shown is self._chat.active and self._composer.draft.text != before:
+            self._chat.typed(self._composer.draft.text, _now())
+
+    def _find(self, key: str) -> bool:
+        """Whether a key belongs to the search in the messages."""
+        finder = self._face.finder
+        action = self._keys.actions.get(key)
+        if action is not None:
+            return finder.do(action)
+        if len(key) == 1:
+            finder.write(key)
+        return len(key) == 1 or key in PASTE_KEYS
 
     def _act(self, action: Action) -> None:
         if not self._composer.do(action):
@@ -364,6 +384,7 @@ class App:
             Action.NEXT_MENTION: lambda: screen.messages.to_mention(1),
             Action.PREVIOUS_MENTION: lambda: screen.messages.to_mention(-1),
             Action.OPEN_LINK: lambda: self._open_link(1),
+            Action.FIND: face.finder.begin,
             Action.HELP: face.toggle_help,
             Action.TOGGLE_BUFFERS: lambda: screen.toggle(Side.CONVERSATIONS),
             Action.TOGGLE_PEOPLE: lambda: screen.toggle(Side.PEOPLE),
@@ -417,6 +438,9 @@ class App:
         self._keys = self._preferences.keymap()
         self._face.help.keymap = self._keys
         self._face.screen.draw_emoji(self._preferences.full_emoji)
+        self._chat.typing = self._preferences.typing
+        if not self._chat.typing:
+            self._chat.typists.clear()
         screen = self._main.screen
         screen.register_palette(palette(self._preferences.theme))
         screen.set_mouse_tracking(self._preferences.mouse)
@@ -465,9 +489,16 @@ class App:
     def _refresh(self) -> None:
         """Brings the screen up to date, and sends what the protocol has to send."""
         self._show_active()
+        self._expire_typists()
         self._face.refresh(self._welcome, self._connection, self._where.settings.server, self._loop.time())
         if self._connection is not None:
             self._connection.flush()
+
+    def _expire_typists(self) -> None:
+        wait_ms = self._chat.typists.expire(_now())
+        if self._expiring is not None:
+            self._expiring.cancel()
+        self._expiring = None if wait_ms is None else self._loop.call_later(wait_ms / 1000, self._draw_soon)
 
     def _show_active(self) -> None:
         """Turns to the active conversation, and to what was being written there."""

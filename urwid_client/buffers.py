@@ -92,6 +92,10 @@ class Buffer:
         """Whether one is in the room."""
         self.absence_told = False
         """Whether it was said that the other person is not there, since they were."""
+        self.typing_told = 0
+        """When the others were told last that the user is writing here (milliseconds); 0 once it has been sent."""
+        self.away_asked = 0
+        """When the server was asked last whether the other person is away (milliseconds); 0 once they are back."""
         self.former = False
         """Whether somebody else goes by this name now."""
         self.entries: list[Entry] = []
@@ -108,6 +112,8 @@ class Buffer:
         """The ref of the request for older messages that is on its way."""
         self.people: dict[str, str] = {}
         """Who is in the room, as far as the server told: the names, by their folded form."""
+        self.away: set[str] = set()
+        """Who of them is away: the folded names."""
         self.head_count = 0
         """How many are in the room."""
         self.draft = Draft()
@@ -202,12 +208,19 @@ class Buffer:
 
     # --- people -------------------------------------------------------------------------------------------------------
 
-    def set_people(self, names: Iterable[str], count: int) -> None:
+    def set_people(self, names: Iterable[str], count: int, away: Iterable[str] = ()) -> None:
         self.people = {fold(name): name for name in names}
+        self.away = {*map(fold, away)} & self.people.keys()
         self.head_count = count
 
+    def turn_people(self, away: Iterable[str], back: Iterable[str]) -> None:
+        """Who of the people went away, and who is back."""
+        self.away |= {*map(fold, away)} & self.people.keys()
+        self.away.difference_update(map(fold, back))
+
     def move_people(self, came: Collection[str], left: Collection[str], count: int | None) -> None:
-        """Who came and left. A name that stands in both lists is where it was before."""
+        """Who came and left. A name that stands in both lists is where it was before. Who comes is not away."""
+        self.away.difference_update(map(fold, came), map(fold, left))
         both = {*came} & {*left}
         for name in left:
             if name not in both:

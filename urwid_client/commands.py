@@ -17,10 +17,9 @@ from common.names import check_name
 from common.text import clean_line
 from urwid_client.buffers import Kind
 from urwid_client.completion import Suggestion
-from urwid_client.markup import ACTION
+from urwid_client.markup import ACTION, AWAY
 from urwid_client.sending import WrongInput
 from urwid_client.state import Chat
-from urwid_client.whois import describe
 
 
 class Quit(NamedTuple):
@@ -168,7 +167,15 @@ def _me(chat: Chat, argument: str, now: int) -> None:
 
 
 def _whois(chat: Chat, argument: str, now: int) -> None:
-    chat.note(describe(chat, argument), now)
+    chat.look_up(argument, now)
+
+
+def _away(chat: Chat, argument: str, now: int) -> None:
+    chat.be_away(clean_line(argument) or AWAY, now)
+
+
+def _back(chat: Chat, argument: str, now: int) -> None:
+    chat.be_away("", now)
 
 
 def _ignore(chat: Chat, argument: str, now: int) -> None:
@@ -223,7 +230,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("list", "", "show who is there", _list),
     Command("names", "", "show who is in this room", _names),
     Command("rooms", "", "show which rooms there are", _rooms),
-    Command("whois", "NAME", "show what is known about a person here", _whois),
+    Command("whois", "NAME", "show what is known about a person", _whois),
+    Command("away", "[TEXT]", "tell that you are away, and why", _away),
+    Command("back", "", "tell that you are back", _back),
     Command("ignore", "[NAME]", "show nothing of a person any more; without a name, whom you ignore", _ignore),
     Command("unignore", "NAME", "show what a person says again", _unignore),
     Command("nick", "NAME", "go by another name", _nick),

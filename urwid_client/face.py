@@ -5,6 +5,8 @@ from __future__ import annotations
 from urwid_client import commands, rendering
 from urwid_client.composer import Composer, Mode
 from urwid_client.connection import Connection
+from urwid_client.editing import Draft
+from urwid_client.finding import Finder
 from urwid_client.keys import Action, KeyMap
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import Spans
@@ -25,6 +27,7 @@ class Face:
         self.screen = Screen(chat.active)
         self.help = Help(keymap)
         self._page = Page()
+        self.finder = Finder(self.screen.messages, self._load_older)
         self._chat = chat
         self._composer = composer
 
@@ -33,11 +36,16 @@ class Face:
         """What can be scrolled at the moment."""
         return self.help if self.screen.overlay is self.help else self.screen.messages
 
+    def _load_older(self) -> bool:
+        self._chat.load_older()
+        return self._chat.active.loading is not None
+
     def toggle_help(self) -> None:
         self.screen.overlay = None if self.screen.overlay is self.help else self.help
 
     def turn_to_active(self) -> None:
         """Shows the active conversation, and nothing that stood over the former one."""
+        self.finder.end()
         self.screen.active = self._chat.active
         self.screen.show_messages()
         self.screen.messages.show(self._chat.active)
@@ -51,13 +59,18 @@ class Face:
         if welcome is not None:
             self._page.lines = rendering.welcome(welcome)
             screen.input.show(("prompt", welcome.question.value), welcome.editor.draft)
+        elif (query := self.finder.query) is not None:
+            screen.input.show(("prompt", "find: "), Draft(query, len(query)))
         else:
             screen.input.show(("prompt", self._prompt()), self._composer.shown)
         screen.beside_input = self._beside_input() if welcome is None else []
         screen.heading = (
-            rendering.heading(chat.active, chat.is_absent(chat.active)) if welcome is None else [("title", "chat-client")]
+            rendering.heading(chat.active, chat.is_absent(chat.active), chat.is_away(chat.active))
+            if welcome is None
+            else [("title", "chat-client")]
         )
         screen.status = self._status(welcome, connection, server, now)
+        screen.typing = rendering.typing(chat.typists.names(chat.active.conv)) if welcome is None else []
         key = self.help.keymap.called(Action.HELP)
         screen.help_hint = f"{key} help" if key else "/help"
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
@@ -68,6 +81,8 @@ class Face:
 
     def _beside_input(self) -> list[Spans]:
         composer = self._composer
+        if self.finder.active:
+            return [[("faint", f"  {self.finder.outcome}")]]
         if composer.mode is Mode.CONFIRMING:
             return rendering.pasted(composer.pasted)
         shown, chosen = composer.suggestions()
@@ -81,4 +96,4 @@ class Face:
             return rendering.asking(welcome)
         if connection is None:
             return rendering.status(self._chat.name, server, Status(Stage.CONNECTING), None, 0)
-        return rendering.status(self._chat.name, connection.server, connection.status, connection.lag, now)
+        return rendering.status(self._chat.name, connection.server, connection.status, connection.lag, now, self._chat.away)

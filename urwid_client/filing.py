@@ -18,6 +18,8 @@ class Filing(Conversations):
         self.protocol = protocol
         self.pending_in: dict[int, Buffer] = {}
         """In which buffer a message waits, by ref."""
+        self.ignored: dict[str, str] = {}
+        """Whose messages are not shown: the names, by their folded form."""
 
     def is_own(self, message: m.Msg) -> bool:
         return message.options.get("from") == self.protocol.identity

@@ -55,6 +55,7 @@ class Action(enum.Enum):
     NEXT_MENTION = "next_mention"
     PREVIOUS_MENTION = "previous_mention"
     OPEN_LINK = "open_link"
+    FIND = "find"
 
     HELP = "help"
     TOGGLE_BUFFERS = "toggle_buffers"
@@ -110,6 +111,7 @@ _READING = (
     Binding(Action.TO_UNREAD, ("meta u",), "to the first unread message"),
     Binding(Action.PREVIOUS_MENTION, ("meta p",), "to the mention before"),
     Binding(Action.NEXT_MENTION, ("meta n",), "to the next mention"),
+    Binding(Action.FIND, ("ctrl f",), "search in the messages; again for an earlier one"),
     Binding(Action.OPEN_LINK, ("meta o",), "open the newest link"),
 )
 _WRITING = (

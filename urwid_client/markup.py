@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 ACTION = "/me "
 """What a text begins with that says what its sender does. A convention between clients; the server knows nothing of it."""
+AWAY = "away"
+"""What is said of why one is away where no reason is given. A convention, too."""
 
 
 class Piece(NamedTuple):
@@ -73,3 +75,8 @@ def _without_punctuation(link: str) -> str:
     while link.endswith(")") and link.count("(") < link.count(")"):
         link = _LINK_END.sub("", link[:-1])
     return link
+
+
+def because(away: str) -> str:
+    """What is said behind "is away": the reason, if there is one."""
+    return "" if away.lower() == AWAY else f": {away}"

@@ -95,6 +95,8 @@ def _entries(theme: _Theme) -> tuple[Entry, ...]:
         *(style(name, "dark red", "bold", theme.red) for name in ("unread rule", "important", "failed", "bad")),
         *(style(name, "dark red,bold", "bold,underline", f"{theme.red},bold") for name in ("mention", "mentions")),
         *(style(name, f"{text},bold", "bold", f"{theme.text},bold") for name in ("title", "strong")),
+        style("found", f"{text},standout", "standout", f"{theme.text},standout"),
+        style("hit", f"{text},bold,underline,standout", "bold,underline,standout", f"{theme.text},bold,underline,standout"),
         style("active", f"{text},bold", "bold,underline", f"{theme.text},bold"),
         style("waiting", text, "default", theme.text),
         style("unread", "dark cyan", "default", theme.accent),
@@ -113,5 +115,5 @@ def _entries(theme: _Theme) -> tuple[Entry, ...]:
     )
 
 
-_QUIET = ("time", "faint", "note", "traffic", "rule", "border", "pending", "quiet")
+_QUIET = ("time", "faint", "note", "traffic", "rule", "border", "pending", "quiet", "away")
 """Styles of what is not to draw the eye."""

@@ -48,6 +48,10 @@ class Preferences:
     def desktop(self) -> str:
         return str(self._values["desktop"])
 
+    @property
+    def typing(self) -> bool:
+        return bool(self._values["typing"])
+
     def alert(self, title: str) -> str:
         """What one is alerted of in the conversation of this title: `mentions`, `all` or `none`."""
         rooms = ((key, value) for key, value in self._values.items() if key.startswith("alerts."))

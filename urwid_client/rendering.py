@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 from common.names import fold
 from common.text import clean, clean_line
-from urwid_client import emoji, markup
+from urwid_client import emoji, finding, markup
 from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traffic
 from urwid_client.completion import Suggestion
 from urwid_client.markup import Piece
@@ -48,6 +48,14 @@ class Block(NamedTuple):
     time: str
     label: Span
     body: Spans
+
+
+class Sought(NamedTuple):
+    """What is searched for, in a message in which it stands."""
+
+    query: str
+    gone_to: bool
+    """It is the one that the search has come to."""
 
 
 class Context(NamedTuple):
@@ -100,7 +108,7 @@ def context(entry: Entry, before: Entry | None, unread_from: Key | None, zone: Z
     return Context(new_day, first_unread, (now.hour, now.minute) == (then.hour, then.minute), continues)
 
 
-def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool = False) -> Block:
+def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool = False, sought: Sought | None = None) -> Block:
     """The look of an entry; with `full_emoji` for terminals that draw all parts of an emoji as one sign."""
     at = zone(entry.time_ms)
     rules: Spans = []
@@ -113,7 +121,8 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool =
         case Said():
             name = clean_line(entry.sender)
             label: Span = ("", "") if seen_in.continues else (name_style(name), "*" if is_action(entry) else name)
-            return Block(rules, time, label, _said(entry, full_emoji))
+            body = _said(entry, full_emoji)
+            return Block(rules, time, label, _marked(body, sought) if sought else body)
         case Note():
             return Block(rules, time, ("note", "·"), [("important" if entry.important else "note", _body(entry.text))])
         case Traffic():
@@ -138,6 +147,15 @@ def _said(said: Said, full_emoji: bool) -> Spans:
             return [*did, ("pending", text), ("failed", f" ✗ not sent: {clean_line(said.problem)}")]
         case Delivery.COMMITTED:
             return [*did, *(span for piece in markup.pieces(text) for span in _styled(piece, said.mentioned))]
+
+
+def _marked(spans: Spans, sought: Sought) -> Spans:
+    """With what is searched for marked; all of it, where that does not stand in one of the spans."""
+    mark = "hit" if sought.gone_to else "found"
+    parts = [(style, finding.parted(text, sought.query)) for style, text in spans]
+    if all(len(parted) == 1 for _, parted in parts):
+        return [(mark, text) for _, text in spans]
+    return [(mark if index % 2 else style, part) for style, parted in parts for index, part in enumerate(parted) if part]
 
 
 def _styled(piece: Piece, mentioned: str) -> Spans:
@@ -186,8 +204,8 @@ def title(buffer: Buffer) -> str:
     return name if buffer.joined else f"({name})"
 
 
-def heading(buffer: Buffer, absent: bool | None = None) -> Spans:
-    """The first line of the screen; `absent` tells of the other person of a direct conversation, if it is known."""
+def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None) -> Spans:
+    """The first line of the screen; `absent` and `away` tell of the other person of a direct conversation, if it is known."""
     spans: Spans = [("title", title(buffer))]
     match buffer.kind:
         case Kind.ROOM if buffer.joined and not buffer.head_count:
@@ -197,7 +215,8 @@ def heading(buffer: Buffer, absent: bool | None = None) -> Spans:
         case Kind.ROOM:
             spans.append(("faint", "  you are not in this room"))
         case Kind.DIRECT:
-            spans.append(("faint", "  between the two of you" + (", not here now" if absent else "")))
+            where = ", not here now" if absent else ", away" if away else ""
+            spans.append(("faint", f"  between the two of you{where}"))
         case Kind.SERVER:
             spans.append(("faint", "  what the program has to say"))
     return spans
@@ -220,10 +239,12 @@ def conversation_line(buffer: Buffer, index: int, active: bool) -> Line:
 
 
 def people(buffer: Buffer) -> Spans:
-    """Who is in a room, a name a line; the last line tells how many are not named."""
-    names = sorted(buffer.people.values(), key=fold)
-    hidden = buffer.head_count - len(names)
-    lines: Spans = [(name_style(name, "person"), clean_line(name)) for name in names]
+    """Who is in a room, a name a line, with a style of its own for who is away; the last line tells how many are not named."""
+    people = sorted(buffer.people.items())
+    hidden = buffer.head_count - len(people)
+    lines: Spans = [
+        ("away" if folded in buffer.away else name_style(name, "person"), clean_line(name)) for folded, name in people
+    ]
     return [*lines, ("faint", f"+{hidden:,} more")] if hidden > 0 else lines
 
 
@@ -236,12 +257,13 @@ def unread_elsewhere(buffers: list[Buffer], active: Buffer) -> Spans:
     return spans
 
 
-def status(name: str, server: str, connection: Status, lag: float | None, now: float) -> Spans:
-    """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`."""
+def status(name: str, server: str, connection: Status, lag: float | None, now: float, away: bool = False) -> Spans:
+    """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`; `away`: the user said so."""
     match connection.stage:
         case Stage.ONLINE:
             spans: Spans = [("good", "● "), (name_style(name), clean_line(name))]
-            return [*spans, *_lag(lag)]
+            spans += _lag(lag)
+            return [*spans, ("away", "  away")] if away else spans
         case Stage.ASKING:
             return [("bad", "○ "), ("text", "waiting for your answer")]
         case Stage.CONNECTING | Stage.GREETING:
@@ -253,6 +275,21 @@ def status(name: str, server: str, connection: Status, lag: float | None, now: f
                 ("faint", f", trying again in {seconds} s"),
                 ("text", f": {clean_line(connection.problem)}"),
             ]
+
+
+def typing(names: Sequence[str]) -> Spans:
+    """Who is typing, in few words."""
+    shown = [*map(clean_line, names)]
+    match shown:
+        case []:
+            return []
+        case [one]:
+            said = f"{one} is typing"
+        case [one, other]:
+            said = f"{one} and {other} are typing"
+        case _:
+            said = "several people are typing"
+    return [("faint", f"  {said}")]
 
 
 def _lag(lag: float | None) -> Spans:

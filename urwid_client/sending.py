@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from common import messages as m
 from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
 from common.errors import Refused
-from common.limits import Limits
+from common.limits import MEMBERS_SHOWN, Limits
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line
 from urwid_client import emoji
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.filing import Filing
+from urwid_client.typists import EVERY_MS
+
+_ASK_AGAIN_MS = 10 * 60 * 1000
+"""How often it is asked whether somebody is away of whom nobody tells it, while one writes to them."""
+
+
+class Lookup(NamedTuple):
+    """A question about a person that is not answered."""
+
+    buffer: Buffer
+    """Where the answer is shown."""
+    name: str
+    only_away: bool = False
+    """It is shown only if they are away, and nothing else of it."""
 
 
 class WrongInput(Exception):
@@ -25,6 +40,10 @@ class Sending(Filing):
 
     def __init__(self, protocol: ClientProtocol) -> None:
         super().__init__(protocol)
+        self.lookups: dict[int, Lookup] = {}
+        """What was asked about people, by ref."""
+        self.typing = True
+        """Whether others are told that the user is typing, and the user of others."""
         self._delay = ""
         """What was said last about a message that has to wait."""
 
@@ -46,6 +65,17 @@ class Sending(Filing):
         if buffer.kind is not Kind.DIRECT or not everybody_known or buffer.former:
             return None
         return fold(buffer.title) not in self.lobby.people
+
+    def is_away(self, buffer: Buffer) -> bool | None:
+        """Whether the other person of a direct conversation is away; None where that is not known.
+
+        Of large rooms, which are not known as a whole, nobody tells.
+        """
+        if buffer.kind is not Kind.DIRECT or not self.online or buffer.former:
+            return None
+        name = fold(buffer.title)
+        seen_in = [room for room in self.buffers if name in room.people and len(room.people) == room.head_count]
+        return any(name in room.away for room in seen_in) if seen_in else None
 
     def say(self, text: str, now: int) -> None:
         """Sends to the active buffer. Raises `WrongInput`."""
@@ -92,10 +122,32 @@ class Sending(Filing):
         if size > most:
             raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
         self._tell_if_absent(buffer, now)
+        self._tell_if_away(buffer, now)
+        buffer.typing_told = 0
         ref = self.protocol.send(buffer.title, text, conv)
         buffer.add_pending(ref, self.name, text, now)
         buffer.viewport.to_end()
         self.pending_in[ref] = buffer
+
+    def typed(self, text: str, now: int) -> None:
+        """The user has changed what they are writing into the active buffer: tells the others, if there are few, now and then."""
+        buffer = self.active
+        is_command = text.startswith("/") and not text.startswith("//")
+        if is_command or not text.strip() or not self._tells_typing(buffer):
+            return
+        if abs(now - buffer.typing_told) >= EVERY_MS:  # also where the clock was set back
+            buffer.typing_told = now
+            self.protocol.typing(buffer.title, buffer.conv)
+
+    def _tells_typing(self, buffer: Buffer) -> bool:
+        """Whether there is anybody to tell, and the user wants it."""
+        match buffer.kind:
+            case Kind.ROOM:
+                return self.typing and buffer.joined and 1 < buffer.head_count <= MEMBERS_SHOWN
+            case Kind.DIRECT:
+                ignored = fold(buffer.title) in self.ignored
+                return self.typing and not (ignored or buffer.former or self.is_absent(buffer))
+        return False
 
     def _tell_if_absent(self, buffer: Buffer, now: int) -> None:
         """Said once for each absence, and only where everybody who is there is known."""
@@ -105,6 +157,19 @@ class Sending(Filing):
         if absent and not buffer.absence_told:
             self.note(f"{buffer.title} is not here now, and will see this when they come back", now, buffer)
         buffer.absence_told = absent
+
+    def _tell_if_away(self, buffer: Buffer, now: int) -> None:
+        """Said once for each time that they are, and with the reason, which only the server knows."""
+        away = self.is_away(buffer)
+        if away is not None:
+            wanted = away and not buffer.away_asked
+            buffer.away_asked = buffer.away_asked if away else 0
+        else:
+            unknown = buffer.kind is Kind.DIRECT and not buffer.former and self.is_absent(buffer) is None
+            wanted = unknown and now - buffer.away_asked >= _ASK_AGAIN_MS
+        if wanted and self.online:
+            buffer.away_asked = now
+            self.lookups[self.protocol.whois(buffer.title)] = Lookup(buffer, buffer.title, only_away=True)
 
     def on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
         ref, message = acknowledged

@@ -66,6 +66,7 @@ PREFERENCES = (
     Setting("bell", Switch(), "ring the terminal's bell when you are meant", True),
     Setting("desktop", _DESKTOP, "ask the terminal for a notification when you are meant", "auto"),
     Setting("alert", _ALERTS, "what you are alerted of", "mentions"),
+    Setting("typing", Switch(), "tell others that you are typing, and show who is", True),
 )
 """What can be changed while the client runs, and is no option of a form without a screen."""
 _TABLES = (

@@ -32,7 +32,10 @@ from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
 from urwid_client.conversations import by_importance
 from urwid_client.listings import Listings
-from urwid_client.sending import Sending, WrongInput, check_as_input
+from urwid_client.markup import because
+from urwid_client.sending import Lookup, Sending, WrongInput, check_as_input
+from urwid_client.typists import Typists
+from urwid_client.whois import describe
 
 PAGE = 100
 """How many older messages are asked for at once."""
@@ -60,8 +63,6 @@ class Chat(Sending):
         """Why there is no welcome: another name is needed."""
         self.identity: str | None = None
         """Who one was by the last welcome."""
-        self.ignored: dict[str, str] = {}
-        """Whose messages are not shown: the names, by their folded form."""
         self.returning = False
         """Whether one comes back with what an earlier run of the program left, and has not been told what came meanwhile."""
         self.arrived: list[Arrival] = []
@@ -73,6 +74,9 @@ class Chat(Sending):
         """Rooms that the user waits for: the request's ref by the folded name."""
         self._outage_told = False
         """Whether it was said, where the user looks, that there is no connection."""
+        self._away_asked = 0
+        """The ref of the request by which the user went away, or came back, while it is not answered."""
+        self.typists = Typists()
         self._listings = Listings(protocol)
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
@@ -88,6 +92,9 @@ class Chat(Sending):
             Closed: self._on_closed,
             m.Page: self._on_page,
             m.Presence: self._on_presence,
+            m.Away: self._on_away,
+            m.Whois: self._on_whois,
+            m.IsTyping: self._on_typing,
             m.MemberList: self._on_members,
             m.RoomList: self._on_rooms,
         }
@@ -157,6 +164,24 @@ class Chat(Sending):
         if self.online and buffer.older_exist and buffer.loading is None:
             buffer.loading = self.protocol.history(buffer.title, conv=buffer.conv, before=buffer.first_id, limit=PAGE)
 
+    def be_away(self, text: str, now: int) -> None:
+        """Tells that the user is away, and why; with an empty text, that they are back."""
+        self._away_asked = self.protocol.be_away(text)
+        if not self._away_asked:
+            self.note(f"{_about_away(text)}; it is told as soon as you are connected", now)
+
+    def look_up(self, name: str, now: int) -> None:
+        """Shows what is known about somebody: by the server, and here."""
+        if self.online:
+            self.lookups[self.protocol.whois(name)] = Lookup(self.active, name)
+        else:
+            self.note(describe(self, name), now)
+
+    @property
+    def away(self) -> bool:
+        """Whether the user is away: they said so here, or on another device of theirs."""
+        return bool(self.protocol.away) or fold(self.name) in self.lobby.away
+
     def list_people(self, room: str) -> None:
         """Shows who is in a room, in the active buffer. Raises `WrongInput`."""
         self._check_online()
@@ -190,7 +215,10 @@ class Chat(Sending):
             self.note(f"{said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
         for buffer in self.buffers:
             buffer.loading = None
-        for buffer in self._listings.lose():
+        self.typists.clear()
+        asked = [lookup.buffer for lookup in self.lookups.values() if not lookup.only_away]
+        self.lookups.clear()
+        for buffer in [*self._listings.lose(), *asked]:
             self.note("the connection was lost before the answer came; ask again", now, buffer)
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
@@ -224,7 +252,7 @@ class Chat(Sending):
             buffer.joined = True
             buffer.clear()
         buffer.conv = joined.conv
-        buffer.set_people(map(clean_line, joined.members), joined.people)
+        buffer.set_people(map(clean_line, joined.members), joined.people, map(clean_line, joined.away))
         self.rooms_seen.setdefault(fold(buffer.title), buffer.title)
         if self._joining.pop(fold(joined.room), None) is not None:
             self.open(buffer)
@@ -238,16 +266,51 @@ class Chat(Sending):
         buffer = self.find_room(presence.room)
         if buffer is None:
             return
-        if (members := presence.options.get("members")) is not None:
-            buffer.set_people(map(clean_line, members), presence.options.get("count", len(members)))
+        options = presence.options
+        came, left, away, back = (list(map(clean_line, options.get(key, ()))) for key in ("joined", "left", "away", "back"))
+        if (members := options.get("members")) is not None:
+            buffer.set_people(map(clean_line, members), options.get("count", len(members)), away)
             return
         before = dict(buffer.people)
-        came, left = (list(map(clean_line, presence.options.get(key, ()))) for key in ("joined", "left"))
-        buffer.move_people(came, left, presence.options.get("count"))
+        buffer.move_people(came, left, options.get("count"))
+        buffer.turn_people(away, back)
+        self._forget_that_it_was_asked(back)
         if buffer.head_count <= _TRAFFIC_SHOWN:
             # The lists also have those who came and left again before anybody was told that they were here.
             came, left = self._others(buffer.people, before), self._others(before, buffer.people)
             buffer.add_traffic(came, left, now, self.known)
+
+    def _forget_that_it_was_asked(self, back: list[str]) -> None:
+        """Who is back can be away once more, and that is to be told, too."""
+        folded = {*map(fold, back)}
+        for buffer in self.buffers if folded else ():
+            if buffer.kind is Kind.DIRECT and fold(buffer.title) in folded:
+                buffer.away_asked = 0
+
+    def _on_away(self, answer: m.Away, now: int) -> None:
+        """What is said again after each welcome is no news."""
+        if answer.ref == self._away_asked:
+            self.note(_about_away(clean_line(answer.text)), now)
+
+    def _on_whois(self, answer: m.Whois, now: int) -> None:
+        lookup = self.lookups.pop(answer.ref, None)
+        if lookup is None:
+            return
+        buffer = lookup.buffer if lookup.buffer in self.buffers else self.active
+        if not lookup.only_away:
+            self.note(describe(self, answer.name, answer.options), now, buffer)
+        elif why := clean_line(answer.options.get("away", "")):
+            self.note(f"{lookup.name} is away{because(why)}", now, buffer)
+
+    def _on_not_found(self, lookup: Lookup, code: str, text: str, now: int) -> None:
+        if not lookup.only_away:
+            self.note(describe(self, lookup.name, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
+
+    def _on_typing(self, typing: m.IsTyping, now: int) -> None:
+        conv, identity = (typing.options.get(key, "") for key in ("conv", "from"))
+        known = self.find_conv(conv) is not None and identity != self.protocol.identity
+        if self.typing and known and fold(typing.sender) not in self.ignored:
+            self.typists.heard(conv, identity, clean_line(typing.sender), now)
 
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
         """The names of those who are not known, but for one's own."""
@@ -255,6 +318,7 @@ class Chat(Sending):
 
     def _on_delivered(self, delivered: Delivered, now: int) -> None:
         message = delivered.message
+        self.typists.stopped(message.options.get("conv", ""), message.options.get("from", ""))
         if self._is_ignored(message):
             return
         buffer = self.buffer_of(message)
@@ -313,6 +377,9 @@ class Chat(Sending):
             elif failed.code == Code.NO_SUCH_USER:
                 self._nobody(asked, now)
             return
+        if ref in self.lookups:
+            self._on_not_found(self.lookups.pop(ref), failed.code, text, now)
+            return
         self._joining = {room: asked for room, asked in self._joining.items() if asked != ref}
         self.note(text, now, self._listings.fail(ref), important=True)
 
@@ -356,6 +423,10 @@ class Chat(Sending):
 
     def _is_ignored(self, message: m.Msg) -> bool:
         return bool(self.ignored) and fold(message.sender) in self.ignored and not self.is_own(message)
+
+
+def _about_away(text: str) -> str:
+    return f"you are away{because(text)}; /back ends it" if text else "you are back"
 
 
 def _meaning(code: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.files import without_waiting
 from urwid_client.errors import Failed
 
 _LOCK_SECONDS = 1.0
@@ -58,7 +59,7 @@ class TableFile:
 
     def _read(self) -> dict[str, Any]:
         try:
-            with open(self._path, "rb", opener=_without_waiting) as file:
+            with open(self._path, "rb", opener=without_waiting) as file:
                 table = json.load(file)
         except FileNotFoundError:
             return {}
@@ -118,8 +119,3 @@ class TableFile:
 def _text(table: dict[str, Any]) -> str:
     """As it stands in the file; the order of the entries belongs to it."""
     return json.dumps(table, indent=1)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens a file; a pipe has nothing in it, instead of waiting for somebody who writes."""
-    return os.open(path, flags | os.O_NONBLOCK)

@@ -1,31 +1,75 @@
-"""What is known here about a person: from what was seen, without asking the server."""
+"""What is known about a person: what the server tells, and what was seen here. Who asks the server is `state`'s business."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from common.names import fold
 from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Said
+from urwid_client.markup import because
 from urwid_client.rendering import Zone, local
-from urwid_client.state import Chat
+from urwid_client.sending import Sending
 
 
-def describe(chat: Chat, name: str, zone: Zone = local) -> str:
-    """A line about whoever goes by this name."""
+def describe(chat: Sending, name: str, told: Mapping[str, Any] | None = None, zone: Zone = local) -> str:
+    """A line about whoever goes by this name.
+
+    `told` are the options of the server's answer, empty where it knows nobody of this name; None: it could not be asked.
+    """
     folded = fold(clean_line(name))
-    rooms = [buffer for buffer in chat.buffers if buffer.kind is Kind.ROOM and folded in buffer.people]
-    shown = next((room.people[folded] for room in rooms), clean_line(name))
-    known = [f"in {', '.join(room.title for room in rooms)}" if rooms else "not here, as far as one sees"]
+    known = _seen_in(chat, folded) if told is None else _told(told, zone)
     if folded == fold(chat.name):
         known.append("that is you")
+    directs = chat.find_directs(name)
+    identity = told.get("from") if told else None
+    if identity is not None and any(buffer.peer not in (None, identity) for buffer in directs):
+        known.append("not the one whom you have talked to under this name")
     if last := _last_said(chat.buffers, folded):
         buffer, said = last
         where = buffer.title if buffer.kind is Kind.ROOM else "your conversation"
-        known.append(f"said something last in {where}, {zone(said.time_ms):%-d %B at %H:%M}")
-    if any(not buffer.former for buffer in chat.find_directs(name)):
+        known.append(f"said something last in {where}, {_at(said.time_ms, zone)}")
+    if any(not buffer.former for buffer in directs):
         known.append("a conversation with them is open")
     if folded in chat.ignored:
         known.append("ignored by you")
-    return f"{shown}: {'; '.join(known)}"
+    return f"{_written(chat, name)}: {'; '.join(known)}"
+
+
+def _told(told: Mapping[str, Any], zone: Zone) -> list[str]:
+    """What the server says of somebody."""
+    devices = told.get("devices")
+    if devices is None:
+        return ["nobody goes by this name"]
+    if not devices:
+        return [f"not here, last seen {_at(told['seen'], zone)}" if "seen" in told else "not here"]
+    since = f" since {_at(told['since'], zone)}" if "since" in told else ""
+    known = [f"here{since}{f', on {devices:,} devices' if devices > 1 else ''}"]
+    if away := clean_line(told.get("away", "")):
+        known.append(f"away{because(away)}")
+    if rooms := told.get("rooms"):
+        known.append(f"in {', '.join(map(clean_line, rooms))}{' and more of your rooms' if told.get('more') else ''}")
+    return known
+
+
+def _rooms_with(chat: Sending, folded: str) -> list[Buffer]:
+    return [buffer for buffer in chat.buffers if buffer.kind is Kind.ROOM and folded in buffer.people]
+
+
+def _seen_in(chat: Sending, folded: str) -> list[str]:
+    rooms = _rooms_with(chat, folded)
+    return [f"in {', '.join(room.title for room in rooms)}" if rooms else "not here, as far as one sees"]
+
+
+def _written(chat: Sending, name: str) -> str:
+    """The name as its owner writes it, as far as that is known."""
+    folded = fold(clean_line(name))
+    return next((room.people[folded] for room in _rooms_with(chat, folded)), clean_line(name))
+
+
+def _at(time_ms: int, zone: Zone) -> str:
+    return f"{zone(time_ms):%-d %B at %H:%M}"
 
 
 def _last_said(buffers: list[Buffer], folded: str) -> tuple[Buffer, Said] | None:

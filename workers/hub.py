@@ -11,7 +11,7 @@ taken the page before. After a hello with `after`, after falling behind, and aft
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from common import messages as m
@@ -21,7 +21,7 @@ from common.limits import MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN,
 from common.log import Entry, LogUnreadable, is_direct, parties
 from common.names import check_room, fold
 from common.routing import INTRODUCED_AT_ONCE, Batch, Item
-from common.text import clean, is_blank
+from common.text import clean, clean_line, is_blank
 from workers import tokens
 from workers.fanout import NO_ID, Delivery, Turn, deliver
 from workers.history import PagesWanted, PageWanted
@@ -36,6 +36,12 @@ ROWS_PER_HELPING = 40
 """What a helping costs in any case, as a number of rows, however few there are."""
 _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
+_BEHIND = 100
+"""With so many requests unanswered the broker has more to do than to tell who is typing."""
+_LONG_REQUESTS = frozenset((*ANSWERED_WITH_LISTS, "find"))
+"""Those that the broker answers so, or with where a page is to be read."""
+_REQUESTS_AT_ONCE = 64
+"""So many of one client's requests are looked at, then it is the others' turn: what is read at once may hold hundreds."""
 _IDLE_CHECK_EVERY = 1.0
 _UNREADABLE_PAUSE = 1.0
 _CONV_CHARS = 4 * ROOM_CHARS
@@ -93,6 +99,8 @@ class Hub:
         """Those with something in the inbox."""
         self._pages = PagesWanted()
         self._presence = PresenceCollector()
+        self._away: dict[int, str] = {}  # what those who are away said, by session: for the next broker
+        self._typed: set[int] = set()  # the sessions that said in this second that somebody is typing there
         self._turn = Turn()
         self._closing: list[int] = []
         self._notices: list[str] = []
@@ -110,6 +118,9 @@ class Hub:
             "history": self._on_history,
             "members": self._on_members,
             "rooms": self._on_rooms,
+            "away": self._on_away,
+            "whois": self._on_whois,
+            "typing": self._on_typing,
             "ping": self._on_ping,
             "pong": self._on_pong,
             "bye": self._on_bye,
@@ -123,7 +134,11 @@ class Hub:
             "welcome": self._welcome,
             "refused": self._refused,
             "presence": self._presence_changed,
+            "turned": self._presence_turned,
+            "away": self._remember_away,
+            "typing": self._is_typing,
             "present": self._present,
+            "elsewhere": self._elsewhere,
             "page": self._page_found,
             "snapshot": self._snapshot,
             "introduce": self._introduce,
@@ -160,9 +175,10 @@ class Hub:
         self._look_at_inbox(session)
 
     def _look_at_inbox(self, session: Session) -> None:
-        """Does what the client asks for, for as long as it may ask. What is left is looked at in a later turn."""
+        """Does some of what the client asks for, for as long as it may ask. What is left is looked at in a later turn."""
         done, inbox = 0, session.inbox
-        while done < len(inbox) and self._may_ask(session):
+        most = min(len(inbox), _REQUESTS_AT_ONCE)
+        while done < most and self._may_ask(session):
             self._do(session, inbox[done])
             done += 1
         del inbox[:done]
@@ -192,10 +208,13 @@ class Hub:
         self._pages.forget(sid)
         self._waiting.pop(sid, None)
         self._kept_waiting.pop(sid, None)
+        self._away.pop(sid, None)
+        self._typed.discard(sid)
         self._turn.closed(sid)
         self._pace.remove(session)
         if session.identity:
-            self._asked.add(["gone", sid, session.newcomer and session.phase is Phase.ASKED])
+            untold = session.newcomer and session.phase is Phase.ASKED
+            self._asked.add(["gone", sid, untold, round(self._pace.owed(session) * 1000)])
             if session.name:
                 self._notices.append(f"{session.name} left ({session.peer})")
 
@@ -232,6 +251,7 @@ class Hub:
             self._tell_room(conv, m.encode(presence), share)
         if now >= self._next_idle_check:
             self._next_idle_check = now + _IDLE_CHECK_EVERY
+            self._typed.clear()
             for session in [*self._sessions.values()]:
                 self._check_silence(session, now)
 
@@ -310,14 +330,15 @@ class Hub:
             yield batch
 
     def _introduction(self) -> Iterator[Batch]:
-        sessions = [
-            [session.sid, session.identity, session.name, [name for name, _ in session.rooms.values()]]
-            for session in self._sessions.values()
-            if session.welcomed
-        ]
+        sessions = [self._introduced(session) for session in self._sessions.values() if session.welcomed]
         for start in range(0, max(len(sessions), 1), INTRODUCED_AT_ONCE):
             end = start + INTRODUCED_AT_ONCE
             yield ["intro", sessions[start:end], end < len(sessions)]
+
+    def _introduced(self, session: Session) -> list[Any]:
+        told = [session.sid, session.identity, session.name, [name for name, _ in session.rooms.values()]]
+        away = self._away.get(session.sid)
+        return told if away is None else [*told, away]
 
     def _ask(self, session: Session, request: Item) -> None:
         session.pending += self._cost(request)
@@ -328,7 +349,7 @@ class Hub:
         tag = request[0]
         if tag == "send":
             return len(request[2])
-        return self._long_cost if tag in ANSWERED_WITH_LISTS else 1
+        return self._long_cost if tag in _LONG_REQUESTS else 1
 
     def _answered(self, sid: int, cost: int) -> None:
         session = self._sessions.get(sid)
@@ -523,6 +544,30 @@ class Hub:
         limit = min(options.get("limit", ROOMS_SHOWN), ROOMS_SHOWN)
         self._ask(session, ["rooms", session.sid, ref, _after(options), limit])
 
+    def _on_away(self, session: Session, ref: int, text: str, options: m.Options) -> None:
+        session.require_welcome()
+        line = clean_line(text)
+        if text and is_blank(line):
+            raise Refused(Code.EMPTY_TEXT, "nothing is seen of this text; an empty one says that you are back")
+        limit, size = self._limits.away_bytes, len(line.encode())
+        if size > limit:
+            raise Refused(Code.TOO_LONG, f"why you are away is said in at most {limit} bytes, this has {size}")
+        self._ask(session, ["away", session.sid, ref, line])
+
+    def _on_whois(self, session: Session, ref: int, name: str, options: m.Options) -> None:
+        session.require_welcome()
+        _check_address(name, None)
+        self._ask(session, ["whois", session.sid, ref, name])
+
+    def _on_typing(self, session: Session, ref: int, to: str, options: m.Options) -> None:
+        """Not worth an answer, nor that anybody waits for it: what is too much is forgotten."""
+        session.require_welcome()
+        conv = options.get("conv")
+        _check_address(to, conv)
+        if session.sid not in self._typed and len(self._asked) < _BEHIND:
+            self._typed.add(session.sid)
+            self._ask(session, ["typing", session.sid, ref, to, conv])
+
     def _on_ping(self, session: Session, ref: int) -> None:
         self._tell(session, m.Pong(ref))
 
@@ -592,8 +637,11 @@ class Hub:
 
     def _enter_room(self, session: Session, ref: int, position: int, floor: int, joined: list[Any]) -> None:
         """`floor`: the id behind which the room's messages are sent to this session as they come, or from the log."""
-        room, conv, count, members = joined
-        self._tell(session, m.Joined(ref, room, {"last": position, "count": count, "members": members, "conv": conv}))
+        room, conv, count, members, *away = joined
+        options = {"last": position, "count": count, "members": members, "conv": conv}
+        if away:
+            options["away"] = away[0]
+        self._tell(session, m.Joined(ref, room, options))
         if conv not in self._live and not any(conv in self._sessions[sid].rooms for sid in self._lagging):
             self._presence.forget(conv)  # what is still to be told is of a time when others were here
         if conv not in session.rooms and session.phase is Phase.LIVE:
@@ -618,6 +666,23 @@ class Hub:
     def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:
         self._presence.add(conv, room, came, left, count, self._now)
 
+    def _presence_turned(self, conv: str, room: str, away: list[str], back: list[str], count: int) -> None:
+        self._presence.turn(conv, room, away, back, count, self._now)
+
+    def _remember_away(self, sids: list[int], text: str) -> None:
+        for sid in sids:
+            self._away.pop(sid, None)
+            if text and sid in self._sessions:
+                self._away[sid] = text
+
+    def _is_typing(self, conv: str, sids: list[int], identity: str, frame: bytes) -> None:
+        """Told to who is live and reads: later it would not be true any more."""
+        recipients: Iterable[int] = sids or self._live.get(conv, ())
+        for sid in recipients:
+            session = self._sessions.get(sid)
+            if session is not None and session.phase is Phase.LIVE and not session.blocked and session.identity != identity:
+                self._turn.to_session(sid, [NO_ID], [frame])
+
     def _present(self, conv: str, frame: bytes) -> None:
         self._presence.forget(conv)
         self._tell_room(conv, frame)
@@ -638,9 +703,14 @@ class Hub:
             else:
                 self._turn.to_session(session.sid, [NO_ID], [frame])
 
+    def _elsewhere(self, identity: str, connections: int, owed_ms: int) -> None:
+        self._pace.set_time(self._now)
+        self._pace.is_elsewhere(identity, connections, owed_ms / 1000)
+
     def _snapshot(self, log: str, key: bytes) -> None:
         """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
         self._log, self._key = log, key
+        self._pace.nobody_is_elsewhere()
         try:
             self._reader.expect(log, self._position_next)
         except LogUnreadable as problem:

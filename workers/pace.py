@@ -1,8 +1,9 @@
 """How fast clients may send: what a message costs each connection, and who has spent too much.
 
 Each connection has spent its time up to some moment; a message costs an interval. Time may be borrowed up to `burst_seconds`
-ahead of now, so that one that was quiet may say much at once. All connections of one person at this worker share what the person
-may send: their messages cost more.
+ahead of now, so that one that was quiet may say much at once. All connections of one person share what the person may send: their
+messages cost more. How many connections somebody has at other workers, and what they spent with those that are gone, the broker
+tells.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ class Pace:
         self._borrowed_until = float(limits.burst_seconds)
         self._of_person: defaultdict[str, list[Session]] = defaultdict(list)
         """By identity."""
+        self._elsewhere: dict[str, int] = {}
+        """How many connections somebody has at other workers, by identity: only of those who are here and there."""
 
     def use_limits(self, limits: Limits) -> None:
         """These hold from now on."""
@@ -43,6 +46,10 @@ class Pace:
             raise Refused(Code.RATE_LIMITED, in_so_long("too many messages at once", spent - self._borrowed_until))
         session.spent_until = spent + session.interval
 
+    def owed(self, session: Session) -> float:
+        """Seconds by which it has spent more than it has had."""
+        return max(0.0, session.spent_until - self._now)
+
     def add(self, session: Session) -> None:
         """One more connection of its person: it begins where the others are."""
         sessions = self._of_person[session.identity]
@@ -58,9 +65,29 @@ class Pace:
             self._share_out(sessions)
             if not sessions:
                 del self._of_person[session.identity]
+                self._elsewhere.pop(session.identity, None)
+
+    def is_elsewhere(self, identity: str, connections: int, owed: float) -> None:
+        """Somebody has so many connections at other workers, and owes so many seconds. Nothing happens if nobody is here."""
+        sessions = self._of_person.get(identity)
+        if sessions is None:
+            return
+        self._elsewhere[identity] = connections
+        for session in sessions:
+            session.spent_until = max(session.spent_until, self._now + owed)
+        self._share_out(sessions)
+
+    def nobody_is_elsewhere(self) -> None:
+        """As far as is known: who is will be told anew."""
+        elsewhere, self._elsewhere = self._elsewhere, {}
+        for identity in elsewhere:
+            self._share_out(self._of_person[identity])
 
     def _share_out(self, sessions: list[Session]) -> None:
+        if not sessions:
+            return
         limits = self._limits
-        interval = max(1 / limits.messages_per_second, len(sessions) / limits.user_messages_per_second)
+        connections = len(sessions) + self._elsewhere.get(sessions[0].identity, 0)
+        interval = max(1 / limits.messages_per_second, connections / limits.user_messages_per_second)
         for session in sessions:
             session.interval = interval

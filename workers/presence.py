@@ -1,13 +1,15 @@
-"""Who comes to rooms and who leaves them, collected for a moment before the rooms are told."""
+"""Who comes to rooms and who leaves them, who goes away and is back, collected for a moment before the rooms are told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from common.limits import MEMBERS_SHOWN
-from common.messages import Presence
+from common.messages import Options, Presence
 
 _WAIT_SECONDS = 0.1
+_AT_ONCE = MEMBERS_SHOWN // 2
+"""Names in each list of a frame, which has four of them."""
 SHARES = 10
 """A large room, where only the number of people is told, is told a share of its sessions at a time, one with each wait: each of
 them once a second, and none of the others has to wait for all of them."""
@@ -16,7 +18,7 @@ them once a second, and none of the others has to wait for all of them."""
 class _Changes:
     """What one room is still to be told."""
 
-    __slots__ = ("came", "count", "due", "left", "room", "share", "untold")
+    __slots__ = ("away", "back", "came", "count", "due", "left", "room", "share", "untold")
 
     def __init__(self, room: str, due: float) -> None:
         self.room = room
@@ -24,6 +26,8 @@ class _Changes:
         self.count = 0
         self.came: set[str] = set()
         self.left: set[str] = set()
+        self.away: set[str] = set()
+        self.back: set[str] = set()
         self.share = 0
         """While the room is large: who is told next."""
         self.untold = SHARES
@@ -36,22 +40,33 @@ class _Changes:
     def add(self, came: Iterable[str], left: Iterable[str], count: int) -> None:
         self.count = count
         self.untold = SHARES
-        for name in came:
-            self.left.discard(name)
-            self.came.add(name)
-        for name in left:
-            self.came.discard(name)
-            self.left.add(name)
+        _move(came, self.left, self.came)
+        _move(left, self.came, self.left)
+        for turned in (self.away, self.back):
+            turned.difference_update(came, left)  # who comes is not away unless that is told of behind it
+
+    def turn(self, away: Iterable[str], back: Iterable[str], count: int) -> None:
+        self.count = count
+        _move(away, self.back, self.away)
+        _move(back, self.away, self.back)
 
     def told(self) -> Iterator[Presence]:
         """Not more names at once than a frame may hold."""
-        if self.is_large or not (self.came or self.left):
+        lists = [*map(sorted, (self.came, self.left, self.away, self.back))]
+        if self.is_large or not any(lists):
             yield Presence(self.room, {"count": self.count})
             return
-        came, left = sorted(self.came), sorted(self.left)
-        for start in range(0, max(len(came), len(left)), MEMBERS_SHOWN):
-            end = start + MEMBERS_SHOWN
-            yield Presence(self.room, {"count": self.count, "joined": came[start:end], "left": left[start:end]})
+        for start in range(0, max(map(len, lists)), _AT_ONCE):
+            came, left, away, back = (names[start : start + _AT_ONCE] for names in lists)
+            options: Options = {"count": self.count, "joined": came, "left": left}
+            if away or back:
+                options |= {"away": away, "back": back}
+            yield Presence(self.room, options)
+
+
+def _move(names: Iterable[str], before: set[str], to: set[str]) -> None:
+    before.difference_update(names)
+    to.update(names)
 
 
 class PresenceCollector:
@@ -61,10 +76,16 @@ class PresenceCollector:
         self._rooms: dict[str, _Changes] = {}
 
     def add(self, conv: str, room: str, came: list[str], left: list[str], count: int, now: float) -> None:
+        self._changes(conv, room, now).add(came, left, count)
+
+    def turn(self, conv: str, room: str, away: list[str], back: list[str], count: int, now: float) -> None:
+        self._changes(conv, room, now).turn(away, back, count)
+
+    def _changes(self, conv: str, room: str, now: float) -> _Changes:
         changes = self._rooms.get(conv)
         if changes is None:
             changes = self._rooms[conv] = _Changes(room, now + _WAIT_SECONDS)
-        changes.add(came, left, count)
+        return changes
 
     def forget(self, conv: str) -> None:
         """The room has been told everything in another way."""

@@ -352,7 +352,10 @@ class WorkerProcess:
         session = connection.session
         if session.phase is Phase.LEAVING:
             return  # it is closed at the turn's end, and watched for that
-        if transport.waiting or not self._hub.wants_input(session):
+        if transport.waiting:
+            session.blocked = True  # TLS answers some things by itself: one who asks for that and reads nothing is not read from
+            self._watch(connection)
+        elif not self._hub.wants_input(session):
             self._watch(connection)
 
     def _receive(self, connection: Connection) -> bytes | None:

@@ -6,7 +6,7 @@ from collections import deque
 
 from common.routing import Batch, Item
 
-ANSWERED_WITH_LISTS = ("join", "members", "rooms")
+ANSWERED_WITH_LISTS = ("join", "members", "rooms", "whois")
 """Requests whose answers have a list of people or rooms each."""
 _MOST = 8 * 1024 * 1024
 """What may wait has at most this weight, which is that of its texts (characters) and a little for each request."""

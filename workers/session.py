@@ -89,7 +89,7 @@ class Session:
         """When the connection was made, or the last hello refused (monotonic seconds, like the next)."""
         self.hellos_refused = 0
         self.interval = 0.0
-        """Seconds that each message costs it; with several connections of one person at this worker, more."""
+        """Seconds that each message costs it; with several connections of one person, more."""
         self.spent_until = 0.0
         """How far into the future it has spent its time by sending: only so much further than now is borrowed."""
         self.heard = now

@@ -125,6 +125,7 @@ class Tls:
     def send(self, data: bytes) -> int:
         """Encrypts a record after the other, each once the one before is out. Before the handshake is done nobody hears it."""
         if self.handshaking:
+            self._push()
             return len(data)
         taken = 0
         while self._push() and taken < len(data):

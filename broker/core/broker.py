@@ -8,10 +8,12 @@ wait for the disk, and whoever joins between two messages of one turn gets exact
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from broker.core.away import Away
+from broker.core.debts import Debts
 from broker.core.names import Names
 from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
@@ -21,12 +23,14 @@ from broker.log import Log, PersonUpdate, StorageError, StorageFull, make_draft
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
-from common.limits import ROOM_CHARS, Limits
+from common.limits import ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, direct, is_direct, parties
 from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
 
 _LOBBY = fold(m.LOBBY)
+_TYPISTS = 5
+"""Of one conversation so many a second are told of who are typing: of more, a client says no more than that there are several."""
 
 
 class Broker:
@@ -39,6 +43,14 @@ class Broker:
         self._rooms = Rooms()
         self._repeats = Repeats(log)
         self._people: dict[str, Person] = {}
+        self._away = Away()
+        self._turned: dict[str, bool] = {}
+        """Of whose being away the workers are to be told, by identity; and whether the rooms are, too."""
+        self._typists: Counter[str] = Counter()
+        """How many were told of in this second, by conversation."""
+        self._debts = Debts()
+        self._spread: set[str] = set()
+        """Who is at several workers, or owes something, and has come or gone in this turn: the workers are to be told."""
         self._workers: dict[int, Worker] = {}
         self._begun = False
         self.ready = False
@@ -61,6 +73,9 @@ class Broker:
             "members": self._list_members,
             "rooms": self._list_rooms,
             "present": self._list_present,
+            "away": self._say_away,
+            "whois": self._who_is,
+            "typing": self._type,
             "gone": self._gone,
         }
         self._keep_names()
@@ -150,21 +165,31 @@ class Broker:
             self._end(worker, session)
         worker.known = worker.listening = True
         self._out[number].append(self._snapshot())
-        for sid, identity, name, rooms in introduced:
-            self._restore(number, worker, sid, identity, name, rooms)
+        for sid, identity, name, rooms, *away in introduced:
+            self._restore(number, worker, sid, identity, name, rooms, *away)
+        for session in worker.sessions.values():
+            self._note_spread(session.identity)
         if self.ready:
             self._tell_who_is_where(number)
         self._get_ready()
 
-    def _restore(self, number: int, worker: Worker, sid: int, identity: str, name: str, rooms: list[str]) -> None:
-        """A session as its worker knows it; it may have been in more rooms, or in fewer, as far as this broker knew."""
+    def _restore(self, number: int, worker: Worker, sid: int, identity: str, name: str, rooms: list[str], away: str = "") -> None:
+        """A session as its worker knows it; it may have been in more rooms, or in fewer, as far as this broker knew.
+
+        Who is away is learned where nothing is known, and the worker told where it has missed something.
+        """
         session = worker.sessions.get(sid)
+        is_new = session is None
         if session is None:
             try:
                 session = self._begin_session(number, worker, sid, identity, name)
             except Refused as refused:
                 self._out[number].append(["lost", sid, refused.code, refused.text])
                 return
+        if away and is_new and not self._away.text_of(identity):
+            self._set_away(session, away)
+        elif away != self._away.text_of(identity):
+            self._turned.setdefault(identity, False)
         present = {fold(room): room for room in rooms}
         for conv in sorted(session.rooms.keys() - present.keys()):
             self._leave(session, conv)
@@ -187,11 +212,12 @@ class Broker:
         """After an introduction: who came or left while this worker was not told is not known to it otherwise."""
         for room in self._rooms:
             if number in room.workers:
-                self._out[number].append(_present(room))
+                self._out[number].append(self._present(room))
 
     def clock_jumped(self, by_ms: int) -> None:
         """The clock was set, by so much: what lasts a while still lasts as long as it should."""
         self._names.clock_jumped(by_ms)
+        self._debts.clock_jumped(by_ms)
 
     def _forget_postponed(self, number: int) -> None:
         self._postponed = [(other, batch) for other, batch in self._postponed if other != number]
@@ -225,6 +251,7 @@ class Broker:
             elif type(step) is Repeat:
                 self._repeat(step, problem)
         self._steps.clear()
+        self._tell_who_is_elsewhere()
         if self.ready:
             self._tell_presence()
         return self._take_batches()
@@ -236,6 +263,8 @@ class Broker:
         """Once a second or so: frees names, and lets every worker know the position."""
         self._now_ms = now_ms
         self._names.forget_expired(now_ms)
+        self._typists.clear()
+        self._debts.forget_paid(now_ms)
         for number, worker in self._workers.items():
             if worker.listening and worker.position < self._position:
                 self._out.setdefault(number, [])
@@ -304,10 +333,40 @@ class Broker:
         self._out[tell.worker].append(tell.item)
 
     def _tell_presence(self) -> None:
-        for room, came, left, anew in self._rooms.take_changes():
-            item = _present(room) if anew else ["presence", room.conv, room.name, came, left, len(room.people)]
+        self._tell_who_turned()
+        for room, came, left, turned, anew in self._rooms.take_changes():
+            items: list[Item] = []
+            if anew:
+                items.append(self._present(room))
+            elif came or left or room.is_large:
+                items.append(["presence", room.conv, room.name, came, left, len(room.people)])
+            away = self._away.among([*dict.fromkeys([*came, *turned])])
+            back = [name for name in turned if name not in away]
+            if (away or back) and not anew:
+                items.append(["turned", room.conv, room.name, away, back, len(room.people)])
             for number in room.workers:
-                self._out[number].append(item)
+                self._out[number] += items
+
+    def _tell_who_turned(self) -> None:
+        """Once in a turn, however often they said so."""
+        turned, self._turned = self._turned, {}
+        for identity, tell_rooms in turned.items():
+            if (person := self._people.get(identity)) is None:
+                continue
+            for number, sids in _by_worker(person.sessions):
+                self._out[number].append(["away", sids, self._away.text_of(identity)])
+            for session in person.sessions if tell_rooms else ():
+                for conv in session.rooms:
+                    self._rooms.turn(conv, session.name)
+
+    def _tell_who_is_elsewhere(self) -> None:
+        """Each worker counts its own connections of a person; how many there are beside those, it is told."""
+        for identity in self._spread:
+            sessions = person.sessions if (person := self._people.get(identity)) is not None else []
+            owed_ms = self._debts.owed(identity, self._now_ms)
+            for number, here in Counter(session.worker for session in sessions).items():
+                self._out[number].append(["elsewhere", identity, len(sessions) - here, owed_ms])
+        self._spread.clear()
 
     def _take_batches(self) -> dict[int, Batch]:
         out, self._out = self._out, defaultdict(list)
@@ -357,7 +416,10 @@ class Broker:
             check_name(name)
             if after is not None and (log not in (None, self._log.uuid) or after > self._position):
                 raise Refused(Code.BAD_RESUME)
+            is_here = identity in self._people
             session = self._begin_session(number, worker, sid, identity, name, known)
+            if not is_here:
+                self._people[identity].since_ms = self._now_ms
         except Refused as refused:
             self._steps.append(Tell(number, ["refused", sid, ref, refused.code, refused.text]))
             return
@@ -381,6 +443,9 @@ class Broker:
             person = self._people[identity] = Person(known and self._is_stored(identity))
         person.sessions.append(session)
         worker.sessions[sid] = session
+        if self._away.goes_by(identity, session.name):
+            self._turned.setdefault(identity, False)
+        self._note_spread(identity)
         if person.stored:
             self._store(session, kept_until_ms=None)
         return session
@@ -393,13 +458,17 @@ class Broker:
 
     def _end(self, worker: Worker, session: Session) -> None:
         del worker.sessions[session.sid]
-        for conv in session.rooms:
-            self._rooms.remove(conv, session.worker, session.name)
+        for conv in [*session.rooms]:
+            self._leave(session, conv)
         kept_until_ms = self._names.release(session.key, self._now_ms)
+        if kept_until_ms is not None:
+            self._away.forget_name(session.name)
         person = self._people[session.identity]
+        self._note_spread(session.identity)
         person.sessions.remove(session)
         if not person.sessions:
             del self._people[session.identity]
+            self._away.forget(session.identity)
         if kept_until_ms is None or not person.stored:
             return
         if person.sessions:  # under another name
@@ -407,8 +476,13 @@ class Broker:
         else:
             self._store(session, kept_until_ms)
 
-    def _gone(self, session: Session, untold: bool) -> None:
+    def _note_spread(self, identity: str) -> None:
+        if self._people[identity].is_spread or self._debts.owed(identity, self._now_ms):
+            self._spread.add(identity)
+
+    def _gone(self, session: Session, untold: bool, owed_ms: int) -> None:
         self._end(self._workers[session.worker], session)
+        self._debts.add(session.identity, owed_ms, self._now_ms)
         if untold:
             self._names.free(session.key)
 
@@ -422,27 +496,66 @@ class Broker:
             person.stored = True
             self._store(session, kept_until_ms=None)
 
+    def _say_away(self, session: Session, ref: int, text: str) -> None:
+        if text != self._away.text_of(session.identity):
+            self._set_away(session, text)
+        self._reply(session, m.Away(ref, text, {}))
+
+    def _set_away(self, session: Session, text: str) -> None:
+        identity = session.identity
+        news = self._away.say(identity, {one.name for one in self._people[identity].sessions}, text)
+        self._turned[identity] = news or self._turned.get(identity, False)
+
     # --- rooms ---------------------------------------------------------------------------------------------------------
 
     def _enter(self, session: Session, conv: str, name: str) -> None:
         session.rooms[conv] = self._rooms.add(conv, name, session.worker, session.name)
+        if conv != _LOBBY:
+            self._people[session.identity].enters(conv)
 
     def _leave(self, session: Session, conv: str) -> None:
         del session.rooms[conv]
         self._rooms.remove(conv, session.worker, session.name)
+        if conv != _LOBBY:
+            self._people[session.identity].leaves(conv)
 
     def _join_room(self, session: Session, name: str) -> Item:
-        """What a `joined` says of the room: its name, conv, count and members. Raises `Refused`."""
+        """What a `joined` says of the room: its name, conv, count, members, and who of them is away. Raises `Refused`."""
         conv = fold(name)
         if conv not in session.rooms:
-            if len(session.rooms) >= self._limits.rooms_per_connection:
-                raise Refused(Code.TOO_MANY_ROOMS, f"you are in {len(session.rooms)} rooms already, part one first")
+            self._check_rooms_of(self._people[session.identity], conv)
             self._check_room(session, conv, name)
             self._enter(session, conv, name)
             if conv != _LOBBY:
                 self._remember(session)
         room = self._rooms[conv]
-        return [room.name, conv, len(room.people), room.members()]
+        item = [room.name, conv, len(room.people), room.members()]
+        away = self._away_in(room)
+        return [*item, away] if away else item
+
+    def _away_in(self, room: Room) -> list[str]:
+        """Who in the room is away; of a large room that is not told."""
+        return [] if room.is_large else self._away.among(room.members())
+
+    def _present(self, room: Room) -> Item:
+        return ["present", room.conv, m.encode(self._presence(room))]
+
+    def _presence(self, room: Room) -> m.Presence:
+        """Who is there, whatever was told before."""
+        options: m.Options = {"count": len(room.people)}
+        if not room.is_large:
+            options["members"] = room.members()
+        if away := self._away_in(room):
+            options["away"] = away
+        return m.Presence(room.name, options)
+
+    def _check_rooms_of(self, person: Person, conv: str) -> None:
+        """Raises `Refused` if they are in as many as they may be, and not in this one. The lobby counts, and is always free."""
+        if conv == _LOBBY or conv in person.rooms:
+            return
+        rooms = len(person.rooms) + 1
+        if rooms >= self._limits.rooms_per_user:
+            raise Refused(Code.TOO_MANY_ROOMS, f"you are in {rooms} rooms already, part one first")
 
     def _check_room(self, session: Session, conv: str, name: str) -> None:
         """Raises `Refused` where nobody else may come in."""
@@ -484,7 +597,7 @@ class Broker:
     def _list_present(self, session: Session, ref: None, conv: str) -> None:
         """For one who was not told of all who came and left."""
         if conv in session.rooms:
-            self._reply(session, _presence(self._rooms[conv]))
+            self._reply(session, self._presence(self._rooms[conv]))
 
     # --- messages ------------------------------------------------------------------------------------------------------
 
@@ -531,10 +644,8 @@ class Broker:
         if other != session.identity and other in self._people:
             sessions += self._people[other].sessions
             self._remember(sessions[-1])
-        by_worker: defaultdict[int, list[int]] = defaultdict(list)
-        for one in sessions:
-            by_worker[one.worker].append(one.sid)
-        return Place(direct(session.identity, other), name, [(number, "direct", sids) for number, sids in by_worker.items()])
+        recipients = [(number, "direct", sids) for number, sids in _by_worker(sessions)]
+        return Place(direct(session.identity, other), name, recipients)
 
     def _post(self, sender: Session, place: Place, ref: int, text: str) -> None:
         self._remember(sender)
@@ -555,6 +666,32 @@ class Broker:
             raise Refused(Code.NO_SUCH_USER, f"nobody is called {name}")
         return named[0].identity, named[0].name
 
+    def _who_is(self, session: Session, ref: int, name: str) -> None:
+        """Of the rooms those are told that whoever asks could look into."""
+        identity, written = self._find_person(name)
+        person = self._people.get(identity)
+        options: m.Options = {"from": identity, "devices": 0}
+        if person is None:
+            seen = self._last_seen(identity, fold(name))
+        else:
+            seen = None
+            names = {one.name for one in person.sessions}
+            rooms = [room.name for _, room in sorted(session.rooms.items()) if any(map(room.people.__contains__, names))]
+            options |= {"devices": len(person.sessions), "rooms": rooms[:ROOMS_SHOWN], "more": len(rooms) > ROOMS_SHOWN}
+        told = {"since": person and person.since_ms, "seen": seen, "away": self._away.text_of(identity) or None}
+        options |= {key: value for key, value in told.items() if value is not None}
+        self._reply(session, m.Whois(ref, written, options))
+
+    def _last_seen(self, identity: str, key: str) -> int | None:
+        """When somebody who is not here left, as far as it is known from how long their name is kept."""
+        owner = self._names.owner(key, self._now_ms)
+        if owner is not None:
+            until: int | None = owner.kept_until_ms
+        else:
+            stored = self._log.person(identity)
+            until = stored.kept_until_ms if stored is not None else None
+        return None if until is None else max(0, min(until - self._names.grace_ms, self._now_ms))
+
     def _other_party(self, session: Session, conv: str, to: str) -> tuple[str, str]:
         """The other person of a direct conversation, and what they are called now. Raises `Refused`."""
         pair = parties(conv)
@@ -568,6 +705,35 @@ class Broker:
         if stored is None:
             raise Refused(Code.NO_SUCH_CONVERSATION)
         return other, stored.name or check_name(to)
+
+    def _type(self, session: Session, ref: int, to: str, conv: str | None) -> None:
+        """Nothing comes of it where it would be told to many, or to nobody. It is in its place among the messages."""
+        room = session.rooms.get(fold(to) if conv is None else conv)
+        other = self._people.get(self._whom(session, to, conv)) if room is None else None
+        recipients: Iterable[tuple[int, list[int]]]
+        if room is not None and not room.is_large:
+            place, name, recipients = room.conv, room.name, [(number, []) for number in room.workers]
+        elif other is not None:
+            first = other.sessions[0]
+            place, name, recipients = direct(session.identity, first.identity), first.name, _by_worker(other.sessions)
+        else:
+            return
+        if self._typists[place] < _TYPISTS:
+            self._typists[place] += 1
+            frame = m.encode(m.IsTyping(name, session.name, {"conv": place, "from": session.identity}))
+            for number, sids in recipients:
+                self._steps.append(Tell(number, ["typing", place, sids, session.identity, frame]))
+
+    def _whom(self, session: Session, to: str, conv: str | None) -> str:
+        """Who the other one of a direct conversation is, without a look at the log; empty if there is none."""
+        if conv is None:
+            owner = self._names.owner(fold(to), self._now_ms)
+            other = owner.identity if owner is not None else ""
+        elif is_direct(conv) and session.identity in (pair := parties(conv)):
+            other = pair[0] if pair[1] == session.identity else pair[1]
+        else:
+            other = ""
+        return other if other != session.identity else ""
 
     def _find(self, session: Session, ref: int, name: str, before: int | None, limit: int) -> None:
         other, _ = self._find_person(name)
@@ -585,13 +751,9 @@ def _error(ref: int, problem: StorageError) -> m.Error:
     return m.Error(ref, code, MEANINGS[code].sentence)
 
 
-def _present(room: Room) -> Item:
-    return ["present", room.conv, m.encode(_presence(room))]
-
-
-def _presence(room: Room) -> m.Presence:
-    """Who is there, whatever was told before."""
-    options: m.Options = {"count": len(room.people)}
-    if not room.is_large:
-        options["members"] = room.members()
-    return m.Presence(room.name, options)
+def _by_worker(sessions: Iterable[Session]) -> Iterable[tuple[int, list[int]]]:
+    """The sids of the sessions, with the worker that each is at."""
+    by_worker: defaultdict[int, list[int]] = defaultdict(list)
+    for session in sessions:
+        by_worker[session.worker].append(session.sid)
+    return by_worker.items()

@@ -34,7 +34,7 @@ class InOrder:
 class Room:
     """The sessions in one room, seen as people (by name) and as workers (which are to be told)."""
 
-    __slots__ = ("_came", "_left", "_names", "_was_large", "conv", "name", "people", "recipients", "workers")
+    __slots__ = ("_came", "_left", "_names", "_turned", "_was_large", "conv", "name", "people", "recipients", "workers")
 
     def __init__(self, conv: str, name: str) -> None:
         self.conv = conv
@@ -48,6 +48,7 @@ class Room:
         self._names = InOrder()
         self._came: set[str] = set()
         self._left: set[str] = set()
+        self._turned: dict[str, None] = {}
         self._was_large = False
         """When its changes were taken last, or at some moment since."""
 
@@ -77,22 +78,29 @@ class Room:
             self._left.add(name)
             self._came.discard(name)
 
+    def turn(self, name: str) -> None:
+        """Somebody who is in here went away, or is back. Of a large room that is not told."""
+        if not self.is_large:
+            self._turned[name] = None
+
     def _set_recipients(self) -> None:
         self.recipients = tuple((number, "room", self.conv) for number in self.workers)
 
     def take_change(self) -> Change | None:
-        """Who came or left since the last call, by where they are now; None if nobody did.
+        """Who came, left or turned since the last call, by where they are now; None if nobody did.
 
         Who left and came back is told of too: somebody may have come in between, and not have seen them.
         """
-        if not self._came and not self._left:
+        if not self._came and not self._left and not self._turned:
             return None
         anew = self._was_large and not self.is_large
         self._was_large = self.is_large
-        came, left = ([], []) if self.is_large else (sorted(self._came), sorted(self._left))
+        lists = (self._came, self._left, self._turned)
+        came, left, turned = ([] if self.is_large else sorted(names) for names in lists)
         self._came.clear()
         self._left.clear()
-        return Change(self, came, left, anew)
+        self._turned.clear()
+        return Change(self, came, left, turned, anew)
 
     def members(self) -> list[str]:
         """All of its people, in order; of a large room, the first that are as many as may be told at once."""
@@ -109,7 +117,8 @@ class Change(NamedTuple):
     room: Room
     came: list[str]
     left: list[str]
-    """Both are empty while the room is large."""
+    turned: list[str]
+    """Who went away or is back. All three are empty while the room is large."""
     anew: bool
     """It is large no more: who was in it before has not been told by name, so it takes the whole list."""
 
@@ -154,6 +163,12 @@ class Rooms:
             del self._rooms[conv], self._changed[conv]
             self._in_order.remove(conv)
             self._looks.drop(conv)
+
+    def turn(self, conv: str, person: str) -> None:
+        """Somebody in the room went away, or is back."""
+        room = self._rooms[conv]
+        room.turn(person)
+        self._changed[conv] = room
 
     def like(self, conv: str, name: str) -> Room | None:
         """A room that this one, which nobody is in, could be taken for."""

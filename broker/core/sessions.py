@@ -30,6 +30,25 @@ class Person:
     stored: bool
     """The log knows this identity: it has written or joined something."""
     sessions: list[Session] = dataclasses.field(default_factory=list)
+    since_ms: int | None = None
+    """Since when they are here; None where they were here before this broker was."""
+    rooms: dict[str, int] = dataclasses.field(default_factory=dict)
+    """How many of their sessions are in each room, by conv; without the lobby, where all are."""
+
+    @property
+    def is_spread(self) -> bool:
+        """They are at more than one worker."""
+        return any(session.worker != self.sessions[0].worker for session in self.sessions)
+
+    def enters(self, conv: str) -> None:
+        """With one more session."""
+        self.rooms[conv] = self.rooms.get(conv, 0) + 1
+
+    def leaves(self, conv: str) -> None:
+        """With one of those that are there."""
+        self.rooms[conv] -= 1
+        if not self.rooms[conv]:
+            del self.rooms[conv]
 
 
 @dataclasses.dataclass(slots=True)

@@ -216,8 +216,12 @@ class SqliteLog:
     # --- keeping the file in order -------------------------------------------------------------------------------------
 
     def checkpoint(self, wait: bool = False) -> int:
-        ((_, pages, _),) = self._rows(f"PRAGMA wal_checkpoint({'TRUNCATE' if wait else 'PASSIVE'})")
-        return int(pages)
+        if not wait:
+            ((_, pages, _),) = self._rows("PRAGMA wal_checkpoint(PASSIVE)")
+            return int(pages)
+        # The file keeps its size: to make it grow again would cost each commit another wait for the disk.
+        ((busy, pages, _),) = self._rows("PRAGMA wal_checkpoint(RESTART)")
+        return int(pages) if busy else 0
 
     def close(self) -> None:
         if self._lock is None:

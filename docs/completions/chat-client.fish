@@ -20,6 +20,7 @@ complete -c chat-client -n 'not __fish_seen_subcommand_from send tail' -l mouse 
 complete -c chat-client -n 'not __fish_seen_subcommand_from send tail' -l bell -x -a 'on off' -d 'ring the terminal\'s bell when you are meant'
 complete -c chat-client -n 'not __fish_seen_subcommand_from send tail' -l desktop -x -a 'auto osc9 osc777 off' -d 'ask the terminal for a notification when you are meant'
 complete -c chat-client -n 'not __fish_seen_subcommand_from send tail' -l alert -x -a 'mentions all none' -d 'what you are alerted of'
+complete -c chat-client -n 'not __fish_seen_subcommand_from send tail' -l typing -x -a 'on off' -d 'tell others that you are typing, and show who is'
 complete -c chat-client -n '__fish_seen_subcommand_from send' -l to -x -d 'the room or the person to write to'
 complete -c chat-client -n '__fish_seen_subcommand_from tail' -l json -d 'each message as one JSON object'
 complete -c chat-client -n '__fish_seen_subcommand_from tail' -l after -x -d 'begin behind the message with this id'

@@ -68,10 +68,15 @@ def test_what_cannot_be_used_is_told_in_words(tmp_path: Path) -> None:
     assert refused(Source(tmp_path / "pipe", key)) == f"there is no certificate (PEM) in {tmp_path}/pipe"
 
 
-def test_a_certificate_about_a_key_of_an_unknown_kind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("06072a8648ce3d0201", "06072a8648ce3d020f"), ("a003020102", "a003020101")],
+    ids=["a key of no kind", "a version that there is not"],
+)
+def test_a_certificate_that_nobody_understands(before: str, after: str, tmp_path: Path) -> None:
     made = make()
     der = made.certificate.public_bytes(Encoding.DER)
-    odd = der.replace(bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d020f"))
+    odd = der.replace(bytes.fromhex(before), bytes.fromhex(after), 1)
     (tmp_path / "cert").write_text(ssl.DER_cert_to_PEM_cert(odd))
     (tmp_path / "key").write_bytes(made.key_pem())
     said = refused(Source(tmp_path / "cert", tmp_path / "key"))

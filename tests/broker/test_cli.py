@@ -26,8 +26,13 @@ sys.exit(cli.main())
 """The command, caught where it has been entered and has begun nothing."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize(("arguments", "exit_status"), [([], 0), (["--port", "1"], 0), (["status"], 1), (["check"], 1)])
+@pytest.mark.parametrize(
+    ("number", "arguments", "exit_status"),
+    [
+        *((number, arguments, 0) for number in (signal.SIGINT, signal.SIGTERM) for arguments in ([], ["--port", "1"])),
+        *((number, [form], 1) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) for form in ("status", "check")),
+    ],
+)
 def test_told_to_stop_before_anything_was_begun(
     number: signal.Signals, arguments: list[str], exit_status: int, tmp_path: Path
 ) -> None:
@@ -36,6 +41,14 @@ def test_told_to_stop_before_anything_was_begun(
         run.send(number)
         assert run.end() == exit_status
         assert run.err == ""
+
+
+def test_a_service_that_is_told_to_read_anew_before_it_has_read_goes_on(tmp_path: Path) -> None:
+    script = WAITING.replace("signal.pause()", "signal.sigtimedwait([], 0.3) or print('still here', flush=True)")
+    with Run([sys.executable, "-c", script], tmp_path) as run:
+        run.wait_for("running")
+        run.send(signal.SIGHUP)
+        run.wait_for("still here")
 
 
 def test_nothing_slow_is_imported_by_the_entry() -> None:

@@ -581,6 +581,79 @@ def test_joining_and_leaving(client: Client) -> None:
     assert not client.protocol.rooms
 
 
+def aways(client: Client) -> list[str]:
+    """What was said of being away on this connection."""
+    assert client.line is not None
+    return [request.text for request in client.line.requests if isinstance(request, m.Away)]
+
+
+def test_being_away_is_said_again_after_each_welcome_until_one_is_back(client: Client) -> None:
+    ref = client.protocol.be_away("lunch")
+    assert m.Away(ref, "lunch", {}) in client.exchange()
+    client.cut()
+    client.connect()
+    client.exchange()
+    assert aways(client) == ["lunch"]
+    client.protocol.be_away("")
+    client.exchange()
+    client.cut()
+    client.connect()
+    client.exchange()
+    assert aways(client) == []
+
+
+def test_what_was_said_of_it_without_a_connection_is_said_later(client: Client) -> None:
+    client.cut()
+    assert client.protocol.be_away("lunch") == 0
+    client.connect()
+    client.exchange()
+    assert aways(client) == ["lunch"]
+
+
+def test_that_one_is_back_is_said_again_where_the_server_may_not_know_it(client: Client) -> None:
+    client.protocol.be_away("lunch")
+    client.exchange()
+    client.protocol.be_away("")
+    client.cut()  # on the way
+    client.connect()
+    client.exchange()
+    assert aways(client) == [""]
+
+
+def test_typing_is_told_while_one_is_up_to_date_and_its_refusal_is_no_event(client: Client) -> None:
+    assert client.line is not None
+    client.protocol.typing("#lobby", "#lobby")
+    client.protocol.typing("bob")
+    client.move_up(10**9)
+    told = [request for request in client.line.requests if isinstance(request, m.Typing)]
+    assert [(one.to, one.options) for one in told] == [("#lobby", {"conv": "#lobby"}), ("bob", {})]
+    assert client.protocol.receive(m.encode(m.Error(told[-1].ref, Code.NO_SUCH_USER, "nobody"))) == []
+    client.protocol.typing("bob")
+    client.move_up(10**9)
+    last = client.line.requests[-1]
+    assert client.protocol.receive(m.encode(m.Error(last.ref, Code.UNKNOWN_TYPE, "there is no message 'typing'"))) == []
+    client.protocol.typing("bob")
+    assert client.protocol.data_to_send() == b"", "an older server is left alone with it"
+    client.cut()
+    client.protocol.typing("bob")
+    client.connect()
+    client.exchange()
+    assert not any(isinstance(request, m.Typing) for request in client.line.requests)
+    client.protocol.typing("bob")
+    client.move_up(10**9)
+    assert isinstance(client.line.requests[-1], m.Typing), "the next server may know it"
+
+
+def test_a_reason_that_was_refused_is_not_said_again(client: Client) -> None:
+    client.protocol.be_away("lunch")
+    client.exchange()
+    ref = client.protocol.be_away("x" * 999)
+    assert client.protocol.receive(m.encode(m.Error(ref, Code.TOO_LONG, "too long"))) == [
+        RequestFailed(ref, Code.TOO_LONG, "too long")
+    ]
+    assert client.protocol.away == "lunch"
+
+
 def test_a_join_that_was_not_answered_is_asked_again_with_the_next_hello(client: Client) -> None:
     client.protocol.join("#dev")
     client.cut()

@@ -55,6 +55,13 @@ def test_a_key_of_an_unknown_kind_has_none() -> None:
         of_certificate(der.replace(elliptic_curves, nothing))
 
 
+def test_a_certificate_of_a_version_that_there_is_not_has_none() -> None:
+    der = make().certificate.public_bytes(Encoding.DER)
+    third, second = bytes.fromhex("a003020102"), bytes.fromhex("a003020101")
+    with pytest.raises(ValueError, match="version"):
+        of_certificate(der.replace(third, second, 1))
+
+
 def test_no_certificate_has_none() -> None:
     with pytest.raises(ValueError, match=r".*"):
         of_certificate(b"nothing")

@@ -36,5 +36,5 @@ def test_the_longest_lists_fit_a_frame() -> None:
 
 
 def test_hello_with_all_rooms_fits_a_frame() -> None:
-    rooms = ["#" + LARGEST_CHAR * (ROOM_CHARS - 1)] * Limits().rooms_per_connection
+    rooms = ["#" + LARGEST_CHAR * (ROOM_CHARS - 1)] * Limits().rooms_per_user
     assert body_bytes(m.Hello(m.REF_MAX, m.VERSION, "ada", {"rooms": rooms, "token": "x" * 200})) < FRAME_BYTES

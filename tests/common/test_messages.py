@@ -42,6 +42,7 @@ WELCOME_OPTIONS = options(
     refused=st.dictionaries(TEXTS, TEXTS, max_size=2),
     **{"from": TEXTS},
 )
+WHOIS_OPTIONS = options(devices=IDS, since=IDS, seen=IDS, away=TEXTS, rooms=NAMES, more=st.booleans(), **{"from": TEXTS})
 
 REQUESTS: dict[type[m.Request], st.SearchStrategy[m.Request]] = {
     m.Hello: st.builds(m.Hello, REFS, REFS, TEXTS, options(after=IDS, log=TEXTS, rooms=NAMES, token=TEXTS)),
@@ -51,20 +52,26 @@ REQUESTS: dict[type[m.Request], st.SearchStrategy[m.Request]] = {
     m.History: st.builds(m.History, REFS, TEXTS, options(before=IDS, limit=COUNTS, conv=TEXTS)),
     m.Members: st.builds(m.Members, REFS, TEXTS, options(after=TEXTS, limit=COUNTS)),
     m.Rooms: st.builds(m.Rooms, REFS, options(after=TEXTS, limit=COUNTS)),
+    m.Away: st.builds(m.Away, REFS, TEXTS, options()),
+    m.Whois: st.builds(m.Whois, REFS, TEXTS, options()),
+    m.Typing: st.builds(m.Typing, REFS, TEXTS, options(conv=TEXTS)),
     m.Ping: st.builds(m.Ping, REFS),
     m.Pong: st.builds(m.Pong, REFS),
     m.Bye: st.builds(m.Bye, REFS),
 }
 REPLIES: dict[type[m.Reply], st.SearchStrategy[m.Reply]] = {
     m.Welcome: st.builds(m.Welcome, REFS, TEXTS, WELCOME_OPTIONS),
-    m.Joined: st.builds(m.Joined, REFS, TEXTS, options(last=IDS, count=IDS, members=NAMES, conv=TEXTS)),
+    m.Joined: st.builds(m.Joined, REFS, TEXTS, options(last=IDS, count=IDS, members=NAMES, away=NAMES, conv=TEXTS)),
     m.Parted: st.builds(m.Parted, REFS, TEXTS),
     m.Msg: st.builds(m.Msg, IDS, IDS, TEXTS, TEXTS, REFS, TEXTS, MSG_OPTIONS),
     m.Resumed: st.builds(m.Resumed, REFS, IDS),
     m.Page: st.builds(m.Page, REFS, TEXTS, st.lists(ROWS, max_size=3), options(more=st.booleans(), conv=TEXTS)),
     m.MemberList: st.builds(m.MemberList, REFS, TEXTS, NAMES, options(count=IDS, more=st.booleans())),
     m.RoomList: st.builds(m.RoomList, REFS, st.lists(st.tuples(TEXTS, IDS).map(list)), options(more=st.booleans())),
-    m.Presence: st.builds(m.Presence, TEXTS, options(joined=NAMES, left=NAMES, count=IDS)),
+    m.Presence: st.builds(m.Presence, TEXTS, options(joined=NAMES, left=NAMES, away=NAMES, back=NAMES, count=IDS)),
+    m.Away: st.builds(m.Away, REFS, TEXTS, options()),
+    m.Whois: st.builds(m.Whois, REFS, TEXTS, WHOIS_OPTIONS),
+    m.IsTyping: st.builds(m.IsTyping, TEXTS, TEXTS, options(conv=TEXTS, **{"from": TEXTS})),
     m.Ping: st.builds(m.Ping, REFS),
     m.Pong: st.builds(m.Pong, REFS),
     m.Goodbye: st.builds(m.Goodbye, TEXTS, TEXTS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,14 @@ def test_a_wrong_variable_is_named() -> None:
         read_environment(TABLE, {"X_INSECURE": "maybe"}, "X")
 
 
+def test_a_misspelled_limit_in_the_environment_is_refused_and_other_variables_are_somebody_else_s() -> None:
+    with pytest.raises(UsageError) as problem:
+        read_environment(TABLE, {"X_LIMITS_MAX_CONECTIONS": "7"}, "X")
+    said = "there is no variable 'X_LIMITS_MAX_CONECTIONS', did you mean X_LIMITS_MAX_CONNECTIONS?"
+    assert str(problem.value) == said
+    assert read_environment(TABLE, {"X_PROT": "7", "LIMITS_MAX_CONECTIONS": "7", "X_LIMITS": "1"}, "X") == {}
+
+
 def test_what_is_for_the_command_line_alone_is_no_variable() -> None:
     assert read_environment(TABLE, {"X_COUNT": "5", "X_HELP": "1"}, "X") == {}
 
@@ -233,6 +242,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_file(TABLE, tmp_path / "none.toml")
     with pytest.raises(UsageError, match=r"cannot be read: Is a directory$"):
         read_file(TABLE, tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match=r"is a pipe, which cannot be read again when it is to be: give a file$"):
+        read_file(TABLE, tmp_path / "pipe")
+    assert read_file(TABLE, Path(os.devnull)) == {}
 
 
 @given(st.binary(max_size=60) | st.text(alphabet="port = [limits]\n\"'#.80x", max_size=60).map(str.encode))

@@ -20,15 +20,19 @@ REQUESTS: dict[str, Callable[[int], bytes]] = {
     "pages": lambda n: m.encode(m.History(n, m.LOBBY, {"limit": 200})),
     "pings": lambda n: m.encode(m.Ping(n)),
     "joins": lambda n: m.encode(m.Join(n, "#here", {}) if n % 2 else m.Part(n, "#here", {})),
+    "being away": lambda n: m.encode(m.Away(n, "lunch" if n % 2 else "", {})),
+    "who somebody is": lambda n: m.encode(m.Whois(n, "flooder" if n % 2 else f"nobody{n}", {})),
+    "typing": lambda n: m.encode(m.Typing(n, "#flood" if n % 2 else m.LOBBY, {})),
     "members": lambda n: m.encode(m.Members(n, m.LOBBY, {})),
+    "people who are not there": lambda n: m.encode(m.History(n, f"nobody{n}", {})),
     "nonsense": lambda n: frame(b"\x92\xa1?\x01"),
 }
 
 
 def main(port: int, kind: str) -> None:
     sock = socket.create_connection(("127.0.0.1", port))
-    sock.sendall(m.encode(m.Hello(1, m.VERSION, "flooder", {"rooms": ["#flood"]})))
-    sock.recv(1000)
+    sock.sendall(m.encode(m.Hello(1, m.VERSION, f"floods-{kind}", {"rooms": ["#flood"]})))
+    assert b"welcome" in sock.recv(1000), "one that is not let in would ask in vain"
     sock.setblocking(False)
     selector = selectors.DefaultSelector()
     selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE)

@@ -247,6 +247,66 @@ def texts_with_half_a_character(stranger: Stranger) -> None:
 
 
 @deed
+def reasons_to_be_away_that_are_none(stranger: Stranger) -> None:
+    most = Limits().away_bytes
+    asked: list[Any] = [["away", number, reason] for number, reason in enumerate([None, 7, b"x", ["x"]])]
+    asked += [["away", 10, "x" * (most + 1)], ["away", 11, "é" * most], ["away", 12, "x" * 60_000], ["away", 13, "\u200b\n"]]
+    assert sorted(stranger.asks(*asked)) == ["bad_message"] * 4 + ["empty_text"] + ["too_long"] * 3
+
+
+@deed
+def reasons_to_be_away_that_would_act(stranger: Stranger) -> None:
+    wire = stranger.guest()
+    for number, reason in enumerate(["\x1b]0;pwn\x07", "\x1b[2J", "\x9b31m", "a\0b\x85c\u2028d\r\ne\rf", "\u202eabc"]):
+        wire.send(m.Away(number, reason + "!", {}))
+        heard = wire.expect(m.Away)
+        assert heard.ref == number
+        assert heard.text
+        assert not any(sign in heard.text for sign in "\x1b\x07\x9b\0\x85\u2028\r\n\u202e")
+
+
+@deed
+def away_and_back_ten_thousand_times(stranger: Stranger) -> None:
+    wire = stranger.guest(rooms=[f"#turning{number}" for number in range(20)])
+    wire.send_bytes(b"".join(m.encode(m.Away(number, "lunch" if number % 2 else "", {})) for number in range(10_000)))
+    for number in range(10_000):
+        assert wire.expect(m.Away).ref == number
+
+
+@deed
+def questions_about_nobody(stranger: Stranger) -> None:
+    names = ["", "nobody here", "\x1b[2J", "x" * 60_000, "#lobby", "g" + "a" * 16]
+    assert stranger.asks(*(["whois", number, name] for number, name in enumerate(names))) == ["no_such_user"] * len(names)
+
+
+@deed
+def questions_that_are_none(stranger: Stranger) -> None:
+    assert stranger.asks(*(["whois", 1, name] for name in (None, 7, b"x", ["x"]))) == ["bad_message"] * 4
+
+
+@deed
+def typing_to_nobody(stranger: Stranger) -> None:
+    wrong = [["typing", 1, to] for to in (None, 7, b"x")] + [["typing", 2, "#x", {"conv": 5}]]
+    assert stranger.asks(*wrong, *(["typing", 3, to] for to in ("", "x" * 60_000))) == ["bad_message"] * 4 + ["no_such_user"] * 2
+
+
+@deed
+def typing_without_end(stranger: Stranger) -> None:
+    """To everybody, to who is not here, and into what is not one's own: nothing comes of it."""
+    wire, other = stranger.guest(rooms=["#typing"]), stranger.connect()
+    other.hello(f"guest{next(_NUMBERS)}", rooms=["#typing"])
+    places = [("#typing", {}), ("nobody", {}), ("x", {"conv": f"g{'a' * 16}~g{'b' * 16}"}), ("x", {"conv": "~"})]
+    wire.send_bytes(b"".join(m.encode(m.Typing(number, *places[number % 4])) for number in range(10_000)))
+    wire.send(m.Ping(7))
+    assert wire.expect(m.Pong).ref == 7
+    said = wire.say(m.make_ref(1, 1), "#typing", "done")
+    heard = 0
+    while (reply := other.receive()) != said:
+        heard += isinstance(reply, m.IsTyping)
+    assert heard <= 5
+
+
+@deed
 def the_same_ref_for_two(stranger: Stranger) -> None:
     wire = stranger.guest()
     first = wire.say(9, m.LOBBY, "one")
@@ -273,7 +333,7 @@ def rooms_without_end(stranger: Stranger) -> None:
         wire.send(m.Join(number, f"#{number}", {}))
     wire.send(m.Part(1, "#never", {}), m.Join(2, "#" + "x" * 60_000, {}), m.Join(3, "#a b", {}))
     codes: list[str] = []
-    while len(codes) < 300 - Limits().rooms_per_connection + 4:
+    while len(codes) < 300 - Limits().rooms_per_user + 4:
         if isinstance(reply := wire.receive(), m.Error):
             codes.append(reply.code)
     assert set(codes) == {"too_many_rooms", "not_in_room", "bad_room"}
@@ -299,6 +359,54 @@ def pages_of_what_is_not_ours(stranger: Stranger) -> None:
     ]
     codes = stranger.asks(*asked)
     assert codes.count("no_such_conversation") == 1
+
+
+@deed
+def rooms_that_look_alike(stranger: Stranger) -> None:
+    wire = stranger.guest(rooms=["#wolf"])
+    wire.send(m.Join(1, "#wоlf", {}), m.Join(2, "#WOLF", {}), m.Join(3, "#ｗｏｌｆ", {}))
+    assert stranger.codes() == ["room_confusable"]
+
+
+@deed
+def a_hello_with_all_that_fits(stranger: Stranger) -> None:
+    rooms = [f"#{'한' * 20}{number}" for number in range(150)]
+    options: dict[str, Any] = {f"unknown{number}": [number] * 50 for number in range(60)}
+    welcome = stranger.wire.hello("everywhere", rooms=rooms, **options)
+    assert set(welcome.options["refused"].values()) == {"too_many_rooms"}
+
+
+@deed
+def one_person_with_many_connections(stranger: Stranger) -> None:
+    """What they may say and where they may be is theirs together."""
+    token = stranger.wire.hello("many").options["token"]
+    others = [stranger.connect() for _ in range(50)]
+    refused = 0
+    for number, wire in enumerate(others):
+        welcome = wire.hello("many", token=token, rooms=[f"#many{number}-{k}" for k in range(10)])
+        refused += len(welcome.options["refused"])
+    assert refused == 50 * 10 - (Limits().rooms_per_user - 1)
+    for wire in others:
+        wire.send(*(m.Send(m.make_ref(8, number), "many", "x", {}) for number in range(10)))
+
+
+@deed
+def answers_that_nobody_reads(stranger: Stranger) -> None:
+    wire = stranger.guest()
+    asked = b"".join(
+        m.encode(m.History(number, m.LOBBY, {})) + m.encode(m.Members(number, m.LOBBY, {})) for number in range(9_000)
+    )
+    wire.socket.settimeout(0.5)
+    with contextlib.suppress(TimeoutError):
+        wire.send_bytes(asked)
+
+
+@deed
+def what_follows_a_goodbye(stranger: Stranger) -> None:
+    wire = stranger.guest()
+    wire.send(m.Bye(1), m.Send(m.make_ref(1, 1), m.LOBBY, "one more thing", {}), m.Join(2, "#late", {}))
+    assert wire.expect(m.Goodbye).reason == "bye"
+    assert wire.receive() is None
 
 
 # --- names ---------------------------------------------------------------------------------------------------------------

@@ -7,16 +7,26 @@ import json
 import re
 import resource
 import signal
+import socket
+import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from common import messages as m
 from common.framing import HEADER
+from common.tls import server_context
+from tests.support.certificates import Made, make, new_key
 from tests.support.hostile_server import HostileServer, Script, packed, welcome
 from tests.support.server import SCRIPTS
 from tests.support.timeouts import seconds, wait_until
@@ -109,7 +119,8 @@ def test_nothing_that_a_server_says_acts_on_the_terminal(start: Start) -> None:
             case m.Hello(ref):
                 yield welcome(request, server=ACTING, log=ACTING, refused={ACTING: ACTING})
                 yield packed("joined", ref, ACTING, {"conv": ACTING, "members": [ACTING], "last": 1, "count": 1})
-                yield packed("presence", ACTING, {"joined": [ACTING], "left": [ACTING]})
+                yield packed("presence", ACTING, {"joined": [ACTING], "left": [ACTING], "away": [ACTING], "back": [ACTING]})
+                yield packed("away", ref, ACTING)
                 yield packed("error", None, ACTING, ACTING)
                 yield packed("msg", 11, 1, m.LOBBY, ACTING, 1, f"live {ACTING}", {"conv": m.LOBBY, "from": ACTING})
             case m.History(ref):
@@ -138,6 +149,11 @@ UNREADABLE = {
     "a text that is none": packed("msg", 11, 1, m.LOBBY, "eve", 1, None, {}),
     "options that are none": packed("msg", 11, 1, m.LOBBY, "eve", 1, "x", {"conv": 5}),
     "members that are none": packed("joined", 1, m.LOBBY, {"members": [1]}),
+    "people away that are none": packed("presence", m.LOBBY, {"away": [1]}),
+    "devices that are none": packed("whois", 1, "eve", {"devices": -1}),
+    "rooms of somebody that are none": packed("whois", 1, "eve", {"rooms": ["#x", 7]}),
+    "somebody typing who is none": packed("typing", m.LOBBY, 7, {}),
+    "a reason to be away that is none": packed("away", 1, None),
     "rows that are none": packed("page", 1, m.LOBBY, [[1]], {}),
     "too many rows": packed("page", 1, m.LOBBY, [[1]] * 300, {}),
     "too few fields": packed("welcome"),
@@ -263,6 +279,86 @@ def test_what_send_is_told(code: str, text: str, status: int, told: str, start: 
         assert client.wait() == status
         client.check()
         assert told in client.err
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[socket.socket], object]) -> Iterator[int]:
+    """The port of a server that does this with each who comes, one after the other."""
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client, contextlib.suppress(OSError):
+                client.settimeout(seconds(5))
+                answer(client)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def saying(data: bytes) -> Callable[[socket.socket], object]:
+    """Says this to one who says anything, and waits for the end."""
+
+    def say(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(data)
+        while client.recv(65536):
+            pass
+
+    return say
+
+
+def showing(made: Made, chain: bytes = b"", change: tuple[bytes, bytes] = (b"", b"")) -> Callable[[socket.socket], object]:
+    """Shows a certificate that was changed somewhere; nothing may be said behind it."""
+    der = made.certificate.public_bytes(Encoding.DER).replace(*change, 1)
+    context = server_context(ssl.DER_cert_to_PEM_cert(der).encode() + chain + made.key_pem())
+
+    def show(client: socket.socket) -> None:
+        with contextlib.suppress(ssl.SSLError), context.wrap_socket(client, server_side=True) as encrypted:
+            assert not encrypted.recv(1), "something was said to one who is not believed"
+
+    return show
+
+
+def acting_certificate() -> Made:
+    key = new_key()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ACTING.replace("\0", ""))])
+    certificate = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    certificate = certificate.not_valid_before(datetime(2020, 1, 1)).not_valid_after(datetime(2040, 1, 1))
+    return Made(certificate.sign(key, hashes.SHA256()), key)
+
+
+ENCRYPTED = {
+    "a record that is too long": (saying(b"\x16\x03\x03\xff\xff" + b"x" * 70_000), "does not speak TLS"),
+    "another protocol, and what acts": (saying(b"HTTP/1.1 400 " + ACTING.encode() + b"\r\n\r\n"), "does not speak TLS"),
+    "an alert that there is not": (saying(b"\x15\x03\x03\x00\x02\x02\xff"), "was cut before it was encrypted"),
+    "half a hello": (lambda client: client.sendall(b"\x16\x03\x03\x40\x00\x02"), "was cut before it was encrypted"),
+    "a name that acts": (showing(acting_certificate()), "is not known here yet, its key is SHA256:"),
+    "a chain without end": (showing(make(), make("a.test").pem * 150), "is not known here yet, its key is SHA256:"),
+    "a version that there is not": (
+        showing(make(), change=(bytes.fromhex("a003020102"), bytes.fromhex("a003020101"))),
+        "shows a certificate that cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "told"), ENCRYPTED.values(), ids=ENCRYPTED.keys())
+def test_what_a_server_does_before_it_is_believed(answer: Callable[[socket.socket], object], told: str, tmp_path: Path) -> None:
+    with answering(answer) as port:
+        command: list[str | Path] = [SCRIPTS / "chat-client", "send", "--tls", "--port", str(port), "--name", "ada"]
+        command += ["--data-dir", tmp_path / "ada", "--to", m.LOBBY, "hello"]
+        ended = subprocess.run(command, capture_output=True, check=False, timeout=seconds(8))
+    err = ended.stderr.decode()
+    assert (ended.returncode, ended.stdout, err.count("\n")) == (1, b"", 1), err
+    assert told in err
+    assert not CONTROLS.search(err), ascii(err)
 
 
 def test_an_acknowledgement_for_something_else_is_none(start: Start) -> None:

@@ -155,6 +155,25 @@ def test_it_is_by_a_broker_that_does_not_wait(tmp_path: Path) -> None:
         claim_before_the_owner_is_known(tmp_path / "data")
 
 
+def test_the_name_of_one_whose_worker_dies_is_kept_for_them(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data") as server:
+        for number in range(rounds(1, 20)):
+            name, log = f"ada{number}", server.log.read_text()
+            with two(server) as (ada, other):
+                token = ada.hello(name).options["token"]
+                os.kill(server.children()[worker_of(server, name)], signal.SIGKILL)
+                for _ in range(50):
+                    ask(other, name)
+                    assert getattr(answer(other), "code", None) == Code.NAME_TAKEN
+                with Wire(server.host, server.port) as again:
+                    ask(again, name, token=token)
+                    assert isinstance(answer(again), m.Welcome)
+                    ask(other, name)
+                    assert getattr(answer(other), "code", None) == Code.NAME_TAKEN
+            wait_until(lambda log=log: server.log.read_text().count("is back") > log.count("is back"), "it is back")  # type: ignore[misc]
+            time.sleep(EARLY_SECONDS if number + 1 < rounds(1, 20) else 0)
+
+
 def test_the_instance_and_the_refs_of_another_change_nothing_for_them(tmp_path: Path) -> None:
     with running_server(tmp_path / "data") as server, two(server) as (ada, stranger):
         mine = ada.hello("ada").options["from"]

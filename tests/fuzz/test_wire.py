@@ -35,6 +35,9 @@ REQUESTS: list[m.Request] = [
     m.History(6, m.LOBBY, {"before": 9, "limit": 3, "conv": "x~y"}),
     m.Members(7, m.LOBBY, {"after": "x", "limit": 3}),
     m.Rooms(8, {"after": "#x"}),
+    m.Away(9, "at lunch", {}),
+    m.Whois(9, "fuzz", {}),
+    m.Typing(9, m.LOBBY, {"conv": "x~y"}),
     m.Ping(9),
     m.Pong(10),
 ]

@@ -209,7 +209,7 @@ def test_rooms_that_cannot_be(guest: Wire, room: str) -> None:
 
 
 def test_more_rooms_than_one_may_be_in(guest: Wire) -> None:
-    most = Limits().rooms_per_connection
+    most = Limits().rooms_per_user
     guest.send(*(m.Join(number, f"#many{number}", {}) for number in range(1, most + 50)))
     codes = []
     for _ in range(most + 49):

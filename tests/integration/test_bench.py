@@ -26,6 +26,12 @@ def test_each_kind_of_load_is_measured_and_checked(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+def test_who_comes_back_to_a_log_is_measured_and_checked(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--workloads", "return", "--history", "2000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\nreturn .*\n +resume p50 [\d.]+, resume p99 [\d.]+, join p50 .*, old page p99 .*, send p99 ", done.stdout)
+
+
 def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     done = bench(tmp_path, "--workloads", "closed11")
     assert done.returncode == 2

@@ -19,7 +19,7 @@ SETTINGS = """
 [limits]
 login_seconds = 1
 name_grace_seconds = 1
-rooms_per_connection = 3
+rooms_per_user = 3
 text_bytes = 1000
 send_buffer_bytes = 8192
 backlog_bytes = 4096

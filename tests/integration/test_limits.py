@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +75,49 @@ def test_who_floods_is_refused_and_others_are_not(slow: Server) -> None:
         other.say(m.make_ref(2, 1), m.LOBBY, "hello")
 
 
+def pour(wires: Iterable[Wire], numbers: Iterator[int]) -> int:
+    """Each connection sends a hundred messages at once; how many of them are taken in all."""
+    taken = 0
+    for wire in wires:
+        wire.send(*(m.Send(m.make_ref(1, next(numbers)), m.LOBBY, "x", {}) for _ in range(100)), m.Ping(7))
+        taken += 100
+        while not isinstance(reply := wire.receive(), m.Pong):
+            if isinstance(reply, m.Error):
+                assert reply.code == Code.RATE_LIMITED
+                taken -= 1
+    return taken
+
+
+def most(since: float) -> float:
+    """What one person may have said on `slow` since then."""
+    return (time.monotonic() - since + 1) * 200 + 10
+
+
+def test_the_connections_of_one_person_share_at_whichever_workers_they_are(slow: Server) -> None:
+    began = time.monotonic()
+    taken, numbers = 0, itertools.count()
+    with Wire(slow.host, slow.port) as one, Wire(slow.host, slow.port) as another:
+        welcome = one.hello("ada-twice")
+        another.hello("ada-twice", token=welcome.options["token"])
+        assert [worker["connections"] for worker in slow.status()["per_worker"]] == [1, 1]
+        while time.monotonic() < began + 1.5:
+            taken += pour((one, another), numbers)
+    assert taken <= most(began)
+
+
+def test_who_goes_and_comes_does_not_begin_anew(slow: Server) -> None:
+    began = time.monotonic()
+    taken, numbers = 0, itertools.count()
+    known: dict[str, Any] = {}
+    for _ in range(6):
+        with Wire(slow.host, slow.port) as wire:
+            known = {"token": wire.hello("ada-again", **known).options["token"]}
+            taken += pour((wire, wire, wire), numbers)
+            wire.send(m.Bye(1))
+            wire.expect(m.Goodbye)
+    assert taken <= most(began)
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     return tmp_path / "chat.toml"
@@ -103,7 +149,7 @@ def reload(server: Server, config: Path, text: str, said: str) -> None:
 
 
 def test_limits_are_read_anew_and_nobody_is_cut_off(tmp_path: Path, config: Path) -> None:
-    with configured(tmp_path, config, "connections = 1\nrooms_per_connection = 1\ntext_bytes = 1") as server:
+    with configured(tmp_path, config, "connections = 1\nrooms_per_user = 1\ntext_bytes = 1") as server:
         with Wire(server.host, server.port) as ada:
             ada.hello("ada")
             with Wire(server.host, server.port) as bob:
@@ -116,7 +162,7 @@ def test_limits_are_read_anew_and_nobody_is_cut_off(tmp_path: Path, config: Path
             for request in (m.Send(m.make_ref(1, 1), m.LOBBY, "hello", {}), m.Join(2, "#dev", {})):
                 ada.send(request)
                 assert first_error(ada).code in (Code.TOO_LONG, Code.TOO_MANY_ROOMS)
-            said = "the limits were read anew, text_bytes 1 -> 16000, connections 1 -> 2, rooms_per_connection 1 -> 100\n"
+            said = "the limits were read anew, text_bytes 1 -> 16000, connections 1 -> 2, rooms_per_user 1 -> 100\n"
             reload(server, config, "[limits]\nconnections = 2\n", said)
             ada.say(m.make_ref(1, 2), m.LOBBY, "hello")
             ada.send(m.Join(2, "#dev", {}))

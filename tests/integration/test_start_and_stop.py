@@ -15,8 +15,7 @@ import pytest
 from common import messages as m
 from tests.support.place import BROKER, Place, chat, pids, port_of
 from tests.support.processes import Run
-from tests.support.terminal import terminal
-from tests.support.timeouts import seconds, wait_until
+from tests.support.timeouts import wait_until
 from tests.support.wire import Wire
 
 
@@ -64,22 +63,6 @@ def test_ctrl_c_goes_to_all_processes_and_the_server_tells_its_clients(place: Pl
             assert reply.reason == "shutdown"
         assert run.end() == 0
         assert "died" not in run.err
-
-
-def test_started_with_nohup_it_outlives_its_terminal(place: Place) -> None:
-    with Run(["nohup", BROKER, "--data-dir", place.data, "--port", "0", "--workers", "2"], place.scratch) as run:
-        port = port_of(run)
-        run.send_group(signal.SIGHUP)
-        chat(port)
-        run.send(signal.SIGTERM)
-        assert run.end() == 0
-
-
-def test_when_its_terminal_is_closed_it_stops(place: Place) -> None:
-    with terminal([BROKER, "--data-dir", place.data, "--port", "0", "--workers", "2"]) as window:
-        window.wait_for("ready on")
-        window.hang_up()
-        assert window.process.wait(seconds(5)) == 0
 
 
 def test_otherwise_sighup_stops_nothing(serving: tuple[Place, Run]) -> None:

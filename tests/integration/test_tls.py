@@ -183,6 +183,7 @@ def test_sighup_reads_the_certificate_anew_and_connections_stay(own: Made, tmp_p
             pem.write_bytes(made)
             server.signal(signal.SIGHUP)
             wait_until(lambda: says in server.log.read_text(), "it has read it")
+            server.status()  # the workers have answered, and so have heard
             return shown(server.host, server.port)
 
         with encrypted(server) as ada:

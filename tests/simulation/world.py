@@ -65,9 +65,12 @@ class SimClient(Witness):
         """Why messages of its were refused that were sent again later."""
         self.people: dict[str, set[str]] = {}
         """Who is in each room that it is in, as far as it knows."""
+        self.away: dict[str, set[str]] = {}
+        """Who of them is away."""
 
     def connected(self) -> None:
         self.people.clear()
+        self.away.clear()
         super().connected()
 
     def handle(self, event: cp.Event) -> None:
@@ -79,10 +82,12 @@ class SimClient(Witness):
                 self.protocol.choose_name(f"{self.protocol.name[:6]}{self.names}")
             case cp.RoomJoined():
                 self.people[event.conv] = set(event.members)
+                self.away[event.conv] = set(event.away)
             case cp.RoomParted():
                 self.people.pop(fold(event.room), None)
             case m.Presence() if fold(event.room) in self.people:
                 self.hear_of_people(self.people[fold(event.room)], event.options)
+                self.hear_of_away(self.away[fold(event.room)], event.options)
         super().handle(event)
 
     @staticmethod
@@ -91,6 +96,14 @@ class SimClient(Witness):
             people.clear()
         people |= {*options.get("members", ()), *options.get("joined", ())}
         people -= set(options.get("left", ()))
+
+    @staticmethod
+    def hear_of_away(away: set[str], options: m.Options) -> None:
+        if "members" in options:
+            away.clear()
+        away -= {*options.get("joined", ()), *options.get("left", ())}
+        away |= set(options.get("away", ()))
+        away -= set(options.get("back", ()))
 
 
 class SimWorker:
@@ -237,7 +250,7 @@ class World:
         protocol = client.protocol
         if client.began_at is None or len(protocol.outbox) > 20:
             return
-        match self.rng.randrange(10):
+        match self.rng.randrange(12):
             case 0:
                 protocol.join(self.rng.choice(ROOMS))
             case 1 if protocol.rooms:
@@ -246,7 +259,11 @@ class World:
                 protocol.history(self.rng.choice(["#a", "#lobby"]), limit=self.rng.randint(1, 9))
             case 3:
                 protocol.retry()
-            case 4 | 5:
+            case 4:
+                protocol.be_away(self.rng.choice(["", "lunch", "dinner"]))
+            case 5:
+                protocol.typing(self.rng.choice(["#lobby", *protocol.rooms, self.rng.choice(self.clients).protocol.name]))
+            case 6 | 7:
                 self._say(client, self.rng.choice(self.clients).protocol.name)
             case _:
                 self._say(client, self.rng.choice(["#lobby", *protocol.rooms]))
@@ -405,3 +422,6 @@ class World:
             for conv, people in client.people.items():
                 there = {other.protocol.name for other in self.clients if conv in other.people}
                 assert people == there, f"{client.protocol.name} takes {people} to be in {conv}, where {there} are"
+                away = {other.protocol.name for other in self.clients if conv in other.people and other.protocol.away}
+                known = client.away[conv]
+                assert known == away, f"{client.protocol.name} takes {known} to be away in {conv}, where {away} are"

@@ -78,6 +78,7 @@ class EncryptedSocket:
 
     def _shaken_hands(self) -> ssl.SSLSocket:
         if self._tls is None:
+            self._socket.getpeername()  # of one that was reset by now the library would leave a socket behind, still open
             self._tls = _CONTEXT.wrap_socket(self._socket, do_handshake_on_connect=False)
         if not self._ready:
             self._tls.do_handshake()
@@ -91,5 +92,7 @@ def _as_of_a_socket() -> Iterator[None]:
         yield
     except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
         raise BlockingIOError from None
-    except ssl.SSLError as problem:
+    except (BlockingIOError, ConnectionError):
+        raise
+    except OSError as problem:  # an `SSLError` among others
         raise ConnectionAbortedError from problem

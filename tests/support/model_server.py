@@ -32,6 +32,8 @@ class ModelServer:
         """Names that only their owners' tokens get."""
         self.expired: set[str] = set()
         """Tokens that are not valid any more."""
+        self.away: dict[str, str] = {}
+        """Who is away, by name, and what they said."""
         self.failing: Code | None = None
         """The passing reason for which nothing is committed at present."""
 
@@ -52,6 +54,15 @@ class ModelServer:
         identity = identity_of(sender)
         conv = fold(to) if m.is_room(to) else direct(identity, identity_of(to))
         return self.commit(Entry(0, 0, conv, to, sender, identity, self.last + 1, text))
+
+    def turn(self, name: str, text: str) -> None:
+        """Somebody in the lobby, who needs no connection, is away or back; everybody in it hears of it."""
+        self.away.pop(name, None)
+        if text:
+            self.away[name] = text
+        for connection in self.connections:
+            if m.LOBBY in connection.rooms:
+                connection.reply(m.Presence(m.LOBBY, {"away" if text else "back": [name]}))
 
     def commit(self, entry: Entry) -> Entry:
         entry = entry._replace(id=self.last + 3)
@@ -109,18 +120,32 @@ class ModelConnection:
                 self._send(request)
             case m.History():
                 self._history(request)
-            case m.Members(ref, room):
-                names = sorted(self.server.names_in(fold(room)))
-                self.reply(m.MemberList(ref, room, names, {"count": len(names)}))
-            case m.Rooms(ref):
-                rooms = sorted({room for connection in self.server.connections for room in connection.rooms})
-                self.reply(m.RoomList(ref, [[room, len(self.server.names_in(room))] for room in rooms], {}))
+            case m.Members() | m.Rooms() | m.Away() | m.Whois() | m.Typing():
+                self._tell_of_people(request)
             case m.Ping(ref):
                 self.reply(m.Pong(ref))
             case m.Bye():
                 self.reply(m.Goodbye("bye", "see you"))
             case _:
                 raise AssertionError(f"the model does not know {request}")
+
+    def _tell_of_people(self, request: m.Members | m.Rooms | m.Away | m.Whois | m.Typing) -> None:
+        match request:
+            case m.Members(ref, room):
+                names = sorted(self.server.names_in(fold(room)))
+                self.reply(m.MemberList(ref, room, names, {"count": len(names)}))
+            case m.Rooms(ref):
+                rooms = sorted({room for connection in self.server.connections for room in connection.rooms})
+                self.reply(m.RoomList(ref, [[room, len(self.server.names_in(room))] for room in rooms], {}))
+            case m.Away(ref, text):
+                self.server.turn(self.name, text)
+                self.reply(m.Away(ref, text, {}))
+            case m.Whois(ref, name):
+                devices = sum(connection.name == name for connection in self.server.connections)
+                if not devices and not any(entry.sender == name for entry in self.server.entries):
+                    raise Refused(Code.NO_SUCH_USER)
+                away = {"away": self.server.away[name]} if name in self.server.away else {}
+                self.reply(m.Whois(ref, name, {"from": identity_of(name), "devices": devices, **away}))
 
     def _hello(self, hello: m.Hello) -> None:
         token, after, log = (hello.options.get(key) for key in ("token", "after", "log"))
@@ -144,6 +169,8 @@ class ModelConnection:
         self.rooms.add(fold(room))
         names = sorted(self.server.names_in(fold(room)))
         options = {"last": self.server.last, "conv": fold(room), "count": len(names), "members": names}
+        if away := [name for name in names if name in self.server.away]:
+            options["away"] = away
         self.reply(m.Joined(ref, fold(room), options))
 
     def _history(self, history: m.History) -> None:

@@ -213,6 +213,7 @@ class Terminal:
         """Closes the window."""
         os.close(self._slave)
         os.close(self._master)
+        self._slave = self._master = -1
 
     def _write(self, data: bytes) -> None:
         os.write(self._master, data)

@@ -26,9 +26,11 @@ def trusting() -> ssl.SSLContext:
 class Wire:
     """A blocking connection. Replies that a test does not ask for (presence, say) are passed over by `expect`."""
 
-    def __init__(self, host: str, port: int, limit: float = 5, tls: ssl.SSLContext | None = None) -> None:
-        """With `tls` it is encrypted."""
-        self.socket = socket.create_connection((host, port), seconds(limit))
+    def __init__(
+        self, host: str, port: int, limit: float = 5, tls: ssl.SSLContext | None = None, source: str | None = None
+    ) -> None:
+        """With `tls` it is encrypted; `source` is the address of this machine that it comes from."""
+        self.socket = socket.create_connection((host, port), seconds(limit), source and (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket)

@@ -19,18 +19,24 @@ def act(request: m.Request) -> Iterator[bytes]:
         case m.Hello(ref):
             yield welcome(request, server=ACTING, refused={ACTING: ACTING})
             yield packed("joined", ref, m.LOBBY, {"conv": m.LOBBY, "members": [f"eve{ACTING}", "bob"], "last": 1, "count": 2})
-            yield packed("presence", m.LOBBY, {"joined": [f"dan{ACTING}"], "left": ["bob"], "count": 2})
+            yield packed("presence", m.LOBBY, {"joined": [f"dan{ACTING}"], "left": ["bob"], "away": [f"dan{ACTING}"], "count": 2})
             yield packed("error", None, ACTING, f"trouble {ACTING}")
             yield packed("msg", 11, 1, m.LOBBY, f"eve{ACTING}", 1, f"in the lobby {ACTING}", {"conv": m.LOBBY, "from": "geve"})
             yield packed(
                 "msg", 12, 1, request.name, f"mallory{ACTING}", 1, f"direct {ACTING}", {"conv": "geve~gme", "from": "geve"}
             )
+            yield packed("typing", m.LOBBY, f"fay{ACTING}", {"conv": m.LOBBY, "from": ACTING})
             yield packed("msg", 13, 1, m.LOBBY, "eve", 1, "good\rEVIL", {"conv": m.LOBBY, "from": "geve"})
         case m.History(ref, to):
             row = [5, 1, to, f"old{ACTING}", 1, f"before {ACTING}", {"conv": m.LOBBY}]
             yield packed("page", ref, to, [row], {"more": False, "conv": m.LOBBY})
         case m.Rooms(ref):
             yield packed("rooms", ref, [[f"#room{ACTING}", 2**63 - 1]], {"more": False})
+        case m.Whois(ref):
+            told = {"from": ACTING, "devices": 2, "since": 2**63 - 1, "away": f"since {ACTING}", "rooms": [f"#room{ACTING}"]}
+            yield packed("whois", ref, f"eve{ACTING}", told)
+        case m.Away(ref):
+            yield packed("away", ref, f"gone {ACTING}")
         case m.Send(ref):
             yield packed("error", ref, "x", f"refused {ACTING}")
 
@@ -54,6 +60,10 @@ def test_nothing_acts_on_the_terminal(tmp_path: Path) -> None:
             window.wait_for("refused")
             window.enter("/rooms")
             window.wait_for("#room")
+            window.enter("/away")
+            window.wait_for("you are away: gone")
+            window.enter("/whois eve")
+            window.wait_for("devices; away: since")
             window.enter("/quit")
             assert window.wait_exit() == 0
             output = window.output

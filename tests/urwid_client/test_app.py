@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import pytest
 import urwid
 from urwid.testing import ScriptedScreen
 
+from common import messages as m
 from tests.support.model_server import ModelServer
+from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener
+from urwid_client import typists
 from urwid_client.app import App
 from urwid_client.preferences import Preferences
 from urwid_client.settings import ClientSettings
@@ -20,7 +24,7 @@ from urwid_client.tokens import TokensUnusable
 
 
 class Waiting(ScriptedScreen):
-    """Feeds a batch of keys only when the words that the batch waits for are on the screen."""
+    """Feeds a batch of keys only when the words that the batch waits for are on the screen; with a ! before them: are not."""
 
     def __init__(self, *batches: Sequence[object], waits: Sequence[str] = (), size: tuple[int, int] = (80, 24)) -> None:
         super().__init__(size=size, inputs=batches)  # type: ignore[arg-type]
@@ -31,7 +35,7 @@ class Waiting(ScriptedScreen):
     def draw_screen(self, size: tuple[int, int], canvas: urwid.Canvas) -> None:
         wanted = self.waits[len(self.shown)]
         self.text = "\n".join(row.rstrip() for row in canvas.decoded_text)
-        if wanted in self.text:
+        if wanted[1:] not in self.text if wanted.startswith("!") else wanted in self.text:
             super().draw_screen(size, canvas)
 
     def get_input(self, raw_keys: bool = False) -> tuple[list[object], list[int]]:  # type: ignore[override]
@@ -120,6 +124,28 @@ def test_the_first_start_asks_for_a_name_and_a_server_and_the_next_for_nothing(t
     again = Waiting(["meta 3"], [*"x"], waits=["● ada", "#dev  1 person"])
     shown = run(again, unsaid, listener)
     assert prompt(shown[1]) == "> a draft"
+
+
+class TellsOfTyping(Listener):
+    """Says a moment after the beginning that somebody is typing."""
+
+    async def open(self) -> None:
+        await super().open()
+        asyncio.get_running_loop().call_later(0.3, self.tell)
+
+    def tell(self) -> None:
+        for connection in self.model.connections:
+            connection.reply(m.IsTyping(m.LOBBY, "bob", {"conv": m.LOBBY, "from": "idbob"}))
+        self.deliver()
+
+
+def test_who_is_not_heard_of_any_more_is_shown_typing_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typists, "EXPIRES_MS", 200)
+    began = time.monotonic()
+    shown = run(Waiting(["f8"], [], waits=["bob is typing", "!is typing"]), settings(tmp_path), TellsOfTyping(ModelServer()))
+    assert time.monotonic() - began < seconds(5), "not only with the next thing that happens"
+    assert "bob is typing" in shown[0]
+    assert "is typing" not in shown[1]
 
 
 def test_drafts_belong_to_their_conversations(tmp_path: Path) -> None:

@@ -225,7 +225,20 @@ def test_ignoring_and_its_end_are_told() -> None:
     assert ada.chat.ignored == {}
 
 
+def test_being_away_and_back() -> None:
+    ada = talk()
+    enter(ada, "/away at  lunch")
+    assert ada.server.away == {"ada": "at lunch"}
+    enter(ada, "/away", "/back")
+    assert notes(ada.chat.lobby) == [
+        "you are away: at lunch; /back ends it",
+        "you are away; /back ends it",
+        "you are back",
+    ]
+    assert ada.server.away == {}
+
+
 def test_who_somebody_is() -> None:
     ada = talk()
     enter(ada, "/whois bob")
-    assert notes(ada.chat.lobby) == ["bob: not here, as far as one sees"]
+    assert notes(ada.chat.lobby) == ["bob: nobody goes by this name"]

@@ -57,6 +57,23 @@ def test_what_is_written_decides_what_stands_beside_it() -> None:
     assert shown(of).endswith("search q:")
 
 
+def test_a_search_in_the_messages_has_the_line_and_ends_with_its_conversation() -> None:
+    ada = talk()
+    ada.server.say("bob", "#lobby", "the needle")
+    ada.exchange()
+    composer = Composer(Words)
+    composer.write("d")
+    of = face(ada, composer)
+    shown(of)
+    of.finder.begin()
+    for character in "Needle":
+        of.finder.write(character)
+    assert shown(of).endswith("Esc ends the search\nfind: Needle")
+    ada.chat.open(ada.chat.server)
+    of.turn_to_active()
+    assert shown(of).endswith("> d")
+
+
 def test_what_is_written_can_be_shown_without_what_came_meanwhile() -> None:
     ada, composer = talk(), Composer(Words)
     of = face(ada, composer)

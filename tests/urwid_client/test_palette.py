@@ -14,7 +14,7 @@ from urwid_client.palette import THEMES, palette
 
 AUTO = palette("auto")
 STYLES = [entry[0] for entry in AUTO if entry[0] is not None]
-MARKED = ("mention", "mentions", "title", "strong", "active", "prompt", "unread rule", "important", "failed", "bad")
+MARKED = ("mention", "mentions", "title", "strong", "active", "prompt", "unread rule", "important", "failed", "bad", "hit")
 """What is bold where there are no colours, beside the names of who speaks."""
 OWN_BACKGROUND = {"dark": 4.5, "light": 4.5, "contrast": 7.0}
 """The least contrast of the themes that bring a background."""
@@ -56,7 +56,18 @@ def test_each_theme_has_every_style() -> None:
 def test_sixteen_colours_are_named_and_none_are_none() -> None:
     assert not [entry for entry in palette("16") if "#" in entry[4] or "g4" in entry[4]]
     for _, basic, _, plain, high, _ in palette("none"):
-        assert {colour.split(",")[0] for colour in (basic, plain, high)} <= {"default", "bold", "underline", "italics"}
+        assert {colour.split(",")[0] for colour in (basic, plain, high)} <= {
+            "default",
+            "bold",
+            "underline",
+            "italics",
+            "standout",
+        }
+
+
+def test_without_colours_there_is_bold_and_underline() -> None:
+    title, mention = (resolve_attr(style, palette("none"), colors=256) for style in ("title", "mention"))
+    assert (title.bold, title.underline, mention.bold, mention.underline) == (True, False, True, True)
 
 
 @pytest.mark.parametrize("style", STYLES)

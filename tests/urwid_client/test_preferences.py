@@ -15,6 +15,9 @@ def test_without_a_choice_everything_is_as_usual() -> None:
     likes = Preferences({})
     assert (likes.theme, likes.mouse, likes.bell, likes.desktop, likes.alert("#dev")) == ("auto", True, True, "auto", "mentions")
     assert likes.keymap().actions["enter"] is Action.SEND
+    assert likes.typing
+    likes.change("typing", "off")
+    assert not likes.typing
 
 
 def test_what_is_set_holds_and_is_kept(tmp_path: Path) -> None:

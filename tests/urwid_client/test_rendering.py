@@ -157,6 +157,25 @@ def test_people_are_listed_by_name_and_the_others_counted() -> None:
     room.set_people(["carla", "Bob", "ada"], 1_203)
     assert [text for _, text in rendering.people(room)] == ["ada", "Bob", "carla", "+1,200 more"]
     assert words(rendering.heading(room)) == "#dev  1,203 people"
+    room.turn_people(["BOB"], [])
+    assert rendering.people(room)[1] == ("away", "Bob")
+    assert rendering.people(room)[0] == (rendering.name_style("ada", "person"), "ada")
+
+
+def test_what_is_searched_for_is_marked_in_whatever_it_stands() -> None:
+    def marked(text: str, query: str) -> list[tuple[object, str]]:
+        entry = said(text=text)
+        body = rendering.block(entry, rendering.context(entry, None, None), sought=rendering.Sought(query, False)).body
+        return [(style, part) for style, part in body if style == "found"]
+
+    assert marked("a *bold* Bold word", "BOLD") == [("found", "bold"), ("found", "Bold")]
+    assert marked("see https://example.org/plan now", "plan") == [("found", "plan")]
+    assert "".join(part for _, part in marked("a *bold* word", "a *b")) == "a *bold* word", "it is in several parts"
+
+
+def test_who_is_typing_is_said_in_few_words() -> None:
+    said = [words(rendering.typing(names)).strip() for names in ([], ["ada"], ["ada", "b\nob"], ["a", "b", "c"])]
+    assert said == ["", "ada is typing", "ada and b ob are typing", "several people are typing"]
 
 
 def test_how_the_connection_stands() -> None:
@@ -164,6 +183,7 @@ def test_how_the_connection_stands() -> None:
         return words(rendering.status("ada", "host:1", Status(stage, **more), 0.0123, 100.0))  # type: ignore[arg-type]
 
     assert status(Stage.ONLINE) == "● ada  12 ms"
+    assert words(rendering.status("ada", "host:1", Status(Stage.ONLINE), None, 0.0, away=True)) == "● ada  away"
     assert words(rendering.status("ada", "host:1", Status(Stage.ONLINE), 4.2, 100.0)) == "● ada  answers take 4 s"
     assert status(Stage.CONNECTING) == "○ connecting to host:1 …"
     assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (

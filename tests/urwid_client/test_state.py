@@ -12,7 +12,7 @@ from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
 from urwid_client.buffers import Buffer, Delivery, Said
 from urwid_client.editing import Draft
-from urwid_client.sending import WrongInput, is_mentioned
+from urwid_client.sending import Lookup, WrongInput, is_mentioned
 from urwid_client.state import PAGE, Chat
 
 
@@ -130,6 +130,132 @@ def test_one_s_other_device_shows_up_as_oneself() -> None:
     (said,) = ada.chat.lobby.shown()
     assert isinstance(said, Said)
     assert said.own
+
+
+# --- being away -------------------------------------------------------------------------------------------------------
+
+
+def test_being_away_is_said_again_and_not_told_again() -> None:
+    ada = talk()
+    ada.chat.be_away("lunch", NOON)
+    ada.exchange()
+    ada.disconnect()
+    ada.server.away.clear()
+    ada.connect()
+    assert ada.server.away == {"ada": "lunch"}
+    assert [text for text in notes(ada.chat.lobby) if "away" in text] == ["you are away: lunch; /back ends it"]
+    assert ada.chat.away
+
+
+def test_without_a_connection_it_is_told_that_it_is_said_later() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.be_away("away", NOON)
+    assert notes(ada.chat.lobby)[-1] == "you are away; /back ends it; it is told as soon as you are connected"
+    ada.connect()
+    assert ada.server.away == {"ada": "away"}
+
+
+def test_one_who_went_away_on_another_device_sees_it() -> None:
+    ada = talk()
+    ada.server.turn("ada", "lunch")
+    ada.exchange()
+    assert ada.chat.away
+
+
+def test_who_is_away_is_known_as_the_server_tells_it() -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["bob", "cyd"], count=3)
+    presence(ada, m.LOBBY, away=["Bob", "nobody"])
+    assert ada.chat.lobby.away == {"bob"}
+    presence(ada, m.LOBBY, joined=["bob"], count=3)
+    assert ada.chat.lobby.away == set(), "who comes is not away"
+    presence(ada, m.LOBBY, joined=["bob"], away=["bob", "cyd"], count=3)
+    presence(ada, m.LOBBY, left=["bob"], back=["cyd"], count=2)
+    assert ada.chat.lobby.away == set()
+    presence(ada, m.LOBBY, members=["ada", "cyd"], away=["cyd"], count=2)
+    assert ada.chat.lobby.away == {"cyd"}
+    presence(ada, m.LOBBY, members=["ada", "cyd"], count=2)
+    assert ada.chat.lobby.away == set()
+
+
+def test_a_message_to_who_is_away_tells_why_once_where_it_was_written() -> None:
+    ada = talk()
+    talk("bob", ada.server)
+    presence(ada, m.LOBBY, joined=["bob"], count=2)
+    ada.server.turn("bob", "at lunch")
+    ada.exchange()
+    for _ in range(2):
+        ada.chat.say_to("bob", "are you there?", NOON)
+        ada.exchange()
+    bob = ada.chat.active
+    ada.server.turn("bob", "")
+    ada.server.turn("bob", "away")
+    ada.exchange()
+    ada.chat.say_to("bob", "and now?", NOON)
+    ada.chat.open(ada.chat.lobby)
+    ada.exchange()
+    assert notes(bob) == ["bob is away: at lunch", "bob is away"]
+    assert not any("away" in said for said in notes(ada.chat.lobby))
+
+
+def test_who_somebody_is_is_told_where_it_was_asked() -> None:
+    ada = talk()
+    talk("bob", ada.server)
+    ada.chat.look_up("bob", NOON)
+    ada.chat.open(ada.chat.server)
+    ada.exchange()
+    (said,) = notes(ada.chat.lobby)
+    assert said.startswith("bob: here")
+    assert not ada.chat.lookups
+
+
+def test_who_somebody_is_without_a_server_that_says_it() -> None:
+    ada = talk()
+    ada.chat.look_up("bob", NOON)
+    ada.chat.direct("cyd")
+    ada.chat.lookups[99] = Lookup(ada.chat.server, "cyd", only_away=True)
+    ada.disconnect()
+    assert notes(ada.chat.lobby)[-1] == "the connection was lost before the answer came; ask again"
+    assert not any("answer" in said for said in notes(ada.chat.server)), "the user did not ask that"
+    ada.chat.look_up("bob", NOON)
+    assert notes(ada.chat.lobby)[-1] == "bob: not here, as far as one sees"
+    ada.connect()
+    ada.chat.look_up("bob", NOON)
+    (ref,) = ada.chat.lookups
+    ada.chat.handle(RequestFailed(ref, Code.STORAGE_UNAVAILABLE, "the server cannot write its log"), NOON)
+    assert notes(ada.chat.lobby)[-1] == "the server cannot write its log"
+
+
+# --- typing -----------------------------------------------------------------------------------------------------------
+
+
+def typing(ada: Talk, sender: str, conv: str = m.LOBBY, now: int = NOON) -> None:
+    ada.chat.handle(m.IsTyping(m.LOBBY, sender, {"conv": conv, "from": identity_of(sender)}), now)
+
+
+def test_who_is_typing_is_known_until_they_have_said_it() -> None:
+    ada = talk()
+    for sender in ("bob", "cy\x1bd"):
+        typing(ada, sender)
+    assert ada.chat.typists.names(m.LOBBY) == ["bob", "cyd"]
+    ada.server.say("bob", m.LOBBY, "done")
+    ada.exchange()
+    assert ada.chat.typists.names(m.LOBBY) == ["cyd"]
+    ada.disconnect()
+    assert ada.chat.typists.names(m.LOBBY) == []
+
+
+def test_nobody_is_shown_typing_whom_one_ignores_or_is_or_where_one_is_not() -> None:
+    ada = talk()
+    ada.chat.ignore("bob")
+    typing(ada, "BOB")
+    typing(ada, "ada")
+    typing(ada, "cyd", conv="#elsewhere")
+    assert ada.chat.typists.expire(NOON) is None
+    ada.chat.typing = False
+    typing(ada, "cyd")
+    assert ada.chat.typists.expire(NOON) is None
 
 
 def test_it_is_known_when_one_wrote_from_another_device() -> None:
@@ -331,7 +457,7 @@ def test_a_room_that_could_not_be_joined_again_says_so() -> None:
     ada.exchange()
     ada.chat.handle(Welcomed("ada", "idada", "token", afresh=False, refused={"#dev": "too_many_rooms"}, cursor=0), NOON)
     dev = buffer_of(ada.chat, "#dev")
-    assert notes(dev)[-1] == "#dev could not be joined: this connection is in as many rooms as it may be"
+    assert notes(dev)[-1] == "#dev could not be joined: you are in as many rooms as you may be, with all your connections"
     with pytest.raises(WrongInput, match="you are not in #dev"):
         ada.chat.say("hello", NOON)
     ada.chat.join("#dev")

@@ -17,13 +17,39 @@ def test_what_was_seen_of_somebody() -> None:
     ada.exchange()
     ada.chat.direct("bob")
     ada.chat.ignored["bob"] = "bob"
-    assert describe(ada.chat, "BOB", zone).startswith("Bob: in #lobby; said something last in #lobby, ")
-    assert describe(ada.chat, "BOB", zone).endswith("; a conversation with them is open; ignored by you")
+    assert describe(ada.chat, "BOB", zone=zone).startswith("Bob: in #lobby; said something last in #lobby, ")
+    assert describe(ada.chat, "BOB", zone=zone).endswith("; a conversation with them is open; ignored by you")
 
 
 def test_oneself_and_strangers() -> None:
     ada = talk()
     ada.chat.lobby.set_people(["ada"], 1)
-    assert describe(ada.chat, "ada", zone) == "ada: in #lobby; that is you"
-    assert describe(ada.chat, "no\x1bbody", zone) == "nobody: not here, as far as one sees"
-    assert NOON
+    assert describe(ada.chat, "ada", zone=zone) == "ada: in #lobby; that is you"
+    assert describe(ada.chat, "no\x1bbody", zone=zone) == "nobody: not here, as far as one sees"
+
+
+def test_what_the_server_tells() -> None:
+    ada = talk().chat
+
+    def told(**options: object) -> str:
+        return describe(ada, "bob", options, zone)
+
+    assert told() == "bob: nobody goes by this name"
+    assert told(devices=0) == "bob: not here"
+    assert told(devices=0, seen=NOON) == "bob: not here, last seen 1 January at 11:00"
+    assert told(devices=1) == "bob: here"
+    assert told(devices=1, away="away", rooms=["#a", "#b"], more=True) == "bob: here; away; in #a, #b and more of your rooms"
+    assert told(devices=2, since=NOON, away="at\n\x1blunch", rooms=["#a\n"], more=False) == (
+        "bob: here since 1 January at 11:00, on 2 devices; away: at lunch; in #a"
+    )
+
+
+def test_somebody_else_under_a_name_that_one_knows() -> None:
+    ada = talk()
+    ada.server.say("bob", "ada", "psst")
+    ada.exchange()
+    same, other = ({"devices": 1, "from": identity} for identity in ("idbob", "idthief"))
+    warning = "not the one whom you have talked to under this name"
+    assert warning in describe(ada.chat, "bob", other, zone)
+    assert warning not in describe(ada.chat, "bob", same, zone)
+    assert warning not in describe(ada.chat, "cyd", other, zone)

@@ -365,11 +365,27 @@ def test_what_is_asked_for_beyond_that_in_one_breath_waits(ada: Desk) -> None:
     assert ada.heard(1) == [m.Pong(99)]
 
 
+def test_what_one_asks_for_in_one_breath_is_done_in_several_turns(ada: Desk) -> None:
+    """The others would have to wait for all of it."""
+    heard = ada.say(1, *(m.Ping(ref) for ref in range(500)))
+    assert 0 < len(heard) < 200
+    assert ada.hub.can_go_on(ada.now)
+    assert not ada.hub.wants_input(ada.hub._sessions[1])
+    while ada.hub.can_go_on(ada.now):
+        ada.turn()
+        more = ada.heard(1)
+        assert len(more) < 200
+        heard += more
+    assert heard == [m.Pong(ref) for ref in range(500)]
+    assert ada.hub.wants_input(ada.hub._sessions[1])
+
+
 def test_of_long_answers_fewer_may_be_waited_for() -> None:
     desk = Desk(Limits(requests_pending=256))
     desk.welcome(1, ADA, "ada")
-    for ask in (m.Join, m.Members):
-        desk.say(1, *(ask(ref, "#dev", {}) for ref in range(20)))
+    for ask in (m.Join, m.Members, m.History):
+        to = "bob" if ask is m.History else "#dev"
+        desk.say(1, *(ask(ref, to, {}) for ref in range(20)))
         assert len(desk.look()) == 8
         for count in (8, 4):
             desk.broker(answered=desk.answered + 8)
@@ -511,6 +527,112 @@ def test_presence_is_told_after_a_moment(ada: Desk) -> None:
     ada.now += 0.11
     ada.turn()
     assert ada.heard(1) == [m.Presence("#lobby", {"count": 2, "joined": ["bob"], "left": []})]
+
+
+def test_who_is_away_is_told_after_a_moment_and_to_who_joins(ada: Desk) -> None:
+    ada.broker(["turned", "#lobby", "#lobby", ["bob"], [], 2])
+    assert ada.heard(1) == []
+    ada.now += 0.11
+    ada.turn()
+    assert ada.heard(1) == [
+        m.Presence("#lobby", {"count": 2, "joined": [], "left": [], "away": ["bob"], "back": []}),
+    ]
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 2, ["ada", "bob"], ["bob"]]])
+    (joined,) = ada.heard(1)
+    assert isinstance(joined, m.Joined)
+    assert (joined.options["members"], joined.options["away"]) == (["ada", "bob"], ["bob"])
+
+
+def test_a_reason_to_be_away_is_cleaned_and_has_a_limit(ada: Desk) -> None:
+    most = LIMITS.away_bytes
+    assert ada.say(1, m.Away(5, " at\n\x1b lunch ", {}), m.Away(6, "é" * (most // 2), {}), m.Away(7, "", {})) == []
+    assert [item[2:] for item in ada.look()] == [[5, "at lunch"], [6, "é" * (most // 2)], [7, ""]]
+    ada.broker(answered=ada.answered + 3)
+    assert codes(ada.say(1, m.Away(8, "x" * (most + 1), {}), m.Away(9, "\u200b", {}))) == [
+        (8, Code.TOO_LONG),
+        (9, Code.EMPTY_TEXT),
+    ]
+    ada.open(2)
+    assert codes(ada.say(2, m.Away(9, "x", {}))) == [(9, Code.NOT_LOGGED_IN)]
+
+
+def test_who_somebody_is_is_asked_of_the_broker(ada: Desk) -> None:
+    assert ada.say(1, m.Whois(5, "BOB", {})) == []
+    assert ada.look() == [["whois", 1, 5, "BOB"]]
+    ada.broker(answered=ada.answered + 1)
+    assert codes(ada.say(1, m.Whois(6, "", {}), m.Whois(7, "x" * (ROOM_CHARS + 1), {}))) == [
+        (6, Code.NO_SUCH_USER),
+        (7, Code.NO_SUCH_USER),
+    ]
+    ada.open(2)
+    assert codes(ada.say(2, m.Whois(9, "x", {}))) == [(9, Code.NOT_LOGGED_IN)]
+
+
+def test_that_somebody_types_is_passed_on_once_in_a_second(ada: Desk) -> None:
+    ada.welcome(2, BOB, "bob")
+    for sid in (1, 1, 2, 1):
+        assert ada.say(sid, m.Typing(5, "#lobby", {"conv": "#lobby"})) == []
+    assert ada.look() == [["typing", sid, 5, "#lobby", "#lobby"] for sid in (1, 2)]
+    ada.now += 1.1
+    ada.turn()
+    ada.say(1, m.Typing(6, "bob", {}))
+    assert ada.look() == [["typing", 1, 6, "bob", None]]
+    ada.hub.closed(1)
+    assert not ada.hub._typed, "nothing is kept of who is not here"
+
+
+def test_that_somebody_types_is_not_passed_on_to_a_broker_that_is_behind() -> None:
+    desk = Desk(Limits(requests_pending=1_000))
+    desk.welcome(1)
+    desk.say(1, *(m.History(number, "bob", {}) for number in range(100)))
+    desk.look()
+    desk.say(1, m.Typing(5, "#lobby", {}))
+    assert desk.look() == []
+
+
+def test_typing_is_wrong_where_it_can_be_to_nobody(ada: Desk) -> None:
+    assert codes(ada.say(1, m.Typing(5, "", {}), m.Typing(6, "x" * 99, {}))) == [(5, Code.NO_SUCH_USER), (6, Code.NO_SUCH_USER)]
+    ada.open(2)
+    assert codes(ada.say(2, m.Typing(9, "x", {}))) == [(9, Code.NOT_LOGGED_IN)]
+
+
+def test_who_is_typing_is_told_to_the_others_who_read(ada: Desk) -> None:
+    typing = m.IsTyping("#lobby", "bob", {"conv": "#lobby", "from": BOB})
+    ada.welcome(2, BOB, "bob")
+    blocked, lagging = (ada.welcome(sid, "g" + letter * 16, letter) for sid, letter in ((3, "c"), (4, "d")))
+    for sid in (1, 2, 3, 4):
+        ada.heard(sid)
+    blocked.blocked = True
+    ada.log.broken = True
+    ada.hub.lag(4, 0)
+    assert lagging.phase is Phase.LAGGING
+    ada.broker(["typing", "#lobby", [], BOB, m.encode(typing)])
+    assert [ada.heard(sid) for sid in (1, 2, 3, 4)] == [[typing], [], [], []]
+    ada.broker(["typing", direct(ADA, BOB), [1, 99], BOB, m.encode(typing)])
+    assert [ada.heard(sid) for sid in (1, 2, 3, 4)] == [[typing], [], [], []]
+    ada.broker(["typing", "#elsewhere", [], BOB, m.encode(typing)])
+    assert ada.heard(1) == []
+
+
+def test_who_is_away_is_introduced_as_such_until_they_are_back_or_gone(ada: Desk) -> None:
+    ada.welcome(2, ADA, "ada")
+    ada.welcome(3, ADA, "ada")
+
+    def introduced() -> list[list[Any]]:
+        ada.hub.broker_lost()
+        ada.hub.broker_came()
+        ada.asked.clear()
+        ada.turn()
+        sessions: list[list[Any]] = ada.asked[0][1]
+        return [session[4:] for session in sessions]
+
+    ada.broker(["away", [1, 2, 3, 99], "lunch"])
+    assert introduced() == [["lunch"]] * 3
+    ada.broker(["away", [1], ""])
+    ada.hub.closed(2)
+    assert introduced() == [[], ["lunch"]]
+    ada.hub.closed(3)
+    assert not ada.hub._away, "nothing is kept of who is not away or not here"
 
 
 def test_who_is_there_replaces_what_was_to_be_told(ada: Desk) -> None:
@@ -680,7 +802,7 @@ def test_goodbye(ada: Desk) -> None:
     ada.hub.take_notices()
     ada.hub.closed(1)
     ada.turn()
-    assert ada.look() == [["gone", 1, False]]
+    assert ada.look() == [["gone", 1, False, 0]]
     assert ada.hub.take_notices() == ["ada left (peer 1)"]
 
 
@@ -742,7 +864,7 @@ def test_a_connection_may_end_at_any_time(desk: Desk, phase: str) -> None:
     desk.hub.closed(1)
     desk.tell(desk.post("#lobby"))
     desk.turn()
-    assert desk.look() == ([] if phase == "greeting" else [["gone", 1, phase == "asked"]])
+    assert desk.look() == ([] if phase == "greeting" else [["gone", 1, phase == "asked", 0]])
     assert not desk.hub._lagging
     assert not desk.hub._live
     assert desk.hub.figures()["connections"] == 0

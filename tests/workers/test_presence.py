@@ -95,11 +95,40 @@ def test_whoever_knew_who_was_there_knows_it_again(people: set[str], moves: list
     assert known == people
 
 
+@given(st.sets(st.sampled_from("abcd")), st.lists(st.tuples(NAMES, NAMES, NAMES, NAMES), min_size=1, max_size=5))
+def test_whoever_knew_who_was_away_knows_it_again(
+    away: set[str], moves: list[tuple[list[str], list[str], list[str], list[str]]]
+) -> None:
+    """A name in `joined` or `left` ends it, and what is told behind that holds."""
+    known = set(away)
+    collector = PresenceCollector()
+    for came, left, gone, back in moves:
+        left = [name for name in left if name not in came]
+        back = [name for name in back if name not in gone]
+        away = (away - {*came, *left} | {*gone}) - {*back}
+        collector.add("#a", "#a", came, left, 4, 10.0)
+        collector.turn("#a", "#a", gone, back, 4, 10.0)
+    for presence in told(collector, 11.0):
+        known -= {*presence.options.get("joined", ()), *presence.options.get("left", ())}
+        known = (known | {*presence.options.get("away", ())}) - {*presence.options.get("back", ())}
+    assert known == away
+
+
+def test_who_turned_is_told_after_the_same_moment() -> None:
+    collector = PresenceCollector()
+    collector.turn("#a", "#A", ["bob", "ada"], [], 2, 10.0)
+    collector.turn("#a", "#A", [], ["bob"], 2, 10.05)
+    assert [*collector.take_due(10.1)] == [
+        ("#a", None, m.Presence("#A", {"count": 2, "joined": [], "left": [], "away": ["ada"], "back": ["bob"]}))
+    ]
+
+
 def test_any_number_of_changes_fits_frames() -> None:
     collector = PresenceCollector()
     names = [f"{number:04}" + "𝕏" * 28 for number in range(1_000)]
     collector.add("#a", "#a", names[:150], names[150:], 150, 10.0)
+    collector.turn("#a", "#a", names[:150], names[150:], 150, 10.0)
     frames = [reply_in(m.encode(presence)) for presence in told(collector, 11.0)]
     assert all(isinstance(frame, m.Presence) for frame in frames)
-    for key, expected in [("joined", names[:150]), ("left", names[150:])]:
+    for key, expected in [("joined", names[:150]), ("away", names[:150]), ("left", names[150:]), ("back", names[150:])]:
         assert [name for frame in frames if isinstance(frame, m.Presence) for name in frame.options[key]] == expected

@@ -98,6 +98,34 @@ def test_bytes_go_both_ways(pair: Pair) -> None:
     assert pair.client_reads() == b"and you"
 
 
+def test_a_handshake_goes_out_in_as_many_pieces_as_there_is_room_for() -> None:
+    """The chain is longer than what the socket takes at once."""
+    made = make()
+    chain = made.pem + b"".join(make(f"{number}.test").pem for number in range(30))
+    ours, theirs = socket.socketpair()
+    with ours, trusting().wrap_socket(theirs, do_handshake_on_connect=False) as client:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        ours.setblocking(False)
+        client.setblocking(False)
+        with pytest.raises(ssl.SSLWantReadError):
+            client.do_handshake()
+        transport = Tls(ours, server_context(chain + made.key_pem()), ours.recv(4096))
+        with pytest.raises(BlockingIOError):
+            transport.receive(100)
+        pieces = 0
+        while transport.waiting:
+            with pytest.raises(ssl.SSLWantReadError):
+                client.do_handshake()
+            transport.send(b"")
+            pieces += 1
+            assert pieces < 100, "it is never sent"
+        assert pieces > 1
+        client.do_handshake()
+        with pytest.raises(BlockingIOError):
+            transport.receive(100)
+        assert not transport.handshaking
+
+
 def test_what_was_read_and_not_handed_out_is_buffered(pair: Pair) -> None:
     """The socket of a TLS connection is empty then, and nobody would look at it again."""
     text = bytes(range(250)) * 40

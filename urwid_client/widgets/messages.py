@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
 
 import urwid
 
 from urwid_client import rendering
-from urwid_client.buffers import Buffer, Said
-from urwid_client.rendering import Block, Context
+from urwid_client.buffers import Buffer, Entry, Said
+from urwid_client.finding import found_in
+from urwid_client.rendering import Block, Context, Sought
 from urwid_client.scrolling import Key, Part
 from urwid_client.widgets import canvases
 
@@ -47,8 +49,12 @@ def columns(cols: int) -> Columns:
 class _Blocks:
     """A buffer's entries as `scrolling` looks at them: each drawn when it is asked for, and kept."""
 
-    def __init__(self, buffer: Buffer, cols: int, kept: dict[object, urwid.Canvas], full_emoji: bool) -> None:
+    def __init__(
+        self, buffer: Buffer, cols: int, kept: dict[object, urwid.Canvas], full_emoji: bool, query: str, pointed: Key | None
+    ) -> None:
         self._full_emoji = full_emoji
+        self._query = query
+        self._pointed = pointed
         self.entries = buffer.shown()
         self._unread_from = buffer.unread_from
         self._cols = cols
@@ -71,13 +77,21 @@ class _Blocks:
 
     def canvas(self, index: int) -> urwid.Canvas:
         entry, seen_in = self.entries[index], self.context(index)
-        name = entry, seen_in, self._full_emoji
+        sought = self._sought(entry)
+        name = entry, seen_in, self._full_emoji, sought
         found = self._kept.get(name)
         if found is None:
             if len(self._kept) >= _CANVASES_KEPT:
                 del self._kept[next(iter(self._kept))]  # the oldest; to give all back at once would take a while
-            found = self._kept[name] = draw(rendering.block(entry, seen_in, full_emoji=self._full_emoji), self._cols)
+            block = rendering.block(entry, seen_in, full_emoji=self._full_emoji, sought=sought)
+            found = self._kept[name] = draw(block, self._cols)
         return found
+
+    def _sought(self, entry: Entry) -> Sought | None:
+        """What is to be marked in it, if it is searched for, and stands there."""
+        if not self._query or not isinstance(entry, Said) or not found_in(entry.text, self._query):
+            return None
+        return Sought(self._query, gone_to=entry.key == self._pointed)
 
 
 def draw(block: Block, cols: int) -> urwid.Canvas:
@@ -129,7 +143,8 @@ class MessageList:
         """What was counted last: the messages of a buffer from a place on, and how many entries it had."""
         self._newer = 0
         self._pointed: Key | None = None
-        """The mention that was gone to last."""
+        """The message that was gone to last: a mention, or what was searched for."""
+        self._query = ""
         self.full_emoji = False
         """Whether emoji are drawn with all their parts."""
         self._cols = 0
@@ -215,19 +230,31 @@ class MessageList:
 
     def to_mention(self, by: int) -> None:
         """To the mention before the one that this led to last (at first, before the lower edge); behind it, if `by` is 1."""
+        self._go(by, lambda said: bool(said.mentioned))
+
+    def seek(self, query: str, by: int) -> bool:
+        """The same for messages with these words; with 0 it may stay where it is. Whether there is one."""
+        return self._go(by, lambda said: found_in(said.text, query))
+
+    def mark(self, query: str) -> None:
+        """Shows where these words stand; nothing if there are none."""
+        self._query = query
+
+    def _go(self, by: int, wanted: Callable[[Said], bool]) -> bool:
         blocks = self._blocks()
         at = blocks.find(self._pointed) if self._pointed is not None else self._buffer.viewport.newer(blocks)
-        places = range(at - 1, -1, -1) if by < 0 else range(at + 1, len(blocks))
-        for index in places:
+        first = at + by if by else min(at, len(blocks) - 1)
+        for index in range(first, len(blocks)) if by > 0 else range(first, -1, -1):
             entry = blocks.entries[index]
-            if isinstance(entry, Said) and entry.mentioned:
+            if isinstance(entry, Said) and wanted(entry):
                 self._bring(blocks, index, above=self._rows // 2)
                 self._pointed = entry.key
-                return
+                return True
+        return False
 
     def _bring(self, blocks: _Blocks, index: int, above: int) -> None:
         self._buffer.cleared = False
         self._buffer.viewport.bring(blocks, self._rows, index, above)
 
     def _blocks(self) -> _Blocks:
-        return _Blocks(self._buffer, max(self._cols, 1), self._kept, self.full_emoji)
+        return _Blocks(self._buffer, max(self._cols, 1), self._kept, self.full_emoji, self._query, self._pointed)

@@ -56,6 +56,8 @@ class Screen(urwid.Widget):
         self.status: Spans = []
         self.elsewhere: Spans = []
         """What waits in other conversations; it is added to the status when their list is not shown."""
+        self.typing: Spans = []
+        """Who is typing; it is added behind everything else that stands in the status."""
         self.help_hint = ""
         """How to get help; at the right end of the heading."""
         self.hint: Span = ("", "")
@@ -122,7 +124,7 @@ class Screen(urwid.Widget):
         hint = canvases.text([self.hint], min(len(self.hint[1]), cols // 2)) if self.hint[1] and cols >= 8 else None
         room = cols - (hint.cols() + 3 if hint else 0)
         elsewhere = [] if self._list_cols else self.elsewhere
-        words = [("border", "── "), *self.status, *elsewhere, ("border", " " + "─" * cols)]
+        words = [("border", "── "), *self.status, *elsewhere, *self.typing, ("border", " " + "─" * cols)]
         left = canvases.text(words, room, wrap="clip")
         right = [] if hint is None else [(canvases.text([("border", " ")], 1), 1), (hint, hint.cols() + 2)]
         return canvases.beside([(left, room), *right])
@@ -188,4 +190,5 @@ class Screen(urwid.Widget):
 
 @functools.lru_cache(maxsize=4)
 def _names(lines: tuple[Span, ...], cols: int, rows: int) -> urwid.Canvas:
-    return canvases.column([canvases.text([("text", " "), line], cols) for line in lines], cols, rows)
+    marked = [[(style, "~" if style == "away" else " "), (style, name)] for style, name in lines]
+    return canvases.column([canvases.text(spans, cols) for spans in marked], cols, rows)

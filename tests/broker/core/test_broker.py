@@ -14,7 +14,7 @@ from broker.log import Person, PersonUpdate, StorageError, StorageFull, StorageU
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import Code
-from common.limits import MEMBERS_SHOWN, ROOM_CHARS, Limits
+from common.limits import MEMBERS_SHOWN, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import direct
 from common.routing import Batch, Item
 from tests.support.frames import reply_in
@@ -67,14 +67,14 @@ class Office:
         }
 
     def ask(self, number: int, *requests: Item) -> list[Item]:
-        """A turn with one batch: what this worker hears, without presence."""
+        """A turn with one batch: what this worker hears, without presence and who is elsewhere."""
         self.request(number, *requests)
         self.settle()
         return self.heard(number)
 
     def heard(self, number: int, presence: bool = False) -> list[Item]:
         items = self.batches.get(number, [0, 0, []])[2]
-        return [item for item in items if presence or item[0] != "presence"]
+        return [item for item in items if presence or item[0] not in ("presence", "elsewhere")]
 
     def hello(self, number: int, sid: int, identity: str, name: str, *rooms: str, known: bool = False) -> Item:
         """Somebody comes; the answer."""
@@ -98,7 +98,7 @@ def legible(item: Item) -> list[Item]:
     if item[0] in ("room", "direct"):
         tag, whom, ids, frames = item
         return [[tag, id, whom, reply_in(frame)] for id, frame in zip(ids, frames, strict=True)]
-    return [[*item[:-1], reply_in(item[-1])] if item[0] in ("reply", "present") else item]
+    return [[*item[:-1], reply_in(item[-1])] if item[0] in ("reply", "present", "typing") else item]
 
 
 def send(sid: int, counter: int, to: str, text: str = "hi", conv: str | None = None, prev: int | None = None) -> Item:
@@ -224,13 +224,28 @@ def test_a_welcome_fits_a_frame_whatever_rooms_are_asked_for(office: Office) -> 
 
 
 def test_no_more_rooms_than_the_limit() -> None:
-    office = Office(limits=Limits(rooms_per_connection=3)).open()
+    office = Office(limits=Limits(rooms_per_user=3)).open()
     answer = office.hello(1, 1, ADA, "ada", "#a", "#b", "#c")
     assert answer[6] == {"#c": Code.TOO_MANY_ROOMS}
     assert office.error(1, ["join", 1, 2, "#d"]) == Code.TOO_MANY_ROOMS
     assert office.ask(1, ["join", 1, 3, "#A"])[0][0] == "joined", "one that one is in is none more"
     office.ask(1, ["part", 1, 4, "#a"])
     assert office.ask(1, ["join", 1, 5, "#d"])[0][0] == "joined"
+
+
+def test_the_rooms_of_all_connections_of_a_person_count() -> None:
+    office = Office(workers=2, limits=Limits(rooms_per_user=3)).open()
+    office.hello(1, 1, ADA, "ada", "#a")
+    office.hello(2, 1, ADA, "ada", "#a", "#b", known=True)
+    for number in (1, 2):
+        assert office.error(number, ["join", 1, 2, "#c"]) == Code.TOO_MANY_ROOMS
+    assert office.ask(1, ["join", 1, 3, "#b"])[0][0] == "joined", "another connection of theirs is there"
+    office.ask(2, ["part", 1, 4, "#b"])
+    assert office.error(1, ["join", 1, 5, "#c"]) == Code.TOO_MANY_ROOMS, "one of two is still there"
+    office.ask(1, ["gone", 1, False, 0])
+    assert office.ask(2, ["join", 1, 6, "#c"])[0][0] == "joined"
+    office.broker.use_limits(Limits(rooms_per_user=1))
+    assert office.hello(1, 2, ADA, "ada", "#c", "#d", known=True)[6] == {"#d": Code.TOO_MANY_ROOMS}, "the lobby is always free"
 
 
 @pytest.mark.parametrize(
@@ -250,19 +265,19 @@ def test_a_cursor_is_of_this_log_and_not_beyond_its_end(ada_and_bob: Office, aft
 @pytest.mark.parametrize("known", [True, False])
 def test_who_only_connects_fills_no_disk(office: Office, known: bool) -> None:
     office.hello(1, 1, ADA, "ada", known=known)
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     assert (office.log.commits, office.log.people) == (0, {})
     assert office.broker.figures()["users"] == 0
     office.hello(1, 1, ADA, "ada", known=known)
     office.ask(1, ["join", 1, 2, "#dev"])
     assert office.log.people == {ADA: Person(ADA, "ada", "ada", None)}
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     assert office.log.people == {ADA: Person(ADA, "ada", "ada", office.now_ms + GRACE_MS)}
 
 
 def test_a_name_is_free_at_once_where_nobody_was_told_how_to_come_back_to_it(office: Office) -> None:
     office.hello(1, 1, ADA, "ada")
-    office.ask(1, ["gone", 1, True])
+    office.ask(1, ["gone", 1, True, 0])
     assert office.hello(2, 1, BOB, "ada")[0] == "welcome"
 
 
@@ -277,14 +292,14 @@ def test_one_of_two_devices_that_goes_is_no_news(office: Office) -> None:
     office.hello(1, 1, ADA, "ada", "#dev")
     office.hello(1, 2, ADA, "ada", known=True)
     commits = office.log.commits
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     assert office.log.commits == commits
 
 
 def test_one_who_is_here_under_another_name_still_is_stored_as_here(office: Office) -> None:
     office.hello(1, 1, ADA, "ada", "#dev")
     office.hello(1, 2, ADA, "eve", known=True)
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     assert office.log.people == {ADA: Person(ADA, "eve", "eve", None)}
 
 
@@ -332,7 +347,7 @@ def test_a_large_room_is_told_of_by_number_and_by_name_once_it_is_small_again(of
     office.settle()
     office.hello(2, 1, ADA, "ada")
     assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", [], [], MEMBERS_SHOWN + 1]
-    office.ask(1, ["gone", 7, False])
+    office.ask(1, ["gone", 7, False, 0])
     (_, conv, presence) = office.heard(2, presence=True)[-1]
     assert (conv, presence.options["count"]) == ("#lobby", MEMBERS_SHOWN)
     assert presence.options["members"] == sorted(["ada", *(f"n{sid}" for sid in people if sid != 7)])
@@ -397,7 +412,7 @@ def test_a_message_to_oneself_comes_once(ada_and_bob: Office) -> None:
 
 def test_one_who_has_left_can_be_written_to_and_answered_under_their_name(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.ask(2, ["gone", 1, False])
+    office.ask(2, ["gone", 1, False, 0])
     (in_grace,) = office.ask(1, send(1, 1, "BOB"))
     office.now_ms += GRACE_MS + 1
     office.broker.tick(office.now_ms)
@@ -583,6 +598,237 @@ def test_a_log_that_cannot_be_read_refuses_what_needs_it_and_nothing_else() -> N
     assert office.ask(1, send(1, 1, "#lobby"))[0][0] == "room"
 
 
+# --- being away ------------------------------------------------------------------------------------------------------------
+
+
+def turned(office: Office, number: int) -> list[Item]:
+    """What a worker hears of who is away."""
+    return [item for item in office.heard(number) if item[0] in ("turned", "away")]
+
+
+def test_who_is_away_is_told_to_the_rooms_and_to_the_person_s_workers(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(2, 7, ADA, "ada", known=True)
+    answer, *told = office.ask(1, ["away", 1, 5, "lunch"])
+    assert answer == ["reply", 1, m.Away(5, "lunch", {})]
+    assert sorted(told) == [
+        ["away", [1], "lunch"],
+        ["turned", "#dev", "#dev", ["ada"], [], 2],
+        ["turned", "#lobby", "#lobby", ["ada"], [], 2],
+    ]
+    assert ["away", [7], "lunch"] in turned(office, 2)
+    assert office.ask(2, ["away", 7, 6, "dinner"]) == [["reply", 7, m.Away(6, "dinner", {})], ["away", [7], "dinner"]]
+    assert turned(office, 1) == [["away", [1], "dinner"]], "the rooms know already that she is away"
+    assert office.ask(2, ["away", 7, 6, "dinner"]) == [["reply", 7, m.Away(6, "dinner", {})]]
+    office.ask(2, ["away", 7, 8, ""])
+    assert ["turned", "#dev", "#dev", [], ["ada"], 2] in turned(office, 1)
+    assert ["away", [1], ""] in turned(office, 1)
+
+
+def test_a_turn_tells_of_it_once_however_often_it_was_said(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.request(1, *(["away", 1, number, "lunch" if number % 2 else ""] for number in range(1, 100)))
+    office.settle()
+    assert len(turned(office, 1)) == 3
+    assert len([item for item in office.heard(1) if item[0] == "reply"]) == 99
+
+
+def test_who_comes_in_hears_who_is_away(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, ["away", 1, 5, "lunch"])
+    welcome = office.hello(2, 2, CYD, "cyd", "#dev")
+    assert [joined[3:] for joined in welcome[5]] == [[["ada", "bob", "cyd"], ["ada"]]] * 2
+    office.ask(1, ["join", 1, 6, "#new"])
+    (joined,) = [item for item in office.ask(2, ["join", 2, 7, "#new"]) if item[0] == "joined"]
+    assert joined[4] == ["#new", "#new", 2, ["ada", "cyd"], ["ada"]]
+    assert office.ask(2, ["present", 2, None, "#new"]) == [
+        ["reply", 2, m.Presence("#new", {"count": 2, "members": ["ada", "cyd"], "away": ["ada"]})]
+    ]
+
+
+def test_who_is_away_comes_in_as_such(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, ["away", 1, 5, "lunch"])
+    office.ask(2, ["join", 1, 6, "#new"])
+    office.ask(1, ["join", 1, 6, "#new"])
+    assert office.heard(2, presence=True) == [
+        ["presence", "#new", "#new", ["ada"], [], 2],
+        ["turned", "#new", "#new", ["ada"], [], 2],
+    ]
+
+
+def test_being_away_ends_with_the_last_session(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(2, 7, ADA, "ada", known=True)
+    office.ask(1, ["away", 1, 5, "lunch"])
+    office.ask(1, ["gone", 1, False, 0])
+    welcome = office.hello(2, 2, CYD, "cyd")
+    assert welcome[5][0][4] == ["ada"], "she is here on the other one"
+    office.ask(2, ["gone", 7, False, 0])
+    welcome = office.hello(1, 1, ADA, "ada", known=True)
+    assert len(welcome[5][0]) == 4
+    assert turned(office, 1) == []
+
+
+def test_a_name_that_changes_hands_is_not_away(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, ["away", 1, 5, "lunch"])
+    office.ask(1, ["hello", 2, 1, ADA, "lovelace", None, None, [], True])
+    assert ["away", [1, 2], "lunch"] in turned(office, 1)
+    office.ask(1, ["gone", 1, False, 0])
+    office.now_ms += GRACE_MS
+    welcome = office.hello(2, 2, CYD, "ada")
+    assert welcome[5][0][3:] == [["ada", "bob", "lovelace"], ["lovelace"]]
+
+
+def test_of_a_large_room_it_is_not_told_who_is_away_until_it_is_small_again(office: Office) -> None:
+    people = range(MEMBERS_SHOWN + 1)
+    for sid in people:
+        office.request(1, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
+    office.settle()
+    office.ask(1, ["away", 5, 2, "lunch"])
+    assert office.heard(1, presence=True)[1:] == [["away", [5], "lunch"]]
+    assert len(office.hello(2, 1, ADA, "ada")[5][0]) == 4
+    office.ask(1, ["gone", 7, False, 0], ["gone", 8, False, 0])
+    (_, _, presence) = office.heard(2, presence=True)[-1]
+    assert presence.options["away"] == ["n5"]
+
+
+def test_a_new_broker_learns_who_is_away_and_tells_the_other_worker(ada_and_bob: Office) -> None:
+    office = Office(workers=2, log=ada_and_bob.log)
+    office.broker.begin(office.now_ms)
+    office.introduce(1, [1, ADA, "ada", ["#lobby"], "lunch"])
+    office.introduce(2, [1, BOB, "bob", ["#lobby"]], [7, ADA, "ada", ["#lobby"]])
+    office.settle()
+    presence = m.Presence("#lobby", {"count": 2, "members": ["ada", "bob"], "away": ["ada"]})
+    assert ["present", "#lobby", presence] in office.heard(2)
+    assert ["away", [7], "lunch"] in turned(office, 2)
+
+
+def test_a_worker_that_missed_that_somebody_is_back_is_told(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(2, 7, ADA, "ada", known=True)
+    office.ask(1, ["away", 1, 5, "lunch"])
+    office.broker.fell_behind(2)
+    office.ask(1, ["away", 1, 6, ""])
+    office.broker.caught_up(2)
+    office.settle()
+    office.introduce(2, [1, BOB, "bob", ["#lobby", "#dev"]], [7, ADA, "ada", ["#lobby"], "lunch"])
+    office.settle()
+    assert ["away", [7], ""] in turned(office, 2)
+    assert ["present", "#lobby", m.Presence("#lobby", {"count": 2, "members": ["ada", "bob"]})] in office.heard(2)
+
+
+# --- who somebody is -------------------------------------------------------------------------------------------------------
+
+
+def whois(office: Office, number: int, name: str, sid: int = 1) -> m.Whois:
+    (answer,) = office.ask(number, ["whois", sid, 9, name])
+    assert isinstance(answer[2], m.Whois)
+    assert (answer[:2], answer[2].ref) == (["reply", sid], 9)
+    return answer[2]
+
+
+def test_who_is_here_since_when_and_where(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    came = office.now_ms
+    office.now_ms += 5_000
+    office.hello(2, 7, ADA, "ada", "#elsewhere", known=True)
+    office.ask(1, ["away", 1, 5, "lunch"])
+    told = {"from": ADA, "devices": 2, "since": came, "away": "lunch", "rooms": ["#dev", "#lobby"], "more": False}
+    assert whois(office, 2, "ADA") == m.Whois(9, "ada", told)
+    office.hello(1, 2, CYD, "cyd")
+    assert whois(office, 1, "ada", sid=2).options["rooms"] == ["#lobby"], "those that both are in"
+    assert whois(office, 2, "cyd").options["rooms"] == ["#lobby"]
+    assert whois(office, 1, "cyd", sid=2).options == {
+        "from": CYD, "devices": 1, "since": office.now_ms, "rooms": ["#lobby"], "more": False,
+    }  # fmt: skip
+
+
+def test_no_more_rooms_are_told_than_fit() -> None:
+    office = Office(limits=Limits(rooms_per_user=ROOMS_SHOWN + 5)).open()
+    rooms = [f"#{number}" for number in range(ROOMS_SHOWN + 3)]
+    office.hello(1, 1, ADA, "ada", *rooms)
+    options = whois(office, 1, "ada").options
+    assert (len(options["rooms"]), options["more"]) == (ROOMS_SHOWN, True)
+
+
+def test_who_is_not_here_was_seen_last_when_they_left(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(2, 2, CYD, "cyd")
+    office.ask(1, send(1, 1, "#dev"))
+    office.now_ms += 7_000
+    left = office.now_ms
+    office.ask(1, ["gone", 1, False, 0])
+    office.ask(2, ["gone", 2, False, 0])
+    office.now_ms += 1_000
+    assert whois(office, 2, "Ada") == m.Whois(9, "ada", {"from": ADA, "devices": 0, "seen": left})
+    assert whois(office, 2, "cyd") == m.Whois(9, "cyd", {"from": CYD, "devices": 0, "seen": left})
+    office.now_ms += GRACE_MS
+    assert whois(office, 2, "ada").options["seen"] == left, "the log knows it"
+    assert office.error(2, ["whois", 1, 9, "cyd"]) == Code.NO_SUCH_USER, "who never said anything is not in it"
+    assert office.error(2, ["whois", 1, 9, "nobody"]) == Code.NO_SUCH_USER
+
+
+def test_a_new_broker_does_not_know_since_when(ada_and_bob: Office) -> None:
+    office = Office(workers=2, log=ada_and_bob.log)
+    office.broker.begin(office.now_ms)
+    office.introduce(1, [1, ADA, "ada", ["#lobby"]])
+    office.introduce(2)
+    office.settle()
+    assert whois(office, 1, "ada").options == {"from": ADA, "devices": 1, "rooms": ["#lobby"], "more": False}
+
+
+# --- typing ----------------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_typing_is_told_in_its_place_among_the_messages(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    typing = ["typing", "#dev", [], ADA, m.IsTyping("#dev", "ada", {"conv": "#dev", "from": ADA})]
+    office.request(1, ["typing", 1, 5, "#DEV", None], send(1, 1, "#dev"), ["typing", 1, 6, "", "#dev"])
+    office.settle()
+    for number in (1, 2):
+        assert [item if item[0] == "typing" else item[0] for item in office.heard(number)] == [typing, "room", typing]
+
+
+def test_who_is_typing_to_somebody_is_told_to_all_their_devices(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(1, 7, BOB, "bob", known=True)
+    conv = direct(ADA, BOB)
+    heard = m.IsTyping("bob", "ada", {"conv": conv, "from": ADA})
+    for to, place in (("BOB", None), ("", conv)):
+        assert office.ask(1, ["typing", 1, 5, to, place]) == [["typing", conv, [7], ADA, heard]]
+        assert office.heard(2) == [["typing", conv, [1], ADA, heard]]
+    assert office.log.people == {ADA: office.log.people[ADA], BOB: office.log.people[BOB]}
+
+
+def test_typing_to_nobody_is_nothing(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.hello(1, 2, CYD, "cyd")
+    office.ask(1, ["gone", 2, False, 0])
+    nowhere = ["#elsewhere", None], ["cyd", None], ["nobody", None], ["ada", None], ["", "~"], ["", direct(BOB, CYD)], ["", "#x"]
+    assert office.ask(1, *(["typing", 1, 5, to, conv] for to, conv in nowhere)) == []
+    assert office.batches[1][1] == office.next_number[1] - 1, "it is dealt with all the same"
+
+
+def test_not_more_typists_of_a_conversation_are_told_of_than_matter(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    for _ in range(2):
+        heard = office.ask(2, *(["typing", 1, 5, "#dev", None] for _ in range(100)))
+        assert len(heard) == 5
+        office.now_ms += 1_000
+        office.broker.tick(office.now_ms)
+
+
+def test_in_a_large_room_nobody_is_told_who_is_typing(office: Office) -> None:
+    for sid in range(MEMBERS_SHOWN + 1):
+        office.request(1, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
+    office.settle()
+    assert office.ask(1, ["typing", 1, 5, "#lobby", None]) == []
+    office.ask(1, ["gone", 7, False, 0])
+    assert len(office.ask(1, ["typing", 1, 5, "#lobby", None])) == 1
+
+
 # --- workers and brokers die -----------------------------------------------------------------------------------------------
 
 
@@ -597,7 +843,7 @@ def test_the_names_of_a_dead_worker_are_kept_for_a_grace(ada_and_bob: Office) ->
     ]
     assert office.hello(2, 2, CYD, "ada")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
     assert office.hello(2, 2, ADA, "ada", known=True)[0] == "welcome"
-    office.ask(2, ["gone", 2, False])
+    office.ask(2, ["gone", 2, False, 0])
     office.now_ms += GRACE_MS
     assert office.hello(2, 2, CYD, "ada")[0] == "welcome"
 
@@ -615,8 +861,8 @@ def test_the_death_of_a_former_generation_is_no_news(office: Office) -> None:
 
 def test_what_an_unknown_worker_or_session_asks_for_is_nothing(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.broker.receive(9, ["requests", 0, [["gone", 1, False]]], office.now_ms)
-    assert office.ask(1, send(99, 1, "#dev"), ["gone", 99, False], ["join", 99, 2, "#a"], ["present", 99, None, "#dev"]) == []
+    office.broker.receive(9, ["requests", 0, [["gone", 1, False, 0]]], office.now_ms)
+    assert office.ask(1, send(99, 1, "#dev"), ["gone", 99, False, 0], ["join", 99, 2, "#a"], ["present", 99, None, "#dev"]) == []
     assert office.batches[1][1] == office.next_number[1] - 1, "it is answered all the same"
 
 
@@ -727,7 +973,7 @@ def test_every_worker_is_told_the_position_now_and_then(ada_and_bob: Office) -> 
 
 def test_a_clock_that_is_set_changes_no_grace(ada_and_bob: Office) -> None:
     office = ada_and_bob
-    office.ask(2, ["gone", 1, False])
+    office.ask(2, ["gone", 1, False, 0])
     office.now_ms += 10 * GRACE_MS
     office.broker.clock_jumped(10 * GRACE_MS)
     assert office.hello(1, 2, CYD, "bob")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
@@ -767,7 +1013,7 @@ def requests(number: int) -> st.SearchStrategy[Item]:
         st.tuples(st.just("find"), sids, refs, TARGETS, after, limit),
         st.tuples(st.just("members"), sids, refs, ROOM_NAMES, TARGETS, limit),
         st.tuples(st.just("rooms"), sids, refs, TARGETS, limit),
-        st.tuples(st.just("gone"), sids, st.booleans()),
+        st.tuples(st.just("gone"), sids, st.booleans(), st.sampled_from([0, 5_000])),
     ]
     return st.one_of(shapes).map(list)
 
@@ -802,7 +1048,7 @@ class Seen:
         """It answers a request of this worker, as far as it alone can say."""
         if item[0] in ("room", "direct"):
             return m.split_ref(item[-1].ref)[0] == self.number
-        return item[0] not in ("presence", "present")
+        return item[0] not in ("presence", "present", "elsewhere")
 
     def follow(self, request: Item, outcomes: Iterator[Item]) -> None:
         tag, sid, *fields = request
@@ -876,9 +1122,9 @@ def test_a_room_has_only_so_many_people() -> None:
 
 def test_new_limits_hold_at_once(office: Office) -> None:
     office.hello(1, 1, "gada", "ada")
-    office.broker.use_limits(Limits(rooms_per_connection=1, name_grace_seconds=5))
+    office.broker.use_limits(Limits(rooms_per_user=1, name_grace_seconds=5))
     assert office.error(1, ["join", 1, 7, "#dev"]) == "too_many_rooms"
-    office.ask(1, ["gone", 1, False])
+    office.ask(1, ["gone", 1, False, 0])
     office.now_ms += 5_000
     assert office.hello(1, 2, "gbob", "ada")[0] == "welcome"
 
@@ -900,3 +1146,47 @@ def test_a_room_that_looks_like_another_is_not_made(office: Office) -> None:
     for sid in (1, 2):
         office.ask(1, ["part", sid, 7, "#dev"])
     assert office.ask(1, ["join", 2, 7, "#dеv"])[0][0] == "joined", "nobody is in the other one"
+
+
+# --- those who are at several workers -----------------------------------------------------------------------------------------
+
+
+def elsewhere(office: Office, number: int) -> list[Item]:
+    """What the worker was told in the last turn, without the tag."""
+    return [item[1:] for item in office.heard(number, presence=True) if item[0] == "elsewhere"]
+
+
+def come(office: Office, number: int, sid: int, identity: str = ADA, name: str = "ada") -> None:
+    office.ask(number, ["hello", sid, 1, identity, name, None, None, [], True])
+
+
+def test_the_workers_of_one_who_is_at_several_are_told_how_many_are_elsewhere(office: Office) -> None:
+    come(office, 1, 1)
+    come(office, 1, 2)
+    come(office, 2, 1, BOB, "bob")
+    assert elsewhere(office, 1) == elsewhere(office, 2) == []
+    come(office, 2, 2)
+    assert (elsewhere(office, 1), elsewhere(office, 2)) == ([[ADA, 1, 0]], [[ADA, 2, 0]])
+    assert [item[0] for item in office.heard(2, presence=True)][:2] == ["welcome", "elsewhere"], "behind the welcome"
+    office.ask(1, send(1, 1, "#lobby"))
+    assert elsewhere(office, 1) == elsewhere(office, 2) == []
+    office.ask(1, ["gone", 1, False, 0])
+    assert (elsewhere(office, 1), elsewhere(office, 2)) == ([[ADA, 1, 0]], [[ADA, 1, 0]])
+    office.ask(1, ["gone", 2, False, 0])
+    assert (elsewhere(office, 1), elsewhere(office, 2)) == ([], [[ADA, 0, 0]])
+
+
+def test_what_is_owed_is_told_where_somebody_comes_back(office: Office) -> None:
+    come(office, 1, 1)
+    office.ask(1, ["gone", 1, False, 5_000])
+    office.now_ms += 2_000
+    come(office, 2, 1)
+    assert elsewhere(office, 2) == [[ADA, 0, 3_000]]
+    office.broker.clock_jumped(60_000)
+    office.now_ms += 60_000
+    come(office, 2, 2)
+    assert elsewhere(office, 2) == [[ADA, 0, 3_000]]
+    office.now_ms += 3_000
+    office.broker.tick(office.now_ms)
+    come(office, 2, 3)
+    assert elsewhere(office, 2) == []

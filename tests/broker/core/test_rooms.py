@@ -139,6 +139,22 @@ def test_a_second_session_of_somebody_is_no_news() -> None:
     assert not all_rooms.take_changes()
 
 
+def test_who_turned_is_told_once_and_not_of_a_large_room() -> None:
+    all_rooms = Rooms()
+    for number in range(MEMBERS_SHOWN):
+        all_rooms.add("#a", "#A", 1, f"n{number:04}")
+    all_rooms.take_changes()
+    all_rooms.turn("#a", "n0007")
+    all_rooms.turn("#a", "n0003")
+    assert [(change.came, change.left, change.turned) for change in all_rooms.take_changes()] == [([], [], ["n0003", "n0007"])]
+    assert not all_rooms.take_changes()
+    all_rooms.turn("#a", "n0007")
+    all_rooms.add("#a", "#A", 1, "one more")
+    assert [change.turned for change in all_rooms.take_changes()] == [[]]
+    all_rooms.turn("#a", "n0007")
+    assert not all_rooms.take_changes()
+
+
 def test_a_room_that_was_large_is_told_anew_once() -> None:
     all_rooms = Rooms()
     for number in range(MEMBERS_SHOWN + 1):

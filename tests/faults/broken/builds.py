@@ -280,10 +280,10 @@ def gives_names_away(broker: Any) -> None:
     broker.Broker._introduce = introduce_without_some
 
 
-@build("broker.process")
-def waits_for_readers_early(process: Any) -> None:
+@build("broker.core.tidying")
+def waits_for_readers_early(tidying: Any) -> None:
     """Tidying up waits for a moment without readers as soon as the write-ahead log has 2 MiB."""
-    process._WAL_PAGES = 500
+    tidying._PAGES_HELD = 500
 
 
 @build("broker.storage.sqlite")
@@ -412,7 +412,9 @@ def shakes_all_hands_at_once(process: Any) -> None:
 @build("workers.process")
 def reads_all_at_once(process: Any) -> None:
     """All that a client has sent is dealt with before anything else."""
-    process._READ_BYTES = 4 * 2**20
+    from workers import hub
+
+    process._READ_BYTES = hub._REQUESTS_AT_ONCE = 4 * 2**20
 
 
 @build("workers.handoff")

@@ -153,6 +153,33 @@ def test_one_goes_from_mention_to_mention() -> None:
     assert view.at_end
 
 
+def styles(view: MessageList, word: str) -> set[object]:
+    """The styles in which a word stands in the rows."""
+    found = set()
+    for row in view.draw(60, 5).content():
+        found |= {style for style, _, text in row if word in text.decode()}
+    return found
+
+
+def test_one_goes_from_hit_to_hit_and_sees_where_they_are() -> None:
+    view = MessageList(room(60))
+    rows(view)
+    found = []
+    for query, by in (("5", 0), ("55", 0), ("TEXT 5", -1), ("5", 1), ("text 5", 1), ("7", -1), ("nothing", -1)):
+        assert view.seek(query, by) == (query != "nothing")
+        assert view._pointed is not None
+        found.append(view._pointed[0])
+        assert f"text {found[-1]}" in texts(view)
+    assert found == [59, 55, 54, 55, 56, 47, 47]
+    view.mark("text")
+    assert styles(view, "text") == {"found", "hit"}
+    assert styles(view, " 47") == styles(view, " 48") == {"text"}
+    view.mark("47")
+    assert styles(view, "47") == {"hit"}
+    view.mark("")
+    assert styles(view, "text") == {"text"}
+
+
 def test_one_goes_to_the_first_unread() -> None:
     buffer = room(60)
     view = MessageList(buffer)
