@@ -271,7 +271,8 @@ class App:
     def _on_input(self, keys: Input, raw: list[int]) -> Input:
         """Takes all keys; only a change of the window's size is left to Urwid.
 
-        What is written shows at once, also while much comes in: the messages stay as they are until it is their turn.
+        What is written shows at once, also while much comes in: the messages stay as they are until it is their turn. What is
+        searched for is shown in them, and is no such thing.
         """
         if not {*keys} <= {"focus out", "window resize"}:
             self._used = _now()
@@ -281,7 +282,8 @@ class App:
             else:
                 self._on_mouse(*key)
             self._show_active()
-        self._face.screen.body_stays = self._drawing is not None and all(map(self._keys.writes, keys))
+        may_stay = self._drawing is not None and not self._face.finder.active
+        self._face.screen.body_stays = may_stay and all(map(self._keys.writes, keys))
         self._refresh()
         return [key for key in keys if key == "window resize"]
 

@@ -208,6 +208,8 @@ def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None
     """The first line of the screen; `absent` and `away` tell of the other person of a direct conversation, if it is known."""
     spans: Spans = [("title", title(buffer))]
     match buffer.kind:
+        case Kind.ROOM if buffer.joined and not buffer.head_count:
+            pass  # not told yet
         case Kind.ROOM if buffer.joined:
             spans.append(("faint", f"  {buffer.head_count:,} {'person' if buffer.head_count == 1 else 'people'}"))
         case Kind.ROOM:
@@ -270,8 +272,8 @@ def status(name: str, server: str, connection: Status, lag: float | None, now: f
             seconds = max(round(connection.retry_at - now), 1)
             return [
                 ("bad", "○ not connected"),
+                ("faint", f", trying again in {seconds} s"),
                 ("text", f": {clean_line(connection.problem)}"),
-                ("faint", f"  trying again in {seconds} s"),
             ]
 
 

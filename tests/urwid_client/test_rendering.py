@@ -187,7 +187,7 @@ def test_how_the_connection_stands() -> None:
     assert words(rendering.status("ada", "host:1", Status(Stage.ONLINE), 4.2, 100.0)) == "● ada  answers take 4 s"
     assert status(Stage.CONNECTING) == "○ connecting to host:1 …"
     assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (
-        "○ not connected: connection refused  trying again in 3 s"
+        "○ not connected, trying again in 3 s: connection refused"
     )
     assert status(Stage.ASKING) == "○ waiting for your answer"
 
@@ -196,6 +196,13 @@ def test_the_heading_tells_who_is_not_there() -> None:
     bob = Buffer(Kind.DIRECT, "bob")
     for absent, ending in ((None, "between the two of you"), (False, "between the two of you"), (True, ", not here now")):
         assert words(rendering.heading(bob, absent)).endswith(ending)
+
+
+def test_how_many_are_in_a_room_is_told_once_it_is_known() -> None:
+    room = Buffer(Kind.ROOM, "#dev")
+    assert words(rendering.heading(room)) == "#dev"
+    room.set_people(["ada"], 1)
+    assert words(rendering.heading(room)) == "#dev  1 person"
 
 
 def test_what_lies_below_is_told() -> None:
