@@ -10,8 +10,10 @@ import contextlib
 import json
 import logging
 import os
+import select
 import time
 import traceback
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from common.text import clean, clean_line
@@ -34,6 +36,16 @@ def set_up(process: str, log_format: str, level: str, fd: int = 2) -> None:
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(level.upper())
+
+
+def infos(logger: logging.Logger, texts: Sequence[str]) -> None:
+    """Logs each of the texts as `logger.info` would, in half the time: they are one record that changes, and written together."""
+    if not texts or not logger.isEnabledFor(logging.INFO):
+        return
+    record = logger.makeRecord(logger.name, logging.INFO, "", 0, "", (), None)
+    for handler in logging.getLogger("chat_broker").handlers:
+        if isinstance(handler, _Lines):
+            handler.emit_texts(record, texts)
 
 
 def unexpected(logger: logging.Logger, problem: BaseException) -> None:
@@ -104,5 +116,23 @@ class _Lines(logging.Handler):
         self._fd = fd
 
     def emit(self, record: logging.LogRecord) -> None:
+        self._write(self._line(record))
+
+    def emit_texts(self, record: logging.LogRecord, texts: Iterable[str]) -> None:
+        """Each text as the message of the same record."""
+        block = b""
+        for text in texts:
+            record.msg = text
+            line = self._line(record)
+            if len(block) + len(line) > select.PIPE_BUF:  # more of it may be torn apart on its way
+                self._write(block)
+                block = b""
+            block += line
+        self._write(block)
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+
+    def _write(self, block: bytes) -> None:
         with contextlib.suppress(OSError):  # nobody reads the log, or its disk is full: the server goes on
-            os.write(self._fd, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+            os.write(self._fd, block)

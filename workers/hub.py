@@ -265,9 +265,9 @@ class Hub:
         self._draining = True
 
     @property
-    def awaits_answers(self) -> bool:
-        """The broker has requests that it has not answered."""
-        return bool(self._asked)
+    def awaits_messages(self) -> bool:
+        """What the broker was asked last is to write something, and it has not answered."""
+        return self._asked.ends_with_message
 
     @property
     def drained(self) -> bool:

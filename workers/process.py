@@ -17,7 +17,7 @@ from collections import Counter
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
-from common import __version__, addresses
+from common import __version__, addresses, logs
 from common.channel import Channel, ChannelClosed
 from common.child import Boot
 from common.control import Control, Order
@@ -122,7 +122,7 @@ class WorkerProcess:
 
         So it may come together first, for a moment, which saves a turn of this loop for each of them.
         """
-        if self._broker is not None and self._hub.awaits_answers:
+        if self._broker is not None and self._hub.awaits_messages:
             self._broker.await_some(_TOGETHER_MS)
 
     def _patience(self) -> float:
@@ -157,8 +157,7 @@ class WorkerProcess:
         self._resume_reading()
         if self._handoff is not None:
             self._handoff.confirm(len(self._connections))
-        for notice in self._hub.take_notices():
-            logger.info("%s", notice)
+        logs.infos(logger, self._hub.take_notices())
         self._control.flush()
 
     # --- orders of the supervisor --------------------------------------------------------------------------------------

@@ -32,6 +32,11 @@ class Requests:
         """Requests, of which each may have several messages."""
         return len(self._unanswered) + len(self._new)
 
+    @property
+    def ends_with_message(self) -> bool:
+        """What was asked last is to write something, and is not answered."""
+        return bool(self._unanswered) and self._unanswered[-1][0] == "send"
+
     def add(self, request: Item) -> None:
         self._new.append(request)
         self._weight += _weight(request)

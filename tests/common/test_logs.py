@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -73,6 +74,32 @@ def test_a_line_of_text(log: logging.Logger, reader: Reader) -> None:
     [line] = reader.lines()
     assert (found := LINE.fullmatch(line))
     assert found["text"] == "ada came"
+
+
+def test_many_lines_are_those_that_each_would_be(log: logging.Logger, reader: Reader) -> None:
+    texts = [f"{number} came, 100 %s \x1b[2J" for number in range(300)]
+    logs.set_up("worker 1", "text", "info", reader.write)
+    for text in texts:
+        log.info("%s", text)
+    each = [line[20:] for line in reader.lines()]
+    logs.infos(log, texts)
+    assert [line[20:] for line in reader.lines()] == each
+    logs.infos(log, [])
+    logs.set_up("worker 1", "text", "warning", reader.write)
+    logs.infos(log, texts)
+    assert reader.lines() == []
+
+
+def test_lines_that_are_written_together_are_not_torn_apart(log: logging.Logger) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # what one write wrote is one packet
+    with ours, theirs:
+        logs.set_up("worker 1", "text", "info", ours.fileno())
+        logs.infos(log, ["a line " * 100] * 20)
+        ours.shutdown(socket.SHUT_WR)
+        blocks = [*iter(lambda: theirs.recv(100_000), b"")]
+    assert sum(block.count(b"\n") for block in blocks) == 20
+    assert all(len(block) <= 4096 and block.endswith(b"\n") for block in blocks)
+    assert len(blocks) == 4
 
 
 def test_a_line_of_json(log: logging.Logger, reader: Reader) -> None:

@@ -59,7 +59,7 @@ class Crowd:
     def settle(self) -> None:
         for worker in self.workers:
             worker.turn(self.rng)
-        while any(worker.inbox or worker.outbox or worker.hub.awaits_answers for worker in self.workers):
+        while any(worker.inbox or worker.outbox or worker.hub.figures()["unanswered"] for worker in self.workers):
             for worker in self.workers:
                 worker.turn(self.rng)
             self.world.broker_turns()
