@@ -667,8 +667,8 @@ class Broker:
         if (person := self._people.get(identity)) is None:
             known = {"seen": self._last_seen(identity, fold(name))}
         else:
-            names = {one.name for one in person.sessions}
-            rooms = [room.name for _, room in sorted(session.rooms.items()) if any(map(room.people.__contains__, names))]
+            shared = sorted(conv for conv in session.rooms if conv == _LOBBY or conv in person.rooms)
+            rooms = [session.rooms[conv].name for conv in shared]
             options |= {"devices": len(person.sessions), "rooms": rooms[:ROOMS_SHOWN], "more": len(rooms) > ROOMS_SHOWN}
             known = {"since": person.since_ms, "away": self._away.text_of(identity) or None}
         options |= {key: value for key, value in known.items() if value is not None}
