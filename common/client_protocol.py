@@ -228,6 +228,7 @@ class ClientProtocol:
             m.Resumed: self._on_resumed,
             m.Joined: self._on_joined,
             m.Parted: self._on_parted,
+            m.Presence: self._on_presence,
             m.Away: self._on_away,
             m.Ping: self._on_ping,
             m.Goodbye: self._on_goodbye,
@@ -341,10 +342,12 @@ class ClientProtocol:
     def be_away(self, text: str) -> int:
         """Away from now on, whatever connection there is, or back with an empty text. The ref, 0 where it is said later."""
         before, self.away = self.away, text
-        if self.phase not in (Phase.REPLAYING, Phase.LIVE):
-            return 0
-        self._may_be_away = self._may_be_away or bool(text)
-        ref = self._request(m.Away, text, {})
+        return self._say_away(before) if self.phase in (Phase.REPLAYING, Phase.LIVE) else 0
+
+    def _say_away(self, before: str) -> int:
+        """`before` is what holds again if the server refuses it."""
+        self._may_be_away = self._may_be_away or bool(self.away)
+        ref = self._request(m.Away, self.away, {})
         self._away_asked = ref, before
         return ref
 
@@ -441,8 +444,14 @@ class ClientProtocol:
 
     def _on_away(self, away: m.Away) -> list[Event]:
         if self._away_asked is not None and self._away_asked[0] == away.ref:
-            self._may_be_away = bool(away.text)
+            self._away_asked, self._may_be_away = None, bool(away.text)
         return [away]
+
+    def _on_presence(self, presence: m.Presence) -> list[Event]:
+        """Who came back on another device is not to be away again after the next welcome."""
+        if self._away_asked is None and fold(self.name) in map(fold, presence.options.get("back", ())):
+            self.away, self._may_be_away = "", False
+        return [presence]
 
     def _on_ping(self, ping: m.Ping) -> list[Event]:
         self._write(m.Pong(ping.ref))
@@ -478,7 +487,7 @@ class ClientProtocol:
             self.part(room)
         self._typing = 0
         if self.away or self._may_be_away:
-            self.be_away(self.away)
+            self._say_away(before="")
         failed = self._abandon_outbox() if stranger else []
         return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0), *failed]
 
@@ -549,6 +558,7 @@ class ClientProtocol:
                 return []  # it was not worth an answer
             if self._away_asked is not None and self._away_asked[0] == error.ref:
                 _, self.away = self._away_asked
+                self._away_asked, self._may_be_away = None, bool(self.away)
             room = self._joining.pop(error.ref, None)
             if room is not None:
                 self._forget(room)

@@ -39,7 +39,8 @@ answered, and so each request can be carried out twice without harm.
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
         ["presence", conv, room, joined, left, count]
         ["turned", conv, room, away, back, count]   who in the room went away, and who is back
-        ["away", sids, text]                        whose sessions these are is away, or back: to be told to the next broker
+        ["away", sids, text]                        the person behind these sessions is away, or back: to be told to the next
+                                                    broker
         ["typing", conv, sids, identity, frame]     for these, or for all in the room but this person, if that costs little
         ["present", conv, frame]                    who is there, whatever was told before
         ["elsewhere", identity, connections, owed]  somebody who is here has so many connections at other workers, and owes so

@@ -210,7 +210,7 @@ class Connection:
 
     def _tell_lag(self, silent: bool) -> None:
         """An answer that is late is told while it is waited for; so it is if something that was said is not answered."""
-        if silent and self._protocol.outbox and self.status.stage is Stage.ONLINE:
+        if silent and self._protocol.outbox and self.status.stage is Stage.ONLINE and not self._lag.waits:
             self._ping()
         if self._lag.is_late(_now()):
             self._changed(self.status)
@@ -275,7 +275,6 @@ class Connection:
         self._protocol.use_token(token)
 
     def _ping(self) -> None:
-        """How long the answer takes is counted from the first ping that waits for one."""
         self._lag.asked(_now())
         self._protocol.ping()
 

@@ -27,7 +27,7 @@ class Messages(Protocol):
         """Goes to the next message with these words before the one gone to last; behind it, if `by` is 1; with 0 it may stay."""
 
     def mark(self, query: str) -> None:
-        """Shows where these words stand; nothing if there are none."""
+        """Shows where these words stand. Without words it shows nothing, and what is sought next is sought from the view."""
 
 
 class Finder:
@@ -55,6 +55,7 @@ class Finder:
 
     def begin(self) -> None:
         self.query, self.outcome, self._pages = "", HELP, 0
+        self._messages.mark("")
 
     def end(self) -> None:
         self.query, self._pages = None, 0

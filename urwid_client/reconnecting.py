@@ -126,7 +126,13 @@ class Lag:
         self._asked: float | None = None
         self._last: float | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether a ping is not answered yet."""
+        return self._asked is not None
+
     def asked(self, now: float) -> None:
+        """How long the answer takes is counted from the first ping that waits for one."""
         if self._asked is None:
             self._asked = now
 

@@ -161,12 +161,13 @@ class Sending(Filing):
     def _tell_if_away(self, buffer: Buffer, now: int) -> None:
         """Said once for each time that they are, and with the reason, which only the server knows."""
         away = self.is_away(buffer)
-        if away is not None:
-            wanted = away and not buffer.away_asked
-            buffer.away_asked = buffer.away_asked if away else 0
-        else:
+        if away is None:
             unknown = buffer.kind is Kind.DIRECT and not buffer.former and self.is_absent(buffer) is None
             wanted = unknown and now - buffer.away_asked >= _ASK_AGAIN_MS
+        else:
+            wanted = away and not buffer.away_asked
+        if away is False:
+            buffer.away_asked = 0
         if wanted and self.online:
             buffer.away_asked = now
             self.lookups[self.protocol.whois(buffer.title)] = Lookup(buffer, buffer.title, only_away=True)

@@ -51,17 +51,27 @@ class _Changes:
         _move(back, self.away, self.back)
 
     def told(self) -> Iterator[Presence]:
-        """Not more names at once than a frame may hold."""
-        lists = [*map(sorted, (self.came, self.left, self.away, self.back))]
-        if self.is_large or not any(lists):
+        """Not more names at once than a frame may hold.
+
+        Who comes is not away unless the same frame or a later one says so: who is away is told when all who come are.
+        """
+        moved, turned = [sorted(self.came), sorted(self.left)], [sorted(self.away), sorted(self.back)]
+        moves, turns = max(map(len, moved)), max(map(len, turned))
+        if self.is_large or not (moves or turns):
             yield Presence(self.room, {"count": self.count})
             return
-        for start in range(0, max(map(len, lists)), _AT_ONCE):
-            came, left, away, back = (names[start : start + _AT_ONCE] for names in lists)
+        last = max(moves - 1, 0) // _AT_ONCE * _AT_ONCE
+        for start in range(0, max(moves, last + turns), _AT_ONCE):
+            came, left = (_part(names, start) for names in moved)
             options: Options = {"count": self.count, "joined": came, "left": left}
-            if away or back:
-                options |= {"away": away, "back": back}
+            if turns:
+                options["away"], options["back"] = (_part(names, start - last) for names in turned)
             yield Presence(self.room, options)
+
+
+def _part(names: list[str], start: int) -> list[str]:
+    """As many as a frame may hold; none where it is not their turn yet."""
+    return names[start : start + _AT_ONCE] if start >= 0 else []
 
 
 def _move(names: Iterable[str], before: set[str], to: set[str]) -> None:

@@ -44,8 +44,6 @@ class Broker:
         self._repeats = Repeats(log)
         self._people: dict[str, Person] = {}
         self._away = Away()
-        self._turned: dict[str, bool] = {}
-        """Of whose being away the workers are to be told, by identity; and whether the rooms are, too."""
         self._typists: Counter[str] = Counter()
         """How many were told of in this second, by conversation."""
         self._debts = Debts()
@@ -189,7 +187,7 @@ class Broker:
         if away and is_new and not self._away.text_of(identity):
             self._set_away(session, away)
         elif away != self._away.text_of(identity):
-            self._turned.setdefault(identity, False)
+            self._away.tell_again(identity)
         present = {fold(room): room for room in rooms}
         for conv in sorted(session.rooms.keys() - present.keys()):
             self._leave(session, conv)
@@ -349,13 +347,11 @@ class Broker:
 
     def _tell_who_turned(self) -> None:
         """Once in a turn, however often they said so."""
-        turned, self._turned = self._turned, {}
-        for identity, tell_rooms in turned.items():
-            if (person := self._people.get(identity)) is None:
-                continue
-            for number, sids in _by_worker(person.sessions):
+        for identity, tell_rooms in self._away.take_turned().items():
+            sessions = self._people[identity].sessions
+            for number, sids in _by_worker(sessions):
                 self._out[number].append(["away", sids, self._away.text_of(identity)])
-            for session in person.sessions if tell_rooms else ():
+            for session in sessions if tell_rooms else ():
                 for conv in session.rooms:
                     self._rooms.turn(conv, session.name)
 
@@ -443,8 +439,7 @@ class Broker:
             person = self._people[identity] = Person(known and self._is_stored(identity))
         person.sessions.append(session)
         worker.sessions[sid] = session
-        if self._away.goes_by(identity, session.name):
-            self._turned.setdefault(identity, False)
+        self._away.goes_by(identity, session.name)
         self._note_spread(identity)
         if person.stored:
             self._store(session, kept_until_ms=None)
@@ -502,9 +497,7 @@ class Broker:
         self._reply(session, m.Away(ref, text, {}))
 
     def _set_away(self, session: Session, text: str) -> None:
-        identity = session.identity
-        news = self._away.say(identity, {one.name for one in self._people[identity].sessions}, text)
-        self._turned[identity] = news or self._turned.get(identity, False)
+        self._away.say(session.identity, {one.name for one in self._people[session.identity].sessions}, text)
 
     # --- rooms ---------------------------------------------------------------------------------------------------------
 
@@ -669,17 +662,16 @@ class Broker:
     def _who_is(self, session: Session, ref: int, name: str) -> None:
         """Of the rooms those are told that whoever asks could look into."""
         identity, written = self._find_person(name)
-        person = self._people.get(identity)
         options: m.Options = {"from": identity, "devices": 0}
-        if person is None:
-            seen = self._last_seen(identity, fold(name))
+        known: dict[str, int | str | None]
+        if (person := self._people.get(identity)) is None:
+            known = {"seen": self._last_seen(identity, fold(name))}
         else:
-            seen = None
-            names = {one.name for one in person.sessions}
-            rooms = [room.name for _, room in sorted(session.rooms.items()) if any(map(room.people.__contains__, names))]
+            shared = sorted(conv for conv in session.rooms if conv == _LOBBY or conv in person.rooms)
+            rooms = [session.rooms[conv].name for conv in shared]
             options |= {"devices": len(person.sessions), "rooms": rooms[:ROOMS_SHOWN], "more": len(rooms) > ROOMS_SHOWN}
-        told = {"since": person and person.since_ms, "seen": seen, "away": self._away.text_of(identity) or None}
-        options |= {key: value for key, value in told.items() if value is not None}
+            known = {"since": person.since_ms, "away": self._away.text_of(identity) or None}
+        options |= {key: value for key, value in known.items() if value is not None}
         self._reply(session, m.Whois(ref, written, options))
 
     def _last_seen(self, identity: str, key: str) -> int | None:

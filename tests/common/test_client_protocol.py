@@ -654,6 +654,46 @@ def test_a_reason_that_was_refused_is_not_said_again(client: Client) -> None:
     assert client.protocol.away == "lunch"
 
 
+def test_a_reason_that_was_refused_after_a_welcome_is_dropped(client: Client) -> None:
+    client.cut()
+    client.protocol.be_away("x" * 999)
+    client.connect()
+    assert client.line is not None
+    client.move_up(10**9)
+    client.move_down(10**9)
+    client.move_up(10**9)
+    assert aways(client) == ["x" * 999]
+    ref = client.line.requests[-1].ref
+    client.line.out.clear()
+    assert client.protocol.receive(m.encode(m.Error(ref, Code.TOO_LONG, "too long"))) == [
+        RequestFailed(ref, Code.TOO_LONG, "too long")
+    ]
+    assert client.protocol.away == ""
+    client.cut()
+    client.connect()
+    client.exchange()
+    assert aways(client) == []
+
+
+def test_who_came_back_on_another_device_is_not_away_after_the_next_welcome(client: Client) -> None:
+    client.protocol.be_away("lunch")
+    client.exchange()
+    client.server.turn("ada", "")
+    client.exchange()
+    assert client.protocol.away == ""
+    client.cut()
+    client.connect()
+    client.exchange()
+    assert aways(client) == []
+
+
+def test_an_older_word_of_being_back_does_not_count_against_a_newer_one(client: Client) -> None:
+    client.protocol.be_away("lunch")
+    client.server.turn("ada", "")  # is on the way
+    client.exchange()
+    assert client.protocol.away == "lunch"
+
+
 def test_a_join_that_was_not_answered_is_asked_again_with_the_next_hello(client: Client) -> None:
     client.protocol.join("#dev")
     client.cut()

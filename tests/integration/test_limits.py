@@ -96,6 +96,7 @@ def most(since: float) -> float:
 def test_the_connections_of_one_person_share_at_whichever_workers_they_are(slow: Server) -> None:
     began = time.monotonic()
     taken, numbers = 0, itertools.count()
+    wait_until(lambda: slow.status()["connections"] == 0, "nobody is left of other tests")
     with Wire(slow.host, slow.port) as one, Wire(slow.host, slow.port) as another:
         welcome = one.hello("ada-twice")
         another.hello("ada-twice", token=welcome.options["token"])

@@ -102,6 +102,13 @@ def test_what_ends_it_and_what_belongs_to_others(action: Action, its: bool, ends
     assert shelf.marked == ("" if ends else "a")
 
 
+def test_a_search_begins_anew_whatever_was_gone_to_before() -> None:
+    shelf = Shelf("a0", loaded=1)
+    shelf.marked = "another"
+    shelf.finder.begin()
+    assert shelf.marked == ""
+
+
 def test_without_words_nothing_is_found() -> None:
     shelf = searching("", "a0")
     shelf.finder.do(Action.SEND)

@@ -123,6 +123,18 @@ def test_who_turned_is_told_after_the_same_moment() -> None:
     ]
 
 
+def test_who_comes_in_a_later_frame_is_away_all_the_same() -> None:
+    names = [f"{number:03}" for number in range(150)]
+    for gone in (names[0], names[-1]):
+        collector = PresenceCollector()
+        collector.add("#a", "#a", names, [], 150, 10.0)
+        collector.turn("#a", "#a", [gone], [], 150, 10.0)
+        away: set[str] = set()
+        for presence in told(collector, 11.0):
+            away = away - {*presence.options["joined"]} | {*presence.options["away"]}
+        assert away == {gone}
+
+
 def test_any_number_of_changes_fits_frames() -> None:
     collector = PresenceCollector()
     names = [f"{number:04}" + "𝕏" * 28 for number in range(1_000)]

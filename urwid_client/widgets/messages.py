@@ -237,8 +237,10 @@ class MessageList:
         return self._go(by, lambda said: found_in(said.text, query))
 
     def mark(self, query: str) -> None:
-        """Shows where these words stand; nothing if there are none."""
+        """Shows where these words stand. Without words it shows nothing, and what is sought next is sought from the view."""
         self._query = query
+        if not query:
+            self._pointed = None
 
     def _go(self, by: int, wanted: Callable[[Said], bool]) -> bool:
         blocks = self._blocks()

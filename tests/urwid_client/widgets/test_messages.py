@@ -180,6 +180,17 @@ def test_one_goes_from_hit_to_hit_and_sees_where_they_are() -> None:
     assert styles(view, "text") == {"text"}
 
 
+def test_another_search_begins_at_what_is_in_view() -> None:
+    view = MessageList(room(60))
+    rows(view)
+    assert view.seek("text 10", 0)
+    view.mark("")
+    view.scroll(-1_000)
+    rows(view)
+    assert view.seek("text", 0)
+    assert "text 60" in texts(view)
+
+
 def test_one_goes_to_the_first_unread() -> None:
     buffer = room(60)
     view = MessageList(buffer)
