@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from broker.core.broker import Broker
+from broker.core.pacing import Pacing
 from broker.core.tidying import Tidying
 from broker.log import Log, StorageError, StorageRefused
 from broker.storage.sqlite import SqliteLog
@@ -25,10 +26,6 @@ from common.limits import Limits
 logger = logging.getLogger("chat_broker.broker")
 
 _TICK_SECONDS = 1.0
-_APART_SECONDS = 0.0015
-"""While several write at once, turns end so far apart: then there are fewer commits, and more in each."""
-_SEVERAL = 3
-"""So many messages of one turn are those of several."""
 _LATE_SECONDS = 2.0
 """How long a new broker waits for the workers' introductions, until it has those that are late killed."""
 _JUMP_MS = 500
@@ -49,10 +46,9 @@ class BrokerProcess:
         self._channels: dict[int, Channel] = {}
         self._behind: set[int] = set()
         self._next_tick = time.monotonic() + _TICK_SECONDS
-        self._turn_ends_at = 0.0
-        """When the turn may end at the earliest."""
         self._wall_before_ms = _wall_ms()
         self._steady_before = time.monotonic()
+        self._pacing = Pacing(log.written)
         self._tidying = Tidying(log.written)
         self._began_at: float | None = None
         self._said_ready = False
@@ -63,8 +59,8 @@ class BrokerProcess:
         """Works until it is told to stop. Raises `ControlClosed`."""
         while not self._stopped:
             self._hear(max(0.0, self._next_tick - time.monotonic()))
-            if (early := self._turn_ends_at - time.monotonic()) > 0:
-                time.sleep(early)  # a selector would wait for whole milliseconds
+            if (left := self._pacing.left(time.monotonic())) > 0:
+                time.sleep(left)  # a selector would wait for whole milliseconds
                 self._hear(0.0)
             self._finish_turn(time.monotonic())
 
@@ -73,7 +69,6 @@ class BrokerProcess:
             key.data(events)
 
     def _finish_turn(self, now: float) -> None:
-        written = self._log.written
         if now >= self._next_tick:
             self._next_tick = now + _TICK_SECONDS
             self._core.tick(self._now_ms())
@@ -81,8 +76,7 @@ class BrokerProcess:
             self._tell_who_is_late()
         for number, batch in self._core.settle().items():
             self._send(number, batch)
-        if self._log.written >= written + _SEVERAL:
-            self._turn_ends_at = now + _APART_SECONDS
+        self._pacing.ended(now, self._log.written)
         self._report_trouble()
         self._tidy()
         if self._core.ready and not self._said_ready:

@@ -22,8 +22,8 @@ from tests.support.tools import need
 from tests.support.wire import Wire
 
 _NUMBERS = itertools.count(1)
-BEATS = 10.5
-"""Two of the supervisor's, and a little more."""
+BEATS = 12.0
+"""Two of the supervisor's, and some time for a busy machine."""
 
 
 class Home:

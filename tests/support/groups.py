@@ -10,7 +10,7 @@ from tests.support.timeouts import seconds
 
 BUDGETS: dict[str, float] = {
     "unit": 75,
-    "integration": 75,
+    "integration": 90,
     "faults": 210,
     "terminal": 90,
     "simulation": 30,

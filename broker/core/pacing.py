@@ -1,0 +1,28 @@
+"""How far apart the broker's turns end. While several write at once, few large commits cost less than many small ones.
+
+Who writes alone does not wait: their turn has one message, or those that they sent without waiting themselves.
+"""
+
+from __future__ import annotations
+
+_APART_SECONDS = 0.0015
+_SEVERAL = 3
+"""So many rows of one turn are those of several."""
+
+
+class Pacing:
+    """Times are monotonic seconds; `written` is the rows that were written so far, as `broker.log.Log` counts them."""
+
+    def __init__(self, written: int) -> None:
+        self._written = written
+        self._earliest = 0.0
+
+    def left(self, now: float) -> float:
+        """How long the turn at hand is to wait for more, in seconds; 0 if it may end."""
+        return max(0.0, self._earliest - now)
+
+    def ended(self, now: float, written: int) -> None:
+        """A turn ended, and its rows are written."""
+        if written - self._written >= _SEVERAL:
+            self._earliest = now + _APART_SECONDS
+        self._written = written
