@@ -12,7 +12,7 @@ BUDGETS: dict[str, float] = {
     "unit": 75,
     "integration": 90,
     "faults": 210,
-    "terminal": 90,
+    "terminal": 110,
     "simulation": 30,
     "fuzz": 30,
     "files": 30,
