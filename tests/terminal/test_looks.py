@@ -125,6 +125,20 @@ def test_one_is_alerted_on_the_device_that_is_in_use(open_client: Open, server: 
     lap.wait_until(lambda: lap.output.count(b"\a") == 1, "an alert where one is now")
 
 
+def test_each_room_has_alerts_of_its_own(open_client: Open, server: Server, tmp_path: Path) -> None:
+    ada = open_client("ada88", "--room", "#room88")
+    ada.enter("/set alerts.#room88 none")
+    ada.wait_for("alerts.#room88 is none now")
+    say(server, tmp_path / "bob88", "bob88", "#room88", "ada88: in silence")
+    ada.wait_for("ada88: in silence")
+    ada.settle(0.3)
+    assert ada.output.count(b"\a") == 0
+    ada.enter("/set alerts.#room88 all")
+    ada.wait_for("alerts.#room88 is all now")
+    say(server, tmp_path / "bob88", "bob88", "#room88", "to nobody")
+    ada.wait_until(lambda: ada.output.count(b"\a") == 1, "an alert of what is no mention")
+
+
 def test_the_lists_go_by_themselves_where_there_is_no_room(open_client: Open) -> None:
     ada = open_client("ada85", "--room", "#room85", cols=80)
     ada.wait_for_line(r"│.*│ ada85$")
