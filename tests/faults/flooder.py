@@ -15,13 +15,19 @@ from common.framing import frame
 
 AT_ONCE = 500
 
+
+def name_of(kind: str) -> str:
+    """Whose flood it is: each has another name, since that of the one before is kept for a while."""
+    return f"floods-{kind.replace(' ', '-')}"
+
+
 REQUESTS: dict[str, Callable[[int], bytes]] = {
     "messages": lambda n: m.encode(m.Send(m.make_ref(7, n), "#flood", "x" * 200, {})),
     "pages": lambda n: m.encode(m.History(n, m.LOBBY, {"limit": 200})),
     "pings": lambda n: m.encode(m.Ping(n)),
     "joins": lambda n: m.encode(m.Join(n, "#here", {}) if n % 2 else m.Part(n, "#here", {})),
     "being away": lambda n: m.encode(m.Away(n, "lunch" if n % 2 else "", {})),
-    "who somebody is": lambda n: m.encode(m.Whois(n, "flooder" if n % 2 else f"nobody{n}", {})),
+    "who somebody is": lambda n: m.encode(m.Whois(n, name_of("who somebody is") if n % 2 else f"nobody{n}", {})),
     "typing": lambda n: m.encode(m.Typing(n, "#flood" if n % 2 else m.LOBBY, {})),
     "members": lambda n: m.encode(m.Members(n, m.LOBBY, {})),
     "people who are not there": lambda n: m.encode(m.History(n, f"nobody{n}", {})),
@@ -31,7 +37,7 @@ REQUESTS: dict[str, Callable[[int], bytes]] = {
 
 def main(port: int, kind: str) -> None:
     sock = socket.create_connection(("127.0.0.1", port))
-    sock.sendall(m.encode(m.Hello(1, m.VERSION, f"floods-{kind}", {"rooms": ["#flood"]})))
+    sock.sendall(m.encode(m.Hello(1, m.VERSION, name_of(kind), {"rooms": ["#flood"]})))
     assert b"welcome" in sock.recv(1000), "one that is not let in would ask in vain"
     sock.setblocking(False)
     selector = selectors.DefaultSelector()

@@ -11,7 +11,7 @@ from tests.support.timeouts import seconds
 BUDGETS: dict[str, float] = {
     "unit": 75,
     "integration": 90,
-    "faults": 210,
+    "faults": 240,
     "terminal": 110,
     "simulation": 30,
     "fuzz": 30,
