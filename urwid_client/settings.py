@@ -129,10 +129,11 @@ class ClientSettings(NamedTuple):
         return addresses.join(self.host, self.port)
 
     def at(self, place: Invitation) -> ClientSettings:
-        """The same elsewhere. What was wished of the encryption was wished of another server, and is not taken along."""
-        return self._replace(
-            host=place.host, port=place.port, room=place.room, wishes=Wishes(fingerprint=place.fingerprint), server_given=True
-        )
+        """The same elsewhere. What was believed was believed of another server, and is not taken along; that all is to be
+        encrypted holds there, too.
+        """
+        wishes = Wishes(tls=self.wishes.tls or None, fingerprint=place.fingerprint)
+        return self._replace(host=place.host, port=place.port, room=place.room, wishes=wishes, server_given=True)
 
 
 def client_settings(values: Mapping[str, Any]) -> ClientSettings:

@@ -71,7 +71,7 @@ def test_who_refuses_a_key_is_where_they_were(encrypted: Server, server: Server,
         window.wait_for("● bob70", "#room70")
         window.enter("here again")
         window.wait_for("bob70 here again")
-    with terminal(client_command(encrypted, tmp_path / "eve", "--name", "eve70", "--tls")) as window:
+    with terminal(client_command(encrypted, tmp_path / "eve", "--name", "eve70", "--host", "0.0.0.0")) as window:
         window.wait_for("No asks for another server.")
         window.enter("no")
         window.wait_for("Which server, then?")

@@ -79,6 +79,14 @@ def test_what_was_wished_of_the_encryption_holds_for_the_server_that_the_run_beg
     assert (there.room, there.wishes) == ("#dev", Wishes(fingerprint=KEY))
 
 
+def test_that_all_is_to_be_encrypted_holds_wherever_one_goes(tmp_path: Path) -> None:
+    """Who refused a server's key is asked for another server, and may name the same one."""
+    careful = ClientSettings("127.0.0.1", 1, "ada", None, tmp_path, Wishes(tls=True, fingerprint=KEY, accept_new=True))
+    where = Whereabouts(careful, {}, told.append)
+    assert where.elsewhere(Invitation("127.0.0.1", 1), None)[0].wishes == Wishes(tls=True)
+    assert where.elsewhere(Invitation("two", 2, "#dev", KEY), None)[0].wishes == Wishes(tls=True, fingerprint=KEY)
+
+
 @pytest.mark.parametrize(
     ("place", "room", "wishes"),
     [
