@@ -219,7 +219,7 @@ class SqliteLog:
         if not wait:
             ((_, pages, _),) = self._rows("PRAGMA wal_checkpoint(PASSIVE)")
             return int(pages)
-        # The file keeps its size: to make it grow again would cost each commit another wait for the disk.
+        # The file keeps its size: commits that make it grow again are slower.
         ((busy, pages, _),) = self._rows("PRAGMA wal_checkpoint(RESTART)")
         return int(pages) if busy else 0
 

@@ -84,13 +84,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def oracle(server: Server) -> Iterator[Oracle]:
-    with Oracle(server) as oracle:
-        oracle.check()
-        yield oracle
-
-
 # --- bytes ---------------------------------------------------------------------------------------------------------------
 
 

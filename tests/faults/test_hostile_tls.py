@@ -34,13 +34,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def oracle(server: Server) -> Iterator[Oracle]:
-    with Oracle(server) as oracle:
-        oracle.check()
-        yield oracle
-
-
 @contextlib.contextmanager
 def opened(server: Server, tmp_path: Path, receive_buffer: int | None = None) -> Iterator[Records]:
     """A connection behind its handshake."""
