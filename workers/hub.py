@@ -705,12 +705,12 @@ class Hub:
 
     def _elsewhere(self, identity: str, connections: int, owed_ms: int) -> None:
         self._pace.set_time(self._now)
-        self._pace.is_elsewhere(identity, connections, owed_ms / 1000)
+        self._pace.set_elsewhere(identity, connections, owed_ms / 1000)
 
     def _snapshot(self, log: str, key: bytes) -> None:
         """A broker took this worker in. What was committed meanwhile comes from the log, for everyone."""
         self._log, self._key = log, key
-        self._pace.nobody_is_elsewhere()
+        self._pace.clear_elsewhere()
         try:
             self._reader.expect(log, self._position_next)
         except LogUnreadable as problem:

@@ -67,7 +67,7 @@ class Pace:
                 del self._of_person[session.identity]
                 self._elsewhere.pop(session.identity, None)
 
-    def is_elsewhere(self, identity: str, connections: int, owed: float) -> None:
+    def set_elsewhere(self, identity: str, connections: int, owed: float) -> None:
         """Somebody has so many connections at other workers, and owes so many seconds. Nothing happens if nobody is here."""
         sessions = self._of_person.get(identity)
         if sessions is None:
@@ -77,7 +77,7 @@ class Pace:
             session.spent_until = max(session.spent_until, self._now + owed)
         self._share_out(sessions)
 
-    def nobody_is_elsewhere(self) -> None:
+    def clear_elsewhere(self) -> None:
         """As far as is known: who is will be told anew."""
         elsewhere, self._elsewhere = self._elsewhere, {}
         for identity in elsewhere:

@@ -71,19 +71,19 @@ def test_those_at_other_workers_count_until_nothing_is_known_of_them() -> None:
     pace = Pace(Limits(messages_per_second=10, user_messages_per_second=20))
     here = [session(pace), session(pace)]
     other = session(pace, "bob")
-    pace.is_elsewhere("ada", 4, 0)
+    pace.set_elsewhere("ada", 4, 0)
     assert [one.interval for one in (*here, other)] == [0.3, 0.3, 0.1]
     pace.remove(here.pop())
     assert here[0].interval == 0.25
     pace.use_limits(Limits(messages_per_second=10, user_messages_per_second=10))
     assert here[0].interval == 0.5
-    pace.is_elsewhere("ada", 2, 0)
+    pace.set_elsewhere("ada", 2, 0)
     assert here[0].interval == 0.3
-    pace.nobody_is_elsewhere()
+    pace.clear_elsewhere()
     assert here[0].interval == 0.1
-    pace.is_elsewhere("ada", 4, 0)
+    pace.set_elsewhere("ada", 4, 0)
     pace.remove(here.pop())
-    pace.is_elsewhere("ada", 4, 0)
+    pace.set_elsewhere("ada", 4, 0)
     assert session(pace).interval == 0.1, "what was said of somebody who is gone is forgotten"
 
 
@@ -94,7 +94,7 @@ def test_what_is_owed_is_owed_by_all_connections() -> None:
     assert pace.owed(one) == 0
     assert sent(pace, one, 30) == 30
     assert pace.owed(one) == pytest.approx(3)
-    pace.is_elsewhere("ada", 0, 2)
+    pace.set_elsewhere("ada", 0, 2)
     assert [round(pace.owed(each), 6) for each in (one, another)] == [3, 2]
     pace.set_time(NOW + 9)
     assert pace.owed(one) == 0
