@@ -30,23 +30,29 @@ class Entry(NamedTuple):
     ref: int
     """0 to 2**64-1; unique together with the identity."""
     text: str
+    topic: bool = False
+    """The text is the room's topic from here on; an empty one: it has none any more."""
 
     def as_msg(self, again: bool = False) -> Msg:
         options: m.Options = {"conv": self.conv, "from": self.identity}
+        if self.topic:
+            options["topic"] = True
         if again:
             options["again"] = True
         return Msg(self.id, self.time_ms, self.to, self.sender, self.ref, self.text, options)
 
     def frame(self, again: bool = False) -> bytes:
         """The same as it goes over the wire."""
-        id, time_ms, conv, to, sender, identity, ref, text = self
+        id, time_ms, conv, to, sender, identity, ref, text, topic = self
         options: m.Options = {"conv": conv, "from": identity}
+        if topic:
+            options["topic"] = True
         if again:
             options["again"] = True
         return codec.encode(("msg", id, time_ms, to, sender, ref, text, options))
 
 
-make_entry: Callable[[tuple[int, int, str, str, str, str, int, str]], Entry] = partial(tuple.__new__, Entry)
+make_entry: Callable[[tuple[int, int, str, str, str, str, int, str, bool]], Entry] = partial(tuple.__new__, Entry)
 """Makes an entry in little more than half the time that the class itself needs."""
 
 

@@ -54,20 +54,23 @@ SCHEMA: tuple[str, ...] = (
         recipient TEXT NOT NULL,
         sender TEXT NOT NULL,
         text TEXT NOT NULL,
+        topic INTEGER NOT NULL,
         text_crc INTEGER NOT NULL,
         crc INTEGER NOT NULL,
         UNIQUE (person, ref)
     ) STRICT""",
     "CREATE INDEX messages_by_conversation ON messages (conversation)",
+    "CREATE INDEX topics ON messages (conversation) WHERE topic",
 )
 """`meta` holds `uuid`, `key`, `created_ms`, `crc` (over these three) and `messages` (how many there are).
 
 An index ends with the row's id, so `messages_by_conversation` gives a conversation's ids in order without touching the
-rows. `one` and `other` are the people of a direct conversation, and NULL for a room.
+rows, and `topics` those of its messages that set the topic. `one` and `other` are the people of a direct conversation,
+and NULL for a room.
 """
 
 SELECT_ENTRIES = """
-    SELECT id, time_ms, conv, recipient, sender, identity, ref, text
+    SELECT id, time_ms, conv, recipient, sender, identity, ref, text, topic
     FROM messages JOIN conversations ON number = conversation JOIN people USING (person)
 """
 """Gives rows for `entry_of`; a WHERE follows."""
@@ -75,8 +78,8 @@ SELECT_ENTRIES = """
 
 def entry_of(row: Sequence[Any]) -> Entry:
     """The message that a row of `SELECT_ENTRIES` stands for."""
-    id, time_ms, conv, recipient, sender, identity, ref, text = row
-    return Entry(id, time_ms, conv, recipient, sender, identity, unsigned(ref), text)
+    id, time_ms, conv, recipient, sender, identity, ref, text, topic = row
+    return Entry(id, time_ms, conv, recipient, sender, identity, unsigned(ref), text, topic == 1)
 
 
 # --- refs --------------------------------------------------------------------------------------------------------------
@@ -112,8 +115,8 @@ def link(log: str, entry: Entry, text_crc: int, before: int) -> int:
     The text enters by its own checksum alone, so that it can be blanked later without breaking the chain. `log` is the
     log's uuid: rows of another log do not fit in.
     """
-    id, time_ms, conv, to, sender, identity, ref, _ = entry
-    return zlib.crc32(_pack((log, id, time_ms, conv, to, sender, identity, ref, text_crc)), before)
+    id, time_ms, conv, to, sender, identity, ref, _, topic = entry
+    return zlib.crc32(_pack((log, id, time_ms, conv, to, sender, identity, ref, topic, text_crc)), before)
 
 
 # --- the files on the disk ---------------------------------------------------------------------------------------------

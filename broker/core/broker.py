@@ -643,7 +643,7 @@ class Broker:
     def _post(self, sender: Session, place: Place, ref: int, text: str) -> None:
         self._remember(sender)
         conv, name, recipients = place
-        draft = make_draft((self._now_ms, conv, name, sender.name, sender.identity, ref, text))
+        draft = make_draft((self._now_ms, conv, name, sender.name, sender.identity, ref, text, False))
         post = Post(draft, sender, recipients)
         self._repeats.decided(post, sender.identity, ref)
         self._steps.append(post)

@@ -11,7 +11,7 @@ from common.messages import ID_MAX
 
 _SELECT_LINKS = SELECT_ENTRIES.replace("SELECT id", "SELECT text_crc, messages.crc, id").replace("JOIN", "LEFT JOIN")
 """Rows whose conversation or person is not there come with NULL for it."""
-_TYPES = (int, int, int, int, str, str, str, str, int, str)
+_TYPES = (int, int, int, int, str, str, str, str, int, str, int)
 
 
 def newest_id(db: sqlite3.Connection) -> int:
@@ -39,7 +39,7 @@ def findings(db: sqlite3.Connection, log: str, after: int = 0) -> Iterator[str]:
     """What is wrong with the messages above the id `after`, a few words each."""
     before = newest_crc(db, after)
     for text_crc, crc, *row in db.execute(f"{_SELECT_LINKS} WHERE id > ? ORDER BY id", (after,)):
-        if tuple(map(type, (text_crc, crc, *row))) != _TYPES:
+        if tuple(map(type, (text_crc, crc, *row))) != _TYPES or row[-1] not in (0, 1):
             yield f"message {row[0]} has no sender, no conversation, or a value of the wrong kind"
         else:
             entry = entry_of(row)

@@ -48,18 +48,22 @@ _PUT_PERSON = """
     SET name = excluded.name, name_key = excluded.name_key, kept_until_ms = excluded.kept_until_ms, crc = excluded.crc
 """
 _PUT_MESSAGE = """
-    INSERT OR ROLLBACK INTO messages (id, time_ms, conversation, person, ref, recipient, sender, text, text_crc, crc)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT OR ROLLBACK INTO messages (id, time_ms, conversation, person, ref, recipient, sender, text, topic, text_crc, crc)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 """Without `OR ROLLBACK` SQLite would keep what it takes to undo one statement alone, in a file among the temporary ones."""
 _AT_ONCE = 32
 """So many rows in one statement take little more than half the time that they take in one each."""
-_PUT_MESSAGES = _PUT_MESSAGE + ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" * (_AT_ONCE - 1)
+_PUT_MESSAGES = _PUT_MESSAGE + ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" * (_AT_ONCE - 1)
 _COUNT = """
     UPDATE meta SET value = value + CASE key WHEN 'messages' THEN ? ELSE 1 END WHERE key IN ('messages', 'commits')
 """
 """`commits` makes each transaction touch this table, and so tells whose write-ahead log one is (it holds the uuid)."""
 _PUT_CONVERSATION = "INSERT INTO conversations (conv, one, other) VALUES (?, ?, ?)"
+_SELECT_TOPIC = f"""
+    {SELECT_ENTRIES} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND topic
+    ORDER BY id DESC LIMIT 1
+"""
 _SELECT_PEOPLE = "SELECT identity, name, name_key, kept_until_ms FROM people"
 
 
@@ -157,12 +161,12 @@ class SqliteLog:
         of_person, of_conversation = self._numbers.of_person, self._numbers.of_conversation
         entries, rows, crc = [], [], self._crc
         for id, draft in enumerate(drafts, self._used_id + 1):
-            time_ms, conv, to, sender, identity, ref, text = draft
-            entry = make_entry((id, time_ms, conv, to, sender, identity, ref, text))
+            time_ms, conv, to, sender, identity, ref, text, topic = draft
+            entry = make_entry((id, time_ms, conv, to, sender, identity, ref, text, topic))
             text_crc = text_checksum(text)
             crc = link(self.uuid, entry, text_crc, crc)
             person = of_person(identity, sender)  # before the conversation, which would store them without a name
-            rows.append((id, time_ms, of_conversation(conv), person, signed(ref), to, sender, text, text_crc, crc))
+            rows.append((id, time_ms, of_conversation(conv), person, signed(ref), to, sender, text, topic, text_crc, crc))
             entries.append(entry)
         self._used_id += len(entries)
         alone = len(rows) % _AT_ONCE
@@ -184,6 +188,10 @@ class SqliteLog:
     def find(self, identity: str, ref: int) -> Entry | None:
         query = f"{SELECT_ENTRIES} WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref = ?"
         rows = self._rows(query, identity, signed(ref))
+        return entry_of(rows[0]) if rows else None
+
+    def topic(self, conv: str) -> Entry | None:
+        rows = self._rows(_SELECT_TOPIC, conv)
         return entry_of(rows[0]) if rows else None
 
     def newest_counter(self, identity: str, instance: int) -> int | None:

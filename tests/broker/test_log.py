@@ -31,6 +31,9 @@ def test_every_log_has_the_same_interface(tmp_path: Path) -> None:
             assert (log.last, log.count, log.newest_counter("ada", 1)) == (entry.id, 1, 1)
             assert [person.identity for person in log.kept_people(0)] == ["ada"]
             assert log.checkpoint(wait=True) == 0
+            assert log.topic("#lobby") is None
+            (topic, _) = log.append([draft(2, text="tea", topic=True), draft(3, "#dev", topic=True)], [])
+            assert log.topic("#lobby") == topic == log.find("ada", topic.ref)
 
 
 def test_all_that_a_log_raises_has_one_ancestor() -> None:

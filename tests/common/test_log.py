@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from common.errors import Refused
 from common.log import Entry, direct, is_direct, parties
-from common.messages import Msg
+from common.messages import Msg, encode
 from common.names import check_room, fold
 
 IDENTITIES = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=18)
@@ -34,3 +34,10 @@ def test_an_entry_as_a_message() -> None:
     options = {"conv": "#dev", "from": "g3k7"}
     assert ENTRY.as_msg() == Msg(7, 1_767_225_600_000, "#Dev", "ada", 5, "hello", options)
     assert ENTRY.as_msg(again=True).options == {**options, "again": True}
+    assert ENTRY._replace(topic=True).as_msg().options == {**options, "topic": True}
+
+
+@given(st.booleans(), st.booleans())
+def test_an_entry_s_frame_is_that_of_its_message(topic: bool, again: bool) -> None:
+    entry = ENTRY._replace(topic=topic)
+    assert entry.frame(again) == encode(entry.as_msg(again))

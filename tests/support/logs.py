@@ -20,21 +20,25 @@ from common.log_file import FILE_NAME
 TIME_MS = 1_767_225_600_000
 
 
-def draft(number: int, conv: str = "#lobby", identity: str = "ada", text: str | None = None) -> Draft:
+def draft(number: int, conv: str = "#lobby", identity: str = "ada", text: str | None = None, topic: bool = False) -> Draft:
     """The message `number` of this person: its ref is 2**32 + `number`."""
     body = f"message {number}" if text is None else text
-    return Draft(TIME_MS + number, conv, conv, identity.title(), identity, (1 << 32) + number, body)
+    return Draft(TIME_MS + number, conv, conv, identity.title(), identity, (1 << 32) + number, body, topic)
 
 
 def mixed_drafts(count: int, first: int = 1) -> list[Draft]:
-    """Messages of nine people in four rooms and nine direct conversations, short and long."""
+    """Messages of nine people in four rooms and nine direct conversations, short and long; some are topics."""
     drafts = []
     for number in range(first, first + count):
         me, other = f"id{number % 9}", f"id{(number + 1) % 9}"
         conv = direct(me, other) if number % 5 == 0 else f"#room{number % 4}"
         long = "x" * 6000 if number % 97 == 0 else "ü" * (number % 40)
         ref = (number << 57 | number) % 2**64
-        drafts.append(Draft(TIME_MS + number, conv, conv, me.upper(), me, ref, f"{number} {long}"))
+        drafts.append(
+            Draft(
+                TIME_MS + number, conv, conv, me.upper(), me, ref, f"{number} {long}", conv.startswith("#") and number % 11 == 0
+            )
+        )
     return drafts
 
 

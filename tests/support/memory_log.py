@@ -72,6 +72,9 @@ class MemoryLog:
     def find(self, identity: str, ref: int) -> Entry | None:
         return next((entry for entry in self.entries if (entry.identity, entry.ref) == (identity, ref)), None)
 
+    def topic(self, conv: str) -> Entry | None:
+        return next((entry for entry in reversed(self.entries) if entry.conv == conv and entry.topic), None)
+
     def newest_counter(self, identity: str, instance: int) -> int | None:
         refs = [m.split_ref(entry.ref) for entry in self.entries if entry.identity == identity]
         return max((counter for other, counter in refs if other == instance), default=None)

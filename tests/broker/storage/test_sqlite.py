@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from broker.log import Draft, Person, StorageError, StorageFull, StorageRefused, StorageUnavailable
 from broker.storage.check import check
-from broker.storage.sqlite import SqliteLog
+from broker.storage.sqlite import _SELECT_TOPIC, SqliteLog
 from common.log import Entry, direct, is_direct, parties
 from common.log_file import FILE_NAME
 from common.messages import make_ref, split_ref
@@ -46,14 +46,15 @@ COUNTERS = [0, 1, 2, 2**32 - 1]
 CONVERSATIONS = ["#lobby", "#dev", *(direct(one, other) for one in PEOPLE for other in PEOPLE if one <= other)]
 
 drafts_made = st.builds(
-    lambda conv, identity, instance, counter, text: Draft(
-        TIME_MS, conv, conv, identity.title(), identity, make_ref(instance, counter), text
+    lambda conv, identity, instance, counter, text, topic: Draft(
+        TIME_MS, conv, conv, identity.title(), identity, make_ref(instance, counter), text, topic
     ),
     st.sampled_from(CONVERSATIONS),
     st.sampled_from(PEOPLE),
     st.sampled_from(INSTANCES),
     st.sampled_from(COUNTERS),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10),
+    st.booleans(),
 )
 people_made = st.builds(
     lambda identity, name, until: Person(identity, name, fold(name), until),
@@ -136,6 +137,11 @@ class AgainstAList(RuleBasedStateMachine):
         assert self.log.find(identity, ref) == next((entry for entry in of_person if entry.ref == ref), None)
         counters = [split_ref(entry.ref)[1] for entry in of_person if split_ref(entry.ref)[0] == instance]
         assert self.log.newest_counter(identity, instance) == max(counters, default=None)
+
+    @rule(conv=st.sampled_from([*CONVERSATIONS, "#nobody's"]))
+    def topic(self, conv: str) -> None:
+        topics = [entry for entry in self.entries if entry.conv == conv and entry.topic]
+        assert self.log.topic(conv) == (topics[-1] if topics else None)
 
     @rule(now_ms=st.integers(0, 5))
     def look_up(self, now_ms: int) -> None:
@@ -243,6 +249,13 @@ def test_the_directory_belongs_to_one_at_a_time(tmp_path: Path) -> None:
         log.append([draft(2)], [])
     with opened(tmp_path) as log:
         assert log.last == 2
+
+
+def test_a_topic_is_found_without_looking_at_messages(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        plan = log._rows(f"EXPLAIN QUERY PLAN {_SELECT_TOPIC}", "#dev")
+    assert any("topics" in detail for *_, detail in plan), plan
+    assert not any("SCAN" in detail or "TEMP B-TREE" in detail for *_, detail in plan), plan
 
 
 # --- a full disk -------------------------------------------------------------------------------------------------------
