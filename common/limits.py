@@ -31,6 +31,7 @@ class Limits:
 
     text_bytes: int = _limit(16_000, "longest message text, in bytes of UTF-8", most=60_000)
     away_bytes: int = _limit(300, "longest text that says why somebody is away, in bytes of UTF-8", most=4_000)
+    topic_bytes: int = _limit(1_000, "longest topic of a room, in bytes of UTF-8", most=4_000)
     connections: int = _limit(20_000, "connections in all")
     connections_per_address: int = _limit(
         100, "connections from one address (of IPv6: one /64); this machine's own are not counted"

@@ -65,7 +65,10 @@ class Part(NamedTuple):
 
 
 class Send(NamedTuple):
-    """A message for a room or a person. Options: `conv` (decides over `to`), `prev` (a counter of this instance)."""
+    """A message for a room or a person. Options: `conv` (decides over `to`), `prev` (a counter of this instance).
+
+    With `topic` it sets the room's topic, which is one line; an empty text clears it.
+    """
 
     ref: Ref
     to: str
@@ -148,7 +151,10 @@ class Welcome(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """Options: `last` (the position: what is live has greater ids), `count`, `members`, `away` (of the members), `conv`."""
+    """Options: `last` (the position: what is live has greater ids), `count`, `members`, `away` (of the members), `conv`.
+
+    Of a room that has one: its `topic` at that position, `topic_by` (a name) and `topic_ms`.
+    """
 
     ref: Ref
     room: str
@@ -161,7 +167,7 @@ class Parted(NamedTuple):
 
 
 class Msg(NamedTuple):
-    """A committed message. Options: `conv`, `from`, and `again` on the answer to a repeat."""
+    """A committed message. Options: `conv`, `from`, `topic` if it sets the room's, and `again` on the answer to a repeat."""
 
     id: int
     time_ms: int
@@ -291,7 +297,7 @@ def _is_map(value: object) -> bool:
 
 
 def _is_limits(value: object) -> bool:
-    return type(value) is dict and _is_count(value.get("text_bytes", 1))
+    return type(value) is dict and all(_is_count(value.get(key, 1)) for key in ("text_bytes", "topic_bytes"))
 
 
 def _is_maybe_ref(value: object) -> bool:
@@ -347,7 +353,7 @@ REQUESTS: dict[str, Shape] = {
     ),
     "join": Shape(Join, (_is_ref, _is_str, _is_map), {}),
     "part": Shape(Part, (_is_ref, _is_str, _is_map), {}),
-    "send": Shape(Send, (_is_ref, _is_str, _is_str, _is_map), {"conv": _is_str, "prev": _is_counter}),
+    "send": Shape(Send, (_is_ref, _is_str, _is_str, _is_map), {"conv": _is_str, "prev": _is_counter, "topic": _is_bool}),
     "history": Shape(History, (_is_ref, _is_str, _is_map), {"before": _is_id, "limit": _is_count, "conv": _is_str}),
     "members": Shape(Members, (_is_ref, _is_str, _is_map), {"after": _is_str, "limit": _is_count}),
     "rooms": Shape(Rooms, (_is_ref, _is_map), {"after": _is_str, "limit": _is_count}),
@@ -376,13 +382,22 @@ REPLIES: dict[str, Shape] = {
     "joined": Shape(
         Joined,
         (_is_ref, _is_str, _is_map),
-        {"last": _is_id, "count": _is_id, "members": _is_names, "away": _is_names, "conv": _is_str},
+        {
+            "last": _is_id,
+            "count": _is_id,
+            "members": _is_names,
+            "away": _is_names,
+            "conv": _is_str,
+            "topic": _is_str,
+            "topic_by": _is_str,
+            "topic_ms": _is_id,
+        },
     ),
     "parted": Shape(Parted, (_is_ref, _is_str)),
     "msg": Shape(
         Msg,
         (_is_id, _is_id, _is_str, _is_str, _is_ref, _is_str, _is_map),
-        {"conv": _is_str, "from": _is_str, "again": _is_bool},
+        {"conv": _is_str, "from": _is_str, "topic": _is_bool, "again": _is_bool},
     ),
     "resumed": Shape(Resumed, (_is_ref, _is_id)),
     "page": Shape(Page, (_is_ref, _is_str, _is_rows, _is_map), {"more": _is_bool, "conv": _is_str}),
@@ -456,7 +471,10 @@ def _is_right_send(value: Any) -> bool:
         and type(value[2]) is str
         and type(value[3]) is str
         and type(value[4]) is dict
-        and (not value[4] or (_is_str(value[4].get("conv", "")) and _is_counter(value[4].get("prev", 0))))
+        and (
+            not value[4]
+            or (_is_str(value[4].get("conv", "")) and _is_counter(value[4].get("prev", 0)) and "topic" not in value[4])
+        )
     )
 
 

@@ -14,9 +14,9 @@ From a worker, one of two kinds of batch:
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
         ["present", sid, nil, conv]                 ["gone", sid, untold, owed]
         ["away", sid, ref, text]                    ["whois", sid, ref, name]
-        ["typing", sid, ref, to, conv]
+        ["typing", sid, ref, to, conv]              ["topic", sid, [ref], to, [text], conv, [prev]]
 
-A "send" has one message, or several that follow each other.
+A "send" has one message, or several that follow each other. A "topic" is one that sets a room's topic.
 
 `untold`: nobody was ever told the token of this identity, so that nobody can come back as it. `owed`: by how much the client has
 sent more than it might by now, in milliseconds.
@@ -30,8 +30,8 @@ answered, and so each request can be carried out twice without harm.
         ["lost", sid, code, text]                   an introduced session cannot go on
         ["welcome", sid, ref, name, position, [joined, ...], refused]
         ["refused", sid, ref, code, text]           no welcome
-        ["joined", sid, ref, position, joined]      joined: [room, conv, count, members], or with those of the members behind
-                                                    it who are away
+        ["joined", sid, ref, position, joined]      joined: [room, conv, count, members, options]; the options go over the wire
+                                                    as they are: who of the members is away, and the topic
         ["parted", sid, ref, position, room, conv]
         ["room", conv, ids, frames]                 messages for all who are in the room
         ["direct", sids, ids, frames]               messages for these

@@ -117,6 +117,7 @@ def test_the_table_of_errors() -> None:
         (r"is in as well, at most (\d+)", limits.ROOMS_SHOWN),
         (r"refused hellos \((\d+), `hellos_refused`\)", limits.Limits().hellos_refused),
         (r"at most (\d+) bytes \(`away_bytes`\)", limits.Limits().away_bytes),
+        (r"more than (\d+) bytes \(`limits.topic_bytes`", limits.Limits().topic_bytes),
         (r"above (\d+) a second", limits.Limits().messages_per_second),
         (r"share (\d+) a second", limits.Limits().user_messages_per_second),
         (r"after ([\d,]+) messages at once", limits.Limits().messages_per_second * limits.Limits().burst_seconds),

@@ -509,6 +509,9 @@ class Hub:
     def _on_send(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
         session.require_welcome()
         self._pace.spend(session)
+        if options.get("topic"):
+            self._on_topic(session, ref, to, text, options)
+            return
         text = clean(text)
         if is_blank(text):
             raise Refused(Code.EMPTY_TEXT)
@@ -519,6 +522,20 @@ class Hub:
         _check_address(to, conv)
         session.pending += 1
         self._asked.add_message(session.sid, ref, to, text, conv, prev)
+
+    def _on_topic(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
+        """A message that sets the topic of a room; an empty one clears it."""
+        line = clean_line(text)
+        if text and is_blank(line):
+            raise Refused(Code.EMPTY_TEXT, "nothing is seen of this topic; an empty one clears it")
+        limit, size = self._limits.topic_bytes, len(line.encode())
+        if size > limit:
+            raise Refused(Code.TOO_LONG, f"a topic has at most {limit} bytes, this one has {size}")
+        conv, prev = options.get("conv"), options.get("prev")
+        _check_address(to, conv)
+        if is_direct(conv) if conv is not None else not m.is_room(to):
+            raise Refused(Code.BAD_ROOM, "only a room has a topic, two people have none")
+        self._ask(session, ["topic", session.sid, [ref], to, [line], conv, [prev]])
 
     def _on_history(self, session: Session, ref: int, to: str, options: m.Options) -> None:
         session.require_welcome()
@@ -610,7 +627,7 @@ class Hub:
             "log": self._log,
             "token": token,
             "server": self._server,
-            "limits": {"text_bytes": self._limits.text_bytes},
+            "limits": {"text_bytes": self._limits.text_bytes, "topic_bytes": self._limits.topic_bytes},
             "refused": refused,
         }
         self._tell(session, m.Welcome(ref, name, options))
@@ -637,10 +654,8 @@ class Hub:
 
     def _enter_room(self, session: Session, ref: int, position: int, floor: int, joined: list[Any]) -> None:
         """`floor`: the id behind which the room's messages are sent to this session as they come, or from the log."""
-        room, conv, count, members, *away = joined
-        options = {"last": position, "count": count, "members": members, "conv": conv}
-        if away:
-            options["away"] = away[0]
+        room, conv, count, members, more = joined
+        options = {"last": position, "count": count, "members": members, "conv": conv, **more}
         self._tell(session, m.Joined(ref, room, options))
         if conv not in self._live and not any(conv in self._sessions[sid].rooms for sid in self._lagging):
             self._presence.forget(conv)  # what is still to be told is of a time when others were here

@@ -6,6 +6,8 @@ from collections import deque
 
 from common.routing import Batch, Item
 
+WRITING = ("send", "topic")
+"""Requests that are to write something."""
 ANSWERED_WITH_LISTS = ("join", "members", "rooms", "whois")
 """Requests whose answers have a list of people or rooms each."""
 _MOST = 8 * 1024 * 1024
@@ -35,7 +37,7 @@ class Requests:
     @property
     def ends_with_message(self) -> bool:
         """What was asked last is to write something, and is not answered."""
-        return bool(self._unanswered) and self._unanswered[-1][0] == "send"
+        return bool(self._unanswered) and self._unanswered[-1][0] in WRITING
 
     def add(self, request: Item) -> None:
         self._new.append(request)
@@ -80,7 +82,7 @@ class Requests:
 
 def _weight(request: Item) -> int:
     tag = request[0]
-    if tag == "send":
+    if tag in WRITING:
         _, _, _, _, texts, _, _ = request
         return _WEIGHT * len(texts) + sum(map(len, texts))
     if tag == "hello":

@@ -8,8 +8,10 @@ wait for the disk, and whoever joins between two messages of one turn gets exact
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from broker.core.away import Away
@@ -18,7 +20,7 @@ from broker.core.names import Names
 from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
 from broker.core.sessions import Person, Session, Worker
-from broker.core.steps import Place, Post, Repeat, Step, Tell
+from broker.core.steps import NewTopic, Place, Post, Repeat, Step, Tell
 from broker.log import Log, PersonUpdate, StorageError, StorageFull, make_draft
 from common import messages as m
 from common.codec import MAP_ITEMS
@@ -67,6 +69,7 @@ class Broker:
             "join": self._join,
             "part": self._part,
             "send": self._send,
+            "topic": partial(self._send, topic=True),
             "find": self._find,
             "members": self._list_members,
             "rooms": self._list_rooms,
@@ -248,6 +251,8 @@ class Broker:
                 self._tell(step)
             elif type(step) is Repeat:
                 self._repeat(step, problem)
+            elif type(step) is NewTopic:
+                self._note_topic(step.post)
         self._steps.clear()
         self._tell_who_is_elsewhere()
         if self.ready:
@@ -321,6 +326,12 @@ class Broker:
         else:
             self._out[repeat.sender.worker].append(["reply", repeat.sender.sid, entry.frame(again=True)])
 
+    def _note_topic(self, post: Post) -> None:
+        """It is told with each `joined` from here on, if it is in the log."""
+        room = self._rooms.get(post.draft.conv)
+        if post.entry is not None and room is not None:
+            room.set_topic(post.entry)
+
     def _refuse(self, sender: Session, ref: int, problem: StorageError | None) -> None:
         assert problem is not None
         self._out[sender.worker].append(_reply(sender, _error(ref, problem)))
@@ -328,6 +339,9 @@ class Broker:
     def _tell(self, tell: Tell) -> None:
         if tell.position_at is not None:
             tell.item[tell.position_at] = self._position
+        for _, conv, _, _, options in tell.joined:
+            if (room := self._rooms.get(conv)) is not None:
+                options |= room.topic()
         self._out[tell.worker].append(tell.item)
 
     def _tell_presence(self) -> None:
@@ -428,8 +442,9 @@ class Broker:
             except Refused as refused:
                 if len(refusals) < MAP_ITEMS:  # a frame holds no more, and names that long only in jest
                     refusals[room[:ROOM_CHARS]] = refused.code
-        welcome = ["welcome", sid, ref, session.name, 0, [*joined.values()], refusals]
-        self._steps.append(Tell(number, welcome, position_at=4))
+        told = [*joined.values()]
+        welcome = ["welcome", sid, ref, session.name, 0, told, refusals]
+        self._steps.append(Tell(number, welcome, position_at=4, joined=told))
 
     def _begin_session(self, number: int, worker: Worker, sid: int, identity: str, name: str, known: bool = True) -> Session:
         key = fold(name)
@@ -513,7 +528,10 @@ class Broker:
             self._people[session.identity].leaves(conv)
 
     def _join_room(self, session: Session, name: str) -> Item:
-        """What a `joined` says of the room: its name, conv, count, members, and who of them is away. Raises `Refused`."""
+        """What a `joined` says of the room: its name, conv, count, members, and as options who of them is away. Raises `Refused`.
+
+        The topic is still missing: see `_tell`.
+        """
         conv = fold(name)
         if conv not in session.rooms:
             self._check_rooms_of(self._people[session.identity], conv)
@@ -522,9 +540,15 @@ class Broker:
             if conv != _LOBBY:
                 self._remember(session)
         room = self._rooms[conv]
-        item = [room.name, conv, len(room.people), room.members()]
+        self._learn_topic(room)
         away = self._away_in(room)
-        return [*item, away] if away else item
+        return [room.name, conv, len(room.people), room.members(), {"away": away} if away else {}]
+
+    def _learn_topic(self, room: Room) -> None:
+        """From the log, once for each room. If that cannot be read now, whoever comes next may be told."""
+        if not room.knows_topic:
+            with contextlib.suppress(StorageError):
+                room.set_topic(self._log.topic(room.conv))
 
     def _away_in(self, room: Room) -> list[str]:
         """Who in the room is away; of a large room that is not told."""
@@ -564,7 +588,7 @@ class Broker:
 
     def _join(self, session: Session, ref: int, room: str) -> None:
         joined = self._join_room(session, room)
-        self._steps.append(Tell(session.worker, ["joined", session.sid, ref, 0, joined], position_at=3))
+        self._steps.append(Tell(session.worker, ["joined", session.sid, ref, 0, joined], position_at=3, joined=[joined]))
 
     def _part(self, session: Session, ref: int, name: str) -> None:
         conv = fold(name)
@@ -602,26 +626,29 @@ class Broker:
         texts: list[str],
         conv: str | None,
         prevs: list[int | None],
+        topic: bool = False,
     ) -> None:
         place = None
         for ref, text, prev in zip(refs, texts, prevs, strict=True):
             try:
                 first = self._repeats.first(session.identity, ref)
                 if first is not None:
-                    self._send_again(session, first, ref, to, text, conv)
+                    self._send_again(session, first, ref, to, text, conv, topic)
                     continue
                 if prev is not None and not self._repeats.knows(session.identity, m.make_ref(ref >> m.COUNTER_BITS, prev)):
                     raise Refused(Code.OUT_OF_ORDER)
                 if place is None:
                     place = self._place(session, to, conv)
-                self._post(session, place, ref, text)
+                self._post(session, place, ref, text, topic)
             except (Refused, StorageError) as problem:
                 self._fail(session, ref, problem)
 
-    def _send_again(self, session: Session, first: Entry | Post, ref: int, to: str, text: str, conv: str | None) -> None:
+    def _send_again(
+        self, session: Session, first: Entry | Post, ref: int, to: str, text: str, conv: str | None, topic: bool
+    ) -> None:
         said = first.draft if isinstance(first, Post) else first
         same_place = said.conv == conv if conv is not None else fold(said.to) == fold(to)
-        if not same_place or said.text != text:
+        if not same_place or said.text != text or said.topic != topic:
             raise Refused(Code.ID_REUSED)
         self._steps.append(Repeat(first, ref, session))
 
@@ -640,13 +667,15 @@ class Broker:
         recipients = [(number, "direct", sids) for number, sids in _by_worker(sessions)]
         return Place(direct(session.identity, other), name, recipients)
 
-    def _post(self, sender: Session, place: Place, ref: int, text: str) -> None:
+    def _post(self, sender: Session, place: Place, ref: int, text: str, topic: bool) -> None:
         self._remember(sender)
         conv, name, recipients = place
-        draft = make_draft((self._now_ms, conv, name, sender.name, sender.identity, ref, text, False))
+        draft = make_draft((self._now_ms, conv, name, sender.name, sender.identity, ref, text, topic))
         post = Post(draft, sender, recipients)
         self._repeats.decided(post, sender.identity, ref)
         self._steps.append(post)
+        if topic:
+            self._steps.append(NewTopic(post))
 
     def _find_person(self, name: str) -> tuple[str, str]:
         """Who a name stands for now, and how it is written: whoever has it, else who had it last. Raises `Refused`."""

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from broker.core.looks import Looks
+from common import messages as m
 from common.limits import MEMBERS_SHOWN
+from common.log import Entry
 
 _Key = TypeVar("_Key", str, int)
 
@@ -34,7 +36,20 @@ class InOrder:
 class Room:
     """The sessions in one room, seen as people (by name) and as workers (which are to be told)."""
 
-    __slots__ = ("_came", "_left", "_names", "_turned", "_was_large", "conv", "name", "people", "recipients", "workers")
+    __slots__ = (
+        "_came",
+        "_left",
+        "_names",
+        "_topic",
+        "_turned",
+        "_was_large",
+        "conv",
+        "knows_topic",
+        "name",
+        "people",
+        "recipients",
+        "workers",
+    )
 
     def __init__(self, conv: str, name: str) -> None:
         self.conv = conv
@@ -45,6 +60,9 @@ class Room:
         """How many sessions each worker has in here."""
         self.recipients: tuple[tuple[int, str, str], ...] = ()
         """The workers that have any, with how a message of this room goes to each (see `steps.Recipients`)."""
+        self.knows_topic = False
+        """The log was asked for the topic, or has been given one since."""
+        self._topic: Entry | None = None
         self._names = InOrder()
         self._came: set[str] = set()
         self._left: set[str] = set()
@@ -56,6 +74,18 @@ class Room:
     def is_large(self) -> bool:
         """It has too many people for each of their comings and goings to be told by name."""
         return len(self.people) > MEMBERS_SHOWN
+
+    def set_topic(self, topic: Entry | None) -> None:
+        """This message of the log set the topic last, or none did."""
+        self._topic = topic
+        self.knows_topic = True
+
+    def topic(self) -> m.Options:
+        """What a `joined` says of the topic: nothing where there is none."""
+        topic = self._topic
+        if topic is None or not topic.text:
+            return {}
+        return {"topic": topic.text, "topic_by": topic.sender, "topic_ms": topic.time_ms}
 
     def add(self, worker: int, name: str) -> None:
         self.people[name] += 1

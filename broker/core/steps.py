@@ -17,6 +17,8 @@ class Tell(NamedTuple):
     worker: int
     item: Item
     position_at: int | None = None
+    joined: Sequence[Item] = ()
+    """What it says of rooms that somebody joined: to each belongs the topic that it has at this step."""
 
 
 Recipients: TypeAlias = tuple[int, str, str | list[int]]
@@ -52,4 +54,10 @@ class Repeat(NamedTuple):
     sender: Session
 
 
-Step: TypeAlias = Tell | Post | Repeat
+class NewTopic(NamedTuple):
+    """What the step before has posted is the topic of its room, once it is in the log."""
+
+    post: Post
+
+
+Step: TypeAlias = Tell | Post | Repeat | NewTopic

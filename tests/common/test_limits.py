@@ -12,6 +12,9 @@ LARGEST_CHAR = "\U0001f600"
 """Four bytes of UTF-8."""
 
 
+LIMITS = {field.name: field for field in dataclasses.fields(Limits)}
+
+
 def body_bytes(message: m.Request | m.Reply) -> int:
     return len(m.encode(message)) - HEADER.size
 
@@ -31,7 +34,9 @@ def test_the_longest_message_fits_a_frame() -> None:
 def test_the_longest_lists_fit_a_frame() -> None:
     room = "#" + LARGEST_CHAR * (ROOM_CHARS - 1)
     names = [LARGEST_CHAR * NAME_CHARS] * MEMBERS_SHOWN
-    assert body_bytes(m.Joined(m.REF_MAX, room, {"conv": room, "members": names, "last": m.ID_MAX})) < FRAME_BYTES
+    topic = "x" * LIMITS["topic_bytes"].metadata["most"]
+    options = {"conv": room, "members": names, "away": names, "last": m.ID_MAX, "topic": topic, "topic_by": names[0]}
+    assert body_bytes(m.Joined(m.REF_MAX, room, {**options, "topic_ms": m.ID_MAX})) < FRAME_BYTES
     assert body_bytes(m.RoomList(m.REF_MAX, [[room, m.ID_MAX]] * ROOMS_SHOWN, {"more": True})) < FRAME_BYTES
 
 

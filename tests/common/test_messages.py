@@ -31,7 +31,7 @@ def options(**known: st.SearchStrategy[Any]) -> st.SearchStrategy[m.Options]:
     return st.builds(lambda known, unknown: {**unknown, **known}, st.fixed_dictionaries({}, optional=known), unknown)
 
 
-MSG_OPTIONS = options(conv=TEXTS, again=st.booleans(), **{"from": TEXTS})
+MSG_OPTIONS = options(conv=TEXTS, topic=st.booleans(), again=st.booleans(), **{"from": TEXTS})
 ROWS = st.tuples(IDS, IDS, TEXTS, TEXTS, REFS, TEXTS, MSG_OPTIONS).map(list)
 WELCOME_OPTIONS = options(
     last=IDS,
@@ -44,11 +44,13 @@ WELCOME_OPTIONS = options(
 )
 WHOIS_OPTIONS = options(devices=IDS, since=IDS, seen=IDS, away=TEXTS, rooms=NAMES, more=st.booleans(), **{"from": TEXTS})
 
+JOINED_OPTIONS = options(last=IDS, count=IDS, members=NAMES, away=NAMES, conv=TEXTS, topic=TEXTS, topic_by=TEXTS, topic_ms=IDS)
+
 REQUESTS: dict[type[m.Request], st.SearchStrategy[m.Request]] = {
     m.Hello: st.builds(m.Hello, REFS, REFS, TEXTS, options(after=IDS, log=TEXTS, rooms=NAMES, token=TEXTS)),
     m.Join: st.builds(m.Join, REFS, TEXTS, options()),
     m.Part: st.builds(m.Part, REFS, TEXTS, options()),
-    m.Send: st.builds(m.Send, REFS, TEXTS, TEXTS, options(conv=TEXTS, prev=COUNTERS)),
+    m.Send: st.builds(m.Send, REFS, TEXTS, TEXTS, options(conv=TEXTS, prev=COUNTERS, topic=st.booleans())),
     m.History: st.builds(m.History, REFS, TEXTS, options(before=IDS, limit=COUNTS, conv=TEXTS)),
     m.Members: st.builds(m.Members, REFS, TEXTS, options(after=TEXTS, limit=COUNTS)),
     m.Rooms: st.builds(m.Rooms, REFS, options(after=TEXTS, limit=COUNTS)),
@@ -61,7 +63,7 @@ REQUESTS: dict[type[m.Request], st.SearchStrategy[m.Request]] = {
 }
 REPLIES: dict[type[m.Reply], st.SearchStrategy[m.Reply]] = {
     m.Welcome: st.builds(m.Welcome, REFS, TEXTS, WELCOME_OPTIONS),
-    m.Joined: st.builds(m.Joined, REFS, TEXTS, options(last=IDS, count=IDS, members=NAMES, away=NAMES, conv=TEXTS)),
+    m.Joined: st.builds(m.Joined, REFS, TEXTS, JOINED_OPTIONS),
     m.Parted: st.builds(m.Parted, REFS, TEXTS),
     m.Msg: st.builds(m.Msg, IDS, IDS, TEXTS, TEXTS, REFS, TEXTS, MSG_OPTIONS),
     m.Resumed: st.builds(m.Resumed, REFS, IDS),
@@ -165,6 +167,8 @@ def test_the_greatest_ref_is_fine() -> None:
         ("send", 7, "#dev", "hello", []),
         ("send", 7, "#dev", "hello", {"prev": -1}),
         ("send", 7, "#dev", "hello", {"prev": 2**32}),
+        ("send", 7, "#dev", "hello", {"topic": 1}),
+        ("send", 7, "#dev", "hello", {"prev": 1, "topic": "tea"}),
         ("hello", 7, 1, "ada", {"rooms": "#dev"}),
         ("hello", 7, 1, "ada", {"rooms": ["#dev", 5]}),
         ("hello", 7, 1, "ada", {"after": 2**63}),
@@ -211,11 +215,12 @@ def test_a_page_of_anything_but_messages_is_refused(row: object) -> None:
         m.parse_reply(packed("page", 1, "#dev", [row], {}))
 
 
+@pytest.mark.parametrize("limit", ["text_bytes", "topic_bytes"])
 @pytest.mark.parametrize("most", ["16000", None, [], 0, -1, 1.5, True])
-def test_a_limit_that_is_no_number_is_refused(most: object) -> None:
+def test_a_limit_that_is_no_number_is_refused(most: object, limit: str) -> None:
     """A client compares with it."""
     with pytest.raises(Refused):
-        m.parse_reply(packed("welcome", 1, "ada", {"limits": {"text_bytes": most}}))
+        m.parse_reply(packed("welcome", 1, "ada", {"limits": {limit: most}}))
     later = m.Welcome(1, "ada", {"limits": {"text_bytes": 1, "later": most}})
     assert m.parse_reply(body_of(later)) == later
 

@@ -67,7 +67,7 @@ def test_whoever_says_no_hello_that_is_accepted_is_sent_away_whatever_else_it_sa
 def test_limits_are_those_of_the_settings(server: Server) -> None:
     with connect(server) as ada:
         welcome = ada.hello("ada1", rooms=["#one", "#two", "#three"])
-        assert welcome.options["limits"] == {"text_bytes": 1000}
+        assert welcome.options["limits"] == {"text_bytes": 1000, "topic_bytes": 1000}
         assert welcome.options["refused"] == {"#three": Code.TOO_MANY_ROOMS}
         ada.send(m.Join(2, "#four", {}), m.Send(3, "#one", "x" * 1001, {}))
         assert {(reply.ref, reply.code) for reply in (error(ada), error(ada))} == {(2, Code.TOO_MANY_ROOMS), (3, Code.TOO_LONG)}

@@ -28,8 +28,8 @@ from workers.hub import Following, Hub
 from workers.session import Phase, Session
 
 ADA, BOB = "g" + "a" * 16, "g" + "b" * 16
-LIMITS = Limits(text_bytes=100, requests_pending=3)
-LOBBY_ALONE = [["#lobby", "#lobby", 1, ["ada"]]]
+LIMITS = Limits(text_bytes=100, topic_bytes=20, requests_pending=3)
+LOBBY_ALONE = [["#lobby", "#lobby", 1, ["ada"], {}]]
 
 
 class ReadableLog(MemoryLog):
@@ -118,7 +118,7 @@ class Desk:
         self.identity = identity
         session = self.open(sid)
         self.say(sid, m.Hello(1, m.VERSION, name, {} if after is None else {"after": after}))
-        joined = [[room, room.lower(), 1, [name]] for room in ("#lobby", *rooms)]
+        joined = [[room, room.lower(), 1, [name], {}] for room in ("#lobby", *rooms)]
         self.broker(["welcome", sid, 1, name, self.position, joined, {}], answered=self.answered + 1)
         self.look()
         self.heard(sid)
@@ -171,7 +171,7 @@ def test_hello_is_asked_of_the_broker_and_its_answer_told(desk: Desk) -> None:
     desk.open(1)
     assert desk.say(1, m.Hello(5, m.VERSION, "ada", {"rooms": ["#Dev"], "log": "x"})) == []
     assert desk.look() == [["hello", 1, 5, ADA, "ada", None, "x", ["#Dev"], False]]
-    joined = [*LOBBY_ALONE, ["#Dev", "#dev", 2, ["ada", "bob"]]]
+    joined = [*LOBBY_ALONE, ["#Dev", "#dev", 2, ["ada", "bob"], {}]]
     desk.broker(["welcome", 1, 5, "Ada", 7, joined, {"#x": "bad_room"}], position=7, answered=0)
     welcome, *rooms = desk.heard(1)
     assert isinstance(welcome, m.Welcome)
@@ -181,8 +181,8 @@ def test_hello_is_asked_of_the_broker_and_its_answer_told(desk: Desk) -> None:
         5,
         "Ada",
         {
-            "from": ADA, "last": 7, "log": desk.log.uuid, "server": "chat-broker 0", "limits": {"text_bytes": 100},
-            "refused": {"#x": "bad_room"},
+            "from": ADA, "last": 7, "log": desk.log.uuid, "server": "chat-broker 0",
+            "limits": {"text_bytes": 100, "topic_bytes": 20}, "refused": {"#x": "bad_room"},
         },
     )  # fmt: skip
     assert rooms == [
@@ -260,6 +260,10 @@ REQUESTS: list[tuple[m.Request, Item]] = [
     (m.Send(SEND_REF, "#dev", "a\r\nb\x1b\x07", {}), ["send", 1, [SEND_REF], "#dev", ["a\nb"], None, [None]]),
     (m.Send(SEND_REF, "", "x" * 100, {"conv": "c", "prev": 3}), ["send", 1, [SEND_REF], "", ["x" * 100], "c", [3]]),
     (m.Send(SEND_REF, "é" * ROOM_CHARS, "€" * 33, {}), ["send", 1, [SEND_REF], "é" * ROOM_CHARS, ["€" * 33], None, [None]]),
+    (m.Send(SEND_REF, "#dev", "tea", {"topic": False}), ["send", 1, [SEND_REF], "#dev", ["tea"], None, [None]]),
+    (m.Send(SEND_REF, "#dev", " te\r\na\x1b ", {"topic": True}), ["topic", 1, [SEND_REF], "#dev", ["te a"], None, [None]]),
+    (m.Send(SEND_REF, "x", "", {"conv": "#dev", "prev": 3, "topic": True}), ["topic", 1, [SEND_REF], "x", [""], "#dev", [3]]),
+    (m.Send(SEND_REF, "#dev", "é" * 10, {"topic": True}), ["topic", 1, [SEND_REF], "#dev", ["é" * 10], None, [None]]),
     (m.History(5, "bob", {"before": 9, "limit": 7}), ["find", 1, 5, "bob", 9, 7]),
     (m.History(5, "bob", {"limit": 2**62}), ["find", 1, 5, "bob", None, PAGE_MESSAGES]),
     (m.Members(5, "#dev", {}), ["members", 1, 5, "#dev", "", MEMBERS_SHOWN]),
@@ -289,6 +293,12 @@ REFUSED: list[tuple[m.Request, Code]] = [
     (m.Send(5, "", "hi", {"conv": ""}), Code.NO_SUCH_USER),
     (m.Send(5, "x" * (ROOM_CHARS + 1), "hi", {}), Code.NO_SUCH_USER),
     (m.Send(5, "bob", "hi", {"conv": "c" * 60_000}), Code.NO_SUCH_CONVERSATION),
+    (m.Send(5, "#dev", "\u200b", {"topic": True}), Code.EMPTY_TEXT),
+    (m.Send(5, "#dev", "\u3164", {"topic": True}), Code.EMPTY_TEXT),
+    (m.Send(5, "#dev", "é" * 10 + "x", {"topic": True}), Code.TOO_LONG),
+    (m.Send(5, "bob", "tea", {"topic": True}), Code.BAD_ROOM),
+    (m.Send(5, "#dev", "tea", {"topic": True, "conv": direct(ADA, BOB)}), Code.BAD_ROOM),
+    (m.Send(5, "", "tea", {"topic": True}), Code.NO_SUCH_USER),
     (m.History(5, "x" * 60_000, {}), Code.NO_SUCH_USER),
     (m.History(5, "#dev", {"conv": "c" * 65_000}), Code.NO_SUCH_CONVERSATION),
     (m.History(5, "bob", {"conv": direct(BOB, "g" + "c" * 16)}), Code.NO_SUCH_CONVERSATION),
@@ -346,7 +356,7 @@ def test_one_with_many_unanswered_requests_is_not_read_from(ada: Desk) -> None:
         assert ada.hub.wants_input(session)
         ada.say(1, m.Join(ref, "#dev", {}))
     assert not ada.hub.wants_input(session)
-    ada.broker(["joined", 1, 0, 0, ["#dev", "#dev", 1, ["ada"]]], answered=ada.answered + 1)
+    ada.broker(["joined", 1, 0, 0, ["#dev", "#dev", 1, ["ada"], {}]], answered=ada.answered + 1)
     assert ada.hub.wants_input(session)
 
 
@@ -422,7 +432,7 @@ def test_a_room_is_heard_from_its_joining_to_its_parting(ada: Desk) -> None:
     one, two, three, four = (ada.post("#dev", text) for text in ("one", "two", "three", "four"))
     ada.broker(
         room_item(one),
-        ["joined", 1, 5, 1, ["#Dev", "#dev", 2, ["ada", "bob"]]],
+        ["joined", 1, 5, 1, ["#Dev", "#dev", 2, ["ada", "bob"], {}]],
         room_item(two),
         room_item(three),
         ["parted", 1, 6, 3, "#Dev", "#dev"],
@@ -447,7 +457,7 @@ def test_a_delivery_tells_up_to_which_id_everything_was_sent_before(ada: Desk) -
 def test_what_was_said_before_the_parting_is_told_although_it_could_not_be_at_once(ada: Desk) -> None:
     """Not even when another broker comes in the same turn, from which on everybody goes on from the log."""
     one, two = ada.post("#dev", "one"), ada.post("#lobby", "two")
-    joined = ["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]]
+    joined = ["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]]
     ada.hub.broker_said([1, 0, [joined, room_item(one), ["parted", 1, 6, 1, "#dev", "#dev"]]], ada.now, ada.now_ms)
     ada.hub.broker_said([two.id, 0, [["snapshot", ada.log.uuid, ada.log.key]]], ada.now, ada.now_ms)
     (delivery,) = ada.hub.end_turn()
@@ -460,10 +470,10 @@ def test_what_was_said_before_the_parting_is_told_although_it_could_not_be_at_on
 
 def test_joining_again_changes_nothing_but_is_answered(ada: Desk) -> None:
     for ref in (5, 6):
-        ada.broker(["joined", 1, ref, 0, ["#dev", "#dev", 1, ["ada"]]])
+        ada.broker(["joined", 1, ref, 0, ["#dev", "#dev", 1, ["ada"], {}]])
         assert [reply.ref for reply in ada.heard(1) if isinstance(reply, m.Joined)] == [ref]
     one = ada.post("#dev", "once")
-    ada.broker(room_item(one), ["joined", 1, 7, one.id, ["#dev", "#dev", 1, ["ada"]]], position=one.id)
+    ada.broker(room_item(one), ["joined", 1, 7, one.id, ["#dev", "#dev", 1, ["ada"], {}]], position=one.id)
     message, joined = ada.heard(1)
     assert texts([message]) == ["once"]
     assert isinstance(joined, m.Joined)
@@ -472,7 +482,7 @@ def test_joining_again_changes_nothing_but_is_answered(ada: Desk) -> None:
 def test_one_who_joins_and_parts_all_the_time_is_no_burden(ada: Desk) -> None:
     for _ in range(20):
         ada.tell(ada.post("#lobby"))
-        ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]], ["parted", 1, 6, ada.position, "#dev", "#dev"])
+        ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]], ["parted", 1, 6, ada.position, "#dev", "#dev"])
     assert len(ada.hub._sessions[1].departed) <= 1
 
 
@@ -537,10 +547,25 @@ def test_who_is_away_is_told_after_a_moment_and_to_who_joins(ada: Desk) -> None:
     assert ada.heard(1) == [
         m.Presence("#lobby", {"count": 2, "joined": [], "left": [], "away": ["bob"], "back": []}),
     ]
-    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 2, ["ada", "bob"], ["bob"]]])
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 2, ["ada", "bob"], {"away": ["bob"]}]])
     (joined,) = ada.heard(1)
     assert isinstance(joined, m.Joined)
     assert (joined.options["members"], joined.options["away"]) == (["ada", "bob"], ["bob"])
+
+
+def test_the_topic_of_a_room_is_told_to_who_joins(ada: Desk) -> None:
+    topic = {"topic": "tea", "topic_by": "bob", "topic_ms": 7}
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], topic]])
+    assert ada.heard(1) == [m.Joined(5, "#dev", {"last": 0, "count": 1, "members": ["ada"], "conv": "#dev", **topic})]
+
+
+def test_a_topic_does_not_go_together_with_messages() -> None:
+    desk = Desk(Limits())
+    desk.welcome(1)
+    options = [{}, {"topic": True}, {"topic": True}, {}, {}]
+    desk.say(1, *(m.Send(m.make_ref(1, number), "#dev", "tea", more) for number, more in enumerate(options)))
+    assert [(item[0], len(item[2])) for item in desk.look()] == [("send", 1), ("topic", 1), ("topic", 1), ("send", 2)]
+    assert desk.hub.awaits_messages
 
 
 def test_a_reason_to_be_away_is_cleaned_and_has_a_limit(ada: Desk) -> None:
@@ -645,7 +670,7 @@ def test_who_is_there_replaces_what_was_to_be_told(ada: Desk) -> None:
 
 def test_what_those_before_were_not_told_yet_is_not_told_to_those_after_them(ada: Desk) -> None:
     """A room that is empty has nobody to be told that the last one left."""
-    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]])
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]])
     ada.broker(["presence", "#dev", "#dev", ["ada"], [], 1])
     ada.broker(["parted", 1, 6, 0, "#dev", "#dev"])
     ada.welcome(2, BOB, "bob", "#dev")
@@ -657,7 +682,7 @@ def test_what_those_before_were_not_told_yet_is_not_told_to_those_after_them(ada
 
 @pytest.mark.parametrize("lagging", [True, False])
 def test_what_is_to_be_told_of_a_room_is_told_although_somebody_else_came_in(ada: Desk, lagging: bool) -> None:
-    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]], ["presence", "#dev", "#dev", ["cyd"], [], 2])
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]], ["presence", "#dev", "#dev", ["cyd"], [], 2])
     if lagging:
         ada.log.broken = True
         ada.hub.lag(1, 0)
@@ -697,7 +722,7 @@ def test_presence_is_told_to_those_who_are_catching_up(ada: Desk) -> None:
 
 def test_one_who_did_not_read_asks_who_is_there_when_it_does(ada: Desk) -> None:
     session = ada.hub._sessions[1]
-    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]])
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]])
     ada.heard(1)
     session.blocked = True
     ada.hub.lag(1, 0)
@@ -1008,7 +1033,7 @@ def test_an_introduction_comes_in_parts(desk: Desk, sessions: int, parts: list[t
 
 
 def test_what_was_committed_meanwhile_comes_from_the_log(ada: Desk) -> None:
-    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]])
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]])
     ada.tell(ada.post("#lobby", "before"))
     for text in ("one", "two"):
         ada.post("#dev", text)
@@ -1069,7 +1094,7 @@ def test_before_the_end_everything_is_answered_and_then_everybody_is_told(ada: D
     ada.hub.drain()
     assert not is_drained(ada)
     assert not ada.hub.wants_input(ada.hub._sessions[1])
-    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"]]], answered=ada.answered + 1)
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]], answered=ada.answered + 1)
     assert is_drained(ada)
     page = ["page", 1, 6, "bob", direct(ADA, BOB), None, 5]
     ada.hub.broker_said([0, ada.answered, [page]], ada.now, ada.now_ms)
@@ -1136,7 +1161,7 @@ class Reading(RuleBasedStateMachine):
         session = self.desk.open(sid)
         hello = m.Hello(1, m.VERSION, "x", {} if after is None else {"after": after})
         self.desk.hub.received(session, m.encode(hello), self.desk.now, self.desk.now_ms)
-        joined = [[conv, conv, 1, []] for conv in sorted(self.rooms[person])]
+        joined = [[conv, conv, 1, [], {}] for conv in sorted(self.rooms[person])]
         self.items.append(["welcome", sid, 1, "x", self.desk.log.last, joined, {}])
 
     @initialize(looks_through=st.sampled_from([3, sys.maxsize]))
@@ -1165,7 +1190,7 @@ class Reading(RuleBasedStateMachine):
             self.items.append(["parted", self.sids[person], 5, position, conv, conv])
         else:
             rooms.add(conv)
-            self.items.append(["joined", self.sids[person], 5, position, [conv, conv, 1, []]])
+            self.items.append(["joined", self.sids[person], 5, position, [conv, conv, 1, [], {}]])
 
     @rule()
     def presence(self) -> None:
@@ -1320,6 +1345,7 @@ def test_only_messages_are_limited() -> None:
     desk.welcome(1)
     desk.say(1, *sends(1, 2, 3))
     assert desk.say(1, *(m.Ping(number) for number in range(50))) == [m.Pong(number) for number in range(50)]
+    assert codes(desk.say(1, m.Send(5, "#lobby", "tea", {"topic": True}))) == [(5, Code.RATE_LIMITED)], "a topic is one"
 
 
 def test_a_refused_hello_may_be_followed_by_another_but_not_forever() -> None:

@@ -114,11 +114,12 @@ LONG = 8 * 1024 * 1024 - 30_000
     "long",
     [
         ["send", 1, [1], "#a", ["x" * LONG], None, [None]],
+        ["topic", 1, [1], "#a", ["x" * LONG], None, [None]],
         ["hello", 1, 1, "g", "x" * LONG, None, None, [], False],
         ["hello", 1, 1, "g", "", 0, "x" * LONG, [], False],
         ["hello", 1, 1, "g", "ada", None, None, ["x" * LONG, "#b"], True],
     ],
-    ids=["text", "name", "log", "rooms"],
+    ids=["text", "topic", "name", "log", "rooms"],
 )
 def test_what_may_be_long_counts_by_its_length(long: Item) -> None:
     asked = Requests()

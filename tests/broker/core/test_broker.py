@@ -15,7 +15,8 @@ from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import Code
 from common.limits import MEMBERS_SHOWN, ROOM_CHARS, ROOMS_SHOWN, Limits
-from common.log import direct
+from common.log import Entry, direct
+from common.names import fold
 from common.routing import Batch, Item
 from tests.support.frames import reply_in
 from tests.support.memory_log import MemoryLog
@@ -89,7 +90,7 @@ class Office:
         (answer,) = self.ask(number, request)
         assert answer[:2] == ["reply", request[1]]
         assert isinstance(answer[2], m.Error)
-        assert answer[2].ref == (request[2][0] if request[0] == "send" else request[2])
+        assert answer[2].ref == (request[2][0] if request[0] in ("send", "topic") else request[2])
         return answer[2].code
 
 
@@ -178,9 +179,9 @@ def test_an_introduction_in_parts_counts_when_it_is_complete() -> None:
 
 def test_hello_is_answered_with_the_position_and_the_rooms(office: Office) -> None:
     answer = office.hello(1, 1, ADA, "Ada", "#Dev", "#lobby")
-    assert answer == ["welcome", 1, 1, "Ada", 0, [["#lobby", "#lobby", 1, ["Ada"]], ["#Dev", "#dev", 1, ["Ada"]]], {}]
+    assert answer == ["welcome", 1, 1, "Ada", 0, [["#lobby", "#lobby", 1, ["Ada"], {}], ["#Dev", "#dev", 1, ["Ada"], {}]], {}]
     answer = office.hello(2, 1, BOB, "bob", "#dev")
-    assert answer[5][1] == ["#Dev", "#dev", 2, ["Ada", "bob"]]
+    assert answer[5][1] == ["#Dev", "#dev", 2, ["Ada", "bob"], {}]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,7 @@ def test_two_connections_of_one_person_have_one_name_written_in_one_way(office: 
     office.hello(1, 1, ADA, "Ada")
     answer = office.hello(2, 1, ADA, "ADA", known=True)
     assert answer[3] == "Ada"
-    assert answer[5] == [["#lobby", "#lobby", 1, ["Ada"]]]
+    assert answer[5] == [["#lobby", "#lobby", 1, ["Ada"], {}]]
 
 
 def test_a_room_that_is_asked_for_twice_is_entered_once(office: Office) -> None:
@@ -309,8 +310,8 @@ def test_one_who_is_here_under_another_name_still_is_stored_as_here(office: Offi
 def test_joining_is_answered_with_the_room_as_it_is(ada_and_bob: Office) -> None:
     office = ada_and_bob
     office.hello(1, 2, CYD, "cyd")
-    assert office.ask(1, ["join", 2, 5, "#DEV"]) == [["joined", 2, 5, 0, ["#dev", "#dev", 3, ["ada", "bob", "cyd"]]]]
-    assert office.ask(1, ["join", 2, 6, "#dev"]) == [["joined", 2, 6, 0, ["#dev", "#dev", 3, ["ada", "bob", "cyd"]]]]
+    assert office.ask(1, ["join", 2, 5, "#DEV"]) == [["joined", 2, 5, 0, ["#dev", "#dev", 3, ["ada", "bob", "cyd"], {}]]]
+    assert office.ask(1, ["join", 2, 6, "#dev"]) == [["joined", 2, 6, 0, ["#dev", "#dev", 3, ["ada", "bob", "cyd"], {}]]]
 
 
 def test_parting(ada_and_bob: Office) -> None:
@@ -470,6 +471,111 @@ def test_the_history_of_a_person_is_that_of_the_conversation(ada_and_bob: Office
     assert ada_and_bob.ask(1, ["find", 1, 5, "BOB", 9, 20]) == [["page", 1, 5, "BOB", direct(ADA, BOB), 9, 20]]
 
 
+# --- topics --------------------------------------------------------------------------------------------------------------
+
+
+def topic(sid: int, counter: int, to: str, text: str, conv: str | None = None, prev: int | None = None) -> Item:
+    return ["topic", *send(sid, counter, to, text, conv, prev)[1:]]
+
+
+def told_topic(office: Office, number: int, sid: int, room: str = "#dev") -> m.Options:
+    """What a `joined` says of the room's topic."""
+    (joined,) = office.ask(number, ["join", sid, 9, room])
+    options: m.Options = joined[4][4]
+    return options
+
+
+def test_a_topic_is_a_message_of_the_log_that_is_told_to_who_joins(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    assert told_topic(office, 1, 1) == {}
+    office.ask(1, topic(1, 1, "#DEV", "tea at five"))
+    message = m.Msg(1, office.now_ms, "#dev", "ada", ref(1), "tea at five", {"conv": "#dev", "from": ADA, "topic": True})
+    assert office.heard(1) == office.heard(2) == [["room", 1, "#dev", message]]
+    known = {"topic": "tea at five", "topic_by": "ada", "topic_ms": office.now_ms}
+    office.now_ms += 5
+    assert told_topic(office, 2, 1) == known
+    assert [joined[4] for joined in office.hello(1, 2, CYD, "cyd", "#dev")[5]] == [{}, known]
+    office.ask(2, topic(1, 1, "whatever", "", conv="#dev"))
+    assert told_topic(office, 1, 1) == {}, "an empty one clears it"
+
+
+def test_each_joined_tells_the_topic_at_its_own_position(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.request(
+        1, ["join", 1, 1, "#dev"], topic(1, 1, "#dev", "tea"), ["join", 1, 2, "#dev"], topic(1, 2, "#dev", "milk"),
+        ["join", 1, 3, "#dev"], topic(1, 3, "#dev", ""), ["join", 1, 4, "#dev"],
+    )  # fmt: skip
+    office.request(2, ["hello", 2, 1, CYD, "cyd", None, None, ["#dev"], False])
+    office.settle()
+    joined = [(item[3], item[4][4].get("topic")) for item in office.heard(1) if item[0] == "joined"]
+    assert joined == [(0, None), (1, "tea"), (2, "milk"), (3, None)]
+
+
+def test_a_topic_that_could_not_be_stored_is_none(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, topic(1, 1, "#dev", "tea"))
+    office.log.next_failure = StorageFull("full")
+    refused, joined = office.ask(1, topic(1, 2, "#dev", "milk"), ["join", 1, 3, "#dev"])
+    assert refused[2].code == Code.STORAGE_FULL
+    assert joined[4][4]["topic"] == "tea"
+    assert told_topic(office, 2, 1)["topic"] == "tea"
+
+
+def test_a_topic_outlives_the_people_and_the_broker(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.ask(1, topic(1, 1, "#dev", "tea"))
+    told = told_topic(office, 2, 1)
+    office.ask(1, topic(1, 2, "#lobby", "lobby"), ["part", 1, 3, "#dev"])
+    office.ask(2, ["part", 1, 3, "#dev"])
+    assert told_topic(office, 2, 1) == told
+    office = Office(log=office.log).open()
+    office.introduce(1, [1, ADA, "ada", ["#lobby", "#dev"]])
+    office.settle()
+    assert told_topic(office, 1, 1) == told
+
+
+def test_the_log_is_asked_for_a_topic_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office().open()
+    asked: list[str] = []
+    monkeypatch.setattr(office.log, "topic", asked.append)
+    for sid in range(3):
+        office.hello(1, sid, f"g{sid:016}", f"n{sid}", "#dev")
+    assert told_topic(office, 1, 1) == {}
+    assert asked == ["#lobby", "#dev"]
+
+
+def test_the_topic_of_a_room_that_all_leave_in_the_same_turn(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    office.request(1, topic(1, 1, "#dev", "tea"), ["part", 1, 2, "#dev"])
+    office.request(2, ["part", 1, 2, "#dev"], ["join", 1, 3, "#dev"])
+    office.settle()
+    (joined,) = [item for item in office.heard(2) if item[0] == "joined"]
+    assert joined[4][4]["topic"] == "tea"
+    office.request(2, topic(1, 2, "#dev", "milk"), ["part", 1, 4, "#dev"])
+    office.settle()
+    assert told_topic(office, 2, 1)["topic"] == "milk"
+
+
+def test_a_topic_is_set_once_and_in_order_like_any_message(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    assert office.error(1, topic(1, 2, "#dev", "tea", prev=1)) == Code.OUT_OF_ORDER
+    office.ask(1, send(1, 1, "#dev", "hi"), topic(1, 2, "#dev", "tea", prev=1), send(1, 3, "#dev", "hi", prev=2))
+    assert [entry.topic for entry in office.log.entries] == [False, True, False]
+    office.ask(2, topic(1, 1, "#dev", "milk"))
+    (again,) = office.ask(1, topic(1, 2, "#dev", "tea", prev=1))
+    assert (again[0], again[2].options.get("again"), again[2].options.get("topic")) == ("reply", True, True)
+    assert told_topic(office, 1, 1)["topic"] == "milk", "a repeat sets nothing"
+    assert office.error(1, topic(1, 2, "#dev", "coffee")) == Code.ID_REUSED
+    assert office.error(1, send(1, 2, "#dev", "tea")) == Code.ID_REUSED, "it was no message"
+    assert office.error(1, topic(1, 1, "#dev", "hi")) == Code.ID_REUSED, "it was no topic"
+    assert len(office.log.entries) == 4
+
+
+def test_only_who_is_in_a_room_sets_its_topic(ada_and_bob: Office) -> None:
+    assert ada_and_bob.error(1, topic(1, 1, "#elsewhere", "tea")) == Code.NOT_IN_ROOM
+    assert not ada_and_bob.log.entries
+
+
 # --- once, and in order ----------------------------------------------------------------------------------------------------
 
 
@@ -545,7 +651,7 @@ def test_nobody_sees_a_message_that_is_not_on_the_disk(ada_and_bob: Office, fail
     assert [(item[0], item[1], item[2].ref, item[2].code) for item in answers] == [
         ("reply", 1, ref(counter), code) for counter in (1, 2, 1)
     ]
-    assert office.heard(2) == [["joined", 1, 9, 0, ["#new", "#new", 1, ["bob"]]]], "what is in memory goes on"
+    assert office.heard(2) == [["joined", 1, 9, 0, ["#new", "#new", 1, ["bob"], {}]]], "what is in memory goes on"
     assert office.broker.trouble is failure
     assert office.batches[1][0] == 0
     office.ask(1, send(1, 1, "#dev"), send(1, 2, "#dev", prev=1))
@@ -583,6 +689,10 @@ class UnreadableLog(MemoryLog):
         self._check()
         return super().people_named(name_key)
 
+    def topic(self, conv: str) -> Entry | None:
+        self._check()
+        return super().topic(conv)
+
 
 def test_a_log_that_cannot_be_read_refuses_what_needs_it_and_nothing_else() -> None:
     log = UnreadableLog()
@@ -596,6 +706,18 @@ def test_a_log_that_cannot_be_read_refuses_what_needs_it_and_nothing_else() -> N
     assert office.ask(1, ["join", 2, 3, "#dev"])[0][0] == "joined"
     log.broken = False
     assert office.ask(1, send(1, 1, "#lobby"))[0][0] == "room"
+
+
+def test_a_topic_that_could_not_be_read_is_told_later() -> None:
+    log = UnreadableLog()
+    office = Office(log=log).open()
+    office.hello(1, 1, ADA, "ada")
+    office.ask(1, topic(1, 1, "#lobby", "tea"))
+    office = Office(log=log).open()
+    log.broken = True
+    assert office.hello(1, 2, BOB, "bob")[5][0][4] == {}
+    log.broken = False
+    assert told_topic(office, 1, 2, "#lobby")["topic"] == "tea"
 
 
 # --- being away ------------------------------------------------------------------------------------------------------------
@@ -637,10 +759,10 @@ def test_who_comes_in_hears_who_is_away(ada_and_bob: Office) -> None:
     office = ada_and_bob
     office.ask(1, ["away", 1, 5, "lunch"])
     welcome = office.hello(2, 2, CYD, "cyd", "#dev")
-    assert [joined[3:] for joined in welcome[5]] == [[["ada", "bob", "cyd"], ["ada"]]] * 2
+    assert [joined[3:] for joined in welcome[5]] == [[["ada", "bob", "cyd"], {"away": ["ada"]}]] * 2
     office.ask(1, ["join", 1, 6, "#new"])
     (joined,) = [item for item in office.ask(2, ["join", 2, 7, "#new"]) if item[0] == "joined"]
-    assert joined[4] == ["#new", "#new", 2, ["ada", "cyd"], ["ada"]]
+    assert joined[4] == ["#new", "#new", 2, ["ada", "cyd"], {"away": ["ada"]}]
     assert office.ask(2, ["present", 2, None, "#new"]) == [
         ["reply", 2, m.Presence("#new", {"count": 2, "members": ["ada", "cyd"], "away": ["ada"]})]
     ]
@@ -663,10 +785,10 @@ def test_being_away_ends_with_the_last_session(ada_and_bob: Office) -> None:
     office.ask(1, ["away", 1, 5, "lunch"])
     office.ask(1, ["gone", 1, False, 0])
     welcome = office.hello(2, 2, CYD, "cyd")
-    assert welcome[5][0][4] == ["ada"], "she is here on the other one"
+    assert welcome[5][0][4] == {"away": ["ada"]}, "she is here on the other one"
     office.ask(2, ["gone", 7, False, 0])
     welcome = office.hello(1, 1, ADA, "ada", known=True)
-    assert len(welcome[5][0]) == 4
+    assert welcome[5][0][4] == {}
     assert turned(office, 1) == []
 
 
@@ -678,7 +800,7 @@ def test_a_name_that_changes_hands_is_not_away(ada_and_bob: Office) -> None:
     office.ask(1, ["gone", 1, False, 0])
     office.now_ms += GRACE_MS
     welcome = office.hello(2, 2, CYD, "ada")
-    assert welcome[5][0][3:] == [["ada", "bob", "lovelace"], ["lovelace"]]
+    assert welcome[5][0][3:] == [["ada", "bob", "lovelace"], {"away": ["lovelace"]}]
 
 
 def test_of_a_large_room_it_is_not_told_who_is_away_until_it_is_small_again(office: Office) -> None:
@@ -688,7 +810,7 @@ def test_of_a_large_room_it_is_not_told_who_is_away_until_it_is_small_again(offi
     office.settle()
     office.ask(1, ["away", 5, 2, "lunch"])
     assert office.heard(1, presence=True)[1:] == [["away", [5], "lunch"]]
-    assert len(office.hello(2, 1, ADA, "ada")[5][0]) == 4
+    assert office.hello(2, 1, ADA, "ada")[5][0][4] == {}
     office.ask(1, ["gone", 7, False, 0], ["gone", 8, False, 0])
     (_, _, presence) = office.heard(2, presence=True)[-1]
     assert presence.options["away"] == ["n5"]
@@ -1010,6 +1132,7 @@ def requests(number: int) -> st.SearchStrategy[Item]:
         st.tuples(st.just("part"), sids, refs, ROOM_NAMES),
         st.builds(several, sids, TARGETS, CONVS, st.lists(messages, min_size=1, max_size=3)),
         st.builds(several, sids, st.just("#lobby"), st.none(), st.lists(messages, min_size=1, max_size=3)),
+        st.builds(a_topic, sids, refs, ROOM_NAMES, st.none() | ROOM_NAMES.map(fold), st.sampled_from(["x", "y", ""])),
         st.tuples(st.just("find"), sids, refs, TARGETS, after, limit),
         st.tuples(st.just("members"), sids, refs, ROOM_NAMES, TARGETS, limit),
         st.tuples(st.just("rooms"), sids, refs, TARGETS, limit),
@@ -1022,6 +1145,10 @@ def several(sid: int, to: str, conv: str | None, messages: list[tuple[int, str, 
     """Messages that follow each other."""
     refs, texts, prevs = map(list, zip(*messages, strict=True))
     return ["send", sid, refs, to, texts, conv, prevs]
+
+
+def a_topic(sid: int, ref: int, to: str, conv: str | None, text: str) -> Item:
+    return ["topic", sid, [ref], to, [text], conv, [None]]
 
 
 class Seen:
@@ -1062,13 +1189,25 @@ class Seen:
             if outcome[0] == "welcome":
                 self.here[sid] = fields[1]
         elif sid in self.here:
-            for ref in fields[0] if tag == "send" else fields[:1]:
+            for ref in fields[0] if tag in ("send", "topic") else fields[:1]:
                 outcome = next(outcomes)
                 if outcome[0] in ("room", "direct"):
-                    assert tag == "send"
+                    assert tag == ("topic" if outcome[-1].options.get("topic") else "send")
                     assert (outcome[-1].options["from"], outcome[-1].ref) == (self.here[sid], ref)
                 else:
                     assert (outcome[1], outcome[-1].ref if outcome[0] == "reply" else outcome[2]) == (sid, ref)
+
+
+def check_topics(office: Office, batch: Batch) -> None:
+    """Whoever joined a room, and has not made it go away in the same turn, is told the topic that it had at that position."""
+    for item in batch[2]:
+        if item[0] not in ("joined", "welcome"):
+            continue
+        position, rooms = (item[3], [item[4]]) if item[0] == "joined" else (item[4], item[5])
+        for _, conv, _, _, options in rooms:
+            told = [entry for entry in office.log.entries if entry.topic and entry.conv == conv and entry.id <= position]
+            if conv in [room.conv for room in office.broker._rooms]:
+                assert options.get("topic", "") == (told[-1].text if told else "")
 
 
 TURNS = st.lists(
@@ -1097,6 +1236,7 @@ def test_every_request_has_one_outcome_and_a_name_one_owner(
         office.settle()
         for number, batch in office.batches.items():
             workers[number].check(batch, [item for other, items in batches if other == number for item in items])
+            check_topics(office, batch)
         owners: dict[str, set[str]] = {}
         for worker in office.broker._workers.values():
             for session in worker.sessions.values():
