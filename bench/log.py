@@ -55,4 +55,4 @@ def past_room(number: int) -> str:
 def _draft(number: int, time_ms: int, room: str | None) -> Draft:
     person = number % _PEOPLE
     room = room or past_room(number)
-    return Draft(time_ms, room, room, f"past{person}", f"gpast{person}", make_ref(1, number), f"said once, number {number}")
+    return Draft(time_ms, room, room, f"past{person}", f"gpast{person}", make_ref(1, number), [f"said once, number {number}"])

@@ -5,11 +5,10 @@ The broker decides with these types alone, so that it can be run in a test with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from common.log import Entry
+from common.log import Entry, Run
 
 
 class StorageError(Exception):
@@ -29,7 +28,7 @@ class StorageRefused(StorageError):
 
 
 class Draft(NamedTuple):
-    """A message that is to be appended: the fields of an `Entry`, in their order, but for the id."""
+    """Messages that are to be appended: the fields of a `Run`, in their order, but for the first id."""
 
     time_ms: int
     conv: str
@@ -37,12 +36,13 @@ class Draft(NamedTuple):
     sender: str
     identity: str
     ref: int
-    text: str
+    texts: Sequence[str]
+    """One to `RUN_MESSAGES` of them."""
     topic: bool = False
 
-
-make_draft: Callable[[tuple[int, str, str, str, str, int, str, bool]], Draft] = partial(tuple.__new__, Draft)
-"""Makes a draft in little more than half the time that the class itself needs."""
+    @property
+    def last_ref(self) -> int:
+        return self.ref + len(self.texts) - 1
 
 
 class Person(NamedTuple):
@@ -82,14 +82,14 @@ class Log(Protocol):
 
     @property
     def written(self) -> int:
-        """How many rows were written since it was opened: messages, and what changed of people."""
+        """How many rows were written since it was opened: runs of messages, and what changed of people."""
 
-    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Entry]:
-        """Appends all of it durably, or nothing: the entries, one for each draft, in the same order, with rising ids.
+    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Run]:
+        """Appends all of it durably, or nothing: the runs, one for each draft, in the same order, with rising ids.
 
         `people` is written first. Who writes (or is written to directly) and is not in the log yet is put there:
         the sender with the draft's name, as connected; the other party with the identity alone, and no name.
-        The (identity, ref) of a draft must not be in the log, nor twice among the drafts.
+        No (identity, ref) of the drafts may be in the log, nor twice among the drafts.
 
         Raises `StorageFull` or `StorageUnavailable`: then nothing of it is in the log, and a later append can succeed.
         """

@@ -1,11 +1,14 @@
 """What the log holds: shared by the broker, which writes it, and the workers, which read it.
 
+It holds messages. Those that one sender writes to one conversation without a pause are a run: their ids follow each other,
+and so do their refs. Where there are many messages there are long runs, so what is done once for each run is nearly free.
+
 How that stands in a file is in `common.log_file`. `broker.storage` writes it, `workers.log_reader` reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -41,19 +44,52 @@ class Entry(NamedTuple):
             options["again"] = True
         return Msg(self.id, self.time_ms, self.to, self.sender, self.ref, self.text, options)
 
-    def frame(self, again: bool = False) -> bytes:
-        """The same as it goes over the wire."""
-        id, time_ms, conv, to, sender, identity, ref, text, topic = self
-        options: m.Options = {"conv": conv, "from": identity}
-        if topic:
-            options["topic"] = True
-        if again:
-            options["again"] = True
-        return codec.encode(("msg", id, time_ms, to, sender, ref, text, options))
-
 
 make_entry: Callable[[tuple[int, int, str, str, str, str, int, str, bool]], Entry] = partial(tuple.__new__, Entry)
 """Makes an entry in little more than half the time that the class itself needs."""
+
+RUN_MESSAGES = 64
+"""A run has at most so many messages: so much is read to get at one of them."""
+RUN_CHARS = 16_384
+"""Nor does it go on once its texts have so many characters."""
+
+
+class Run(NamedTuple):
+    """Messages of the log: what they have in common, and their texts."""
+
+    first: int
+    """The id of the first of them; the others' follow."""
+    time_ms: int
+    conv: str
+    to: str
+    sender: str
+    identity: str
+    ref: int
+    """That of the first; the others' follow, and all are of one instance."""
+    texts: Sequence[str]
+    topic: bool = False
+
+    @property
+    def last(self) -> int:
+        """The id of the last of them."""
+        return self.first + len(self.texts) - 1
+
+    def entry(self, place: int) -> Entry:
+        """The message at this place in the run, from 0 on."""
+        first, time_ms, conv, to, sender, identity, ref, texts, topic = self
+        return make_entry((first + place, time_ms, conv, to, sender, identity, ref + place, texts[place], topic))
+
+    def entries(self) -> list[Entry]:
+        return [self.entry(place) for place in range(len(self.texts))]
+
+    def frames(self) -> list[bytes]:
+        """The messages as they go over the wire."""
+        first, time_ms, _, to, sender, _, ref, texts, _ = self
+        options = self.entry(0).as_msg().options
+        return [
+            codec.encode(("msg", first + place, time_ms, to, sender, ref + place, text, options))
+            for place, text in enumerate(texts)
+        ]
 
 
 class LogUnreadable(Exception):

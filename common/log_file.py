@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import Any
 
 import msgpack
 
-from common.log import Entry
+from common.log import Run
 
 FILE_NAME = "chat.db"
 APPLICATION_ID = 0x6362726B
 """Marks an SQLite file as a log of this program ("cbrk")."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PAGE_BYTES = 4096
 
 DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -45,41 +46,64 @@ SCHEMA: tuple[str, ...] = (
     ) STRICT""",
     "CREATE INDEX conversations_by_one ON conversations (one)",
     "CREATE INDEX conversations_by_other ON conversations (other)",
-    """CREATE TABLE messages (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
+    """CREATE TABLE runs (
+        last INTEGER PRIMARY KEY,
+        count INTEGER NOT NULL,
         time_ms INTEGER NOT NULL,
         conversation INTEGER NOT NULL REFERENCES conversations (number),
         person INTEGER NOT NULL REFERENCES people (person),
         ref INTEGER NOT NULL,
         recipient TEXT NOT NULL,
         sender TEXT NOT NULL,
-        text TEXT NOT NULL,
+        texts TEXT NOT NULL,
         topic INTEGER NOT NULL,
-        text_crc INTEGER NOT NULL,
+        text_crcs BLOB NOT NULL,
         crc INTEGER NOT NULL,
         UNIQUE (person, ref)
     ) STRICT""",
-    "CREATE INDEX messages_by_conversation ON messages (conversation)",
-    "CREATE INDEX topics ON messages (conversation) WHERE topic",
+    "CREATE INDEX runs_by_conversation ON runs (conversation)",
+    "CREATE INDEX topics ON runs (conversation) WHERE topic",
 )
-"""`meta` holds `uuid`, `key`, `created_ms`, `crc` (over these three) and `messages` (how many there are).
+"""`meta` holds `uuid`, `key`, `created_ms`, `crc` (over these three), `messages` and `commits` (how many there are).
 
-An index ends with the row's id, so `messages_by_conversation` gives a conversation's ids in order without touching the
-rows, and `topics` those of its messages that set the topic. `one` and `other` are the people of a direct conversation,
-and NULL for a room.
+A row of `runs` is a run of `count` messages (see `common.log.Run`), of which `last` is the newest one's id and `ref` the
+oldest one's. An index ends with the row's id, so `runs_by_conversation` gives a conversation's runs in order without touching
+the rows, and `topics` those of its messages that set the topic. `one` and `other` are the people of a direct conversation, and
+NULL for a room.
 """
 
-SELECT_ENTRIES = """
-    SELECT id, time_ms, conv, recipient, sender, identity, ref, text, topic
-    FROM messages JOIN conversations ON number = conversation JOIN people USING (person)
+SELECT_RUNS = """
+    SELECT last, count, time_ms, conv, recipient, sender, identity, ref, texts, topic
+    FROM runs JOIN conversations ON number = conversation JOIN people USING (person)
 """
-"""Gives rows for `entry_of`; a WHERE follows."""
+"""Gives rows for `run_of`; a WHERE follows."""
 
 
-def entry_of(row: Sequence[Any]) -> Entry:
-    """The message that a row of `SELECT_ENTRIES` stands for."""
-    id, time_ms, conv, recipient, sender, identity, ref, text, topic = row
-    return Entry(id, time_ms, conv, recipient, sender, identity, unsigned(ref), text, topic == 1)
+def run_of(row: Sequence[Any]) -> Run:
+    """The messages that a row of `SELECT_RUNS` stands for."""
+    last, count, time_ms, conv, recipient, sender, identity, ref, texts, topic = row
+    return Run(last - count + 1, time_ms, conv, recipient, sender, identity, unsigned(ref), split(texts, count), topic == 1)
+
+
+# --- texts -------------------------------------------------------------------------------------------------------------
+
+_SEPARATOR = "\x1e"
+"""ASCII's record separator: no text has it that was cleaned (`common.text.clean`)."""
+
+
+def joined(texts: Sequence[str]) -> str:
+    """The texts of a run as one, which is what a single text is. Raises `ValueError` for what could not be split again."""
+    if len(texts) == 1:
+        return texts[0]
+    together = _SEPARATOR.join(texts)
+    if together.count(_SEPARATOR) != len(texts) - 1:
+        raise ValueError("a text has the separator of texts in it")
+    return together
+
+
+def split(together: str, count: int) -> list[str]:
+    """The texts of a run of so many messages."""
+    return together.split(_SEPARATOR) if count > 1 else [together]
 
 
 # --- refs --------------------------------------------------------------------------------------------------------------
@@ -105,18 +129,18 @@ def checksum(*values: Any) -> int:
     return zlib.crc32(_pack(values))
 
 
-def text_checksum(text: str) -> int:
-    return zlib.crc32(text.encode())
+def text_checksums(texts: Sequence[str]) -> bytes:
+    """One for each text (32 bits, little-endian), so that one of them can be blanked later."""
+    return struct.pack(f"<{len(texts)}I", *[zlib.crc32(text.encode()) for text in texts])
 
 
-def link(log: str, entry: Entry, text_crc: int, before: int) -> int:
-    """The checksum of a message's row: over its content and `before`, the checksum of the row before it (0 at the start).
+def link(log: str, run: Run, text_crcs: bytes, before: int) -> int:
+    """The checksum of a run's row: over its content and `before`, the checksum of the row before it (0 at the start).
 
-    The text enters by its own checksum alone, so that it can be blanked later without breaking the chain. `log` is the
+    The texts enter by their own checksums alone, so that each can be blanked later without breaking the chain. `log` is the
     log's uuid: rows of another log do not fit in.
     """
-    id, time_ms, conv, to, sender, identity, ref, _, topic = entry
-    return zlib.crc32(_pack((log, id, time_ms, conv, to, sender, identity, ref, topic, text_crc)), before)
+    return zlib.crc32(_pack((log, *run[:7], run.topic, text_crcs)), before)
 
 
 # --- the files on the disk ---------------------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ From a worker, one of two kinds of batch:
 
         ["hello", sid, ref, identity, name, after, log, rooms, known]
         ["join", sid, ref, room]                    ["part", sid, ref, room]
-        ["send", sid, refs, to, texts, conv, prevs] ["find", sid, ref, name, before, limit]
+        ["send", sid, ref, to, texts, conv, prevs]  ["find", sid, ref, name, before, limit]
         ["members", sid, ref, room, after, limit]   ["rooms", sid, ref, after, limit]
         ["present", sid, nil, conv]                 ["gone", sid, untold, owed]
         ["away", sid, ref, text]                    ["whois", sid, ref, name]
-        ["typing", sid, ref, to, conv]              ["topic", sid, [ref], to, [text], conv, [prev]]
+        ["typing", sid, ref, to, conv]              ["topic", sid, ref, to, [text], conv, [prev]]
 
-A "send" has one message, or several that follow each other. A "topic" is one that sets a room's topic.
+A "send" has one message, or several that may be one run (`common.log.Run`): `ref` is that of the first. `prevs` has for each of
+the others nil, or the counter of the one before it. A "topic" is one that sets a room's topic.
 
 `untold`: nobody was ever told the token of this identity, so that nobody can come back as it. `owed`: by how much the client has
 sent more than it might by now, in milliseconds.

@@ -14,6 +14,9 @@ _HARMFUL = re.compile(
     "\U000e0000-\U000e007f"  # tags
     "]"
 )
+_ACTS = 0
+_ASCII = bytes(_ACTS if (byte < 32 and byte not in b"\t\n") or byte >= 127 else 1 for byte in range(256))
+"""For each byte of an ASCII text, whether it acts."""
 _SPACES = re.compile(r"\s+")
 BLANKS = "\u115f\u1160\u2800\u3164\uffa0\U00013441\U00013442\U0001d159"
 """Letters and symbols by their category, but drawn as blank space: fillers of Hangul and hieroglyphs, Braille without dots, a
@@ -27,7 +30,9 @@ def clean(text: str) -> str:
     Tabs and line feeds stay, and so do the joiner (U+200D) and the variation selectors that emoji are made of.
     The result is the same when it is cleaned again.
     """
-    if (text.isascii() and text.isprintable()) or not _HARMFUL.search(text):  # the former is quick to tell
+    if text.isascii() and _ACTS not in text.encode().translate(_ASCII):  # quick to tell, and nearly always so
+        return text
+    if not _HARMFUL.search(text):
         return text
     return _HARMFUL.sub("", _LINE_ENDS.sub("\n", text))
 

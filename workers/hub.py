@@ -188,13 +188,13 @@ class Hub:
             self._kept_waiting.pop(session.sid, None)
 
     def _do(self, session: Session, body: bytes | FrameTooLarge) -> None:
-        if isinstance(body, FrameTooLarge):
-            self._error(session, None, Refused(Code.FRAME_TOO_LARGE, str(body)))
-            return
         ref = None
         try:
-            tag, ref, *fields = m.read_request(body)
-            self._handlers[tag](session, ref, *fields)
+            if isinstance(body, FrameTooLarge):
+                raise Refused(Code.FRAME_TOO_LARGE, str(body))
+            request = m.read_request(body)
+            ref = request[1]
+            self._handlers[request[0]](session, *request[1:])
         except Refused as refused:
             self._error(session, refused.ref if ref is None else ref, refused)
 
@@ -348,7 +348,7 @@ class Hub:
         """What a request counts for among the unanswered ones of its client."""
         tag = request[0]
         if tag == "send":
-            return len(request[2])
+            return len(request[4])
         return self._long_cost if tag in _LONG_REQUESTS else 1
 
     def _answered(self, sid: int, cost: int) -> None:
@@ -507,7 +507,8 @@ class Hub:
         self._ask(session, ["part", session.sid, ref, check_room(room)])
 
     def _on_send(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
-        session.require_welcome()
+        if session.phase is not Phase.LIVE:  # quick to tell, and nearly always so
+            session.require_welcome()
         self._pace.spend(session)
         if options.get("topic"):
             self._on_topic(session, ref, to, text, options)
@@ -535,7 +536,7 @@ class Hub:
         _check_address(to, conv)
         if is_direct(conv) if conv is not None else not m.is_room(to):
             raise Refused(Code.BAD_ROOM, "only a room has a topic, two people have none")
-        self._ask(session, ["topic", session.sid, [ref], to, [line], conv, [prev]])
+        self._ask(session, ["topic", session.sid, ref, to, [line], conv, [prev]])
 
     def _on_history(self, session: Session, ref: int, to: str, options: m.Options) -> None:
         session.require_welcome()

@@ -13,10 +13,11 @@ import json
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
-from common.log import Entry, LogUnreadable
-from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_ENTRIES, entry_of, which_files
+from common.log import RUN_MESSAGES, Entry, LogUnreadable
+from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, which_files
 from common.messages import ID_MAX
 from common.text import clean_line
 from workers.hub import Following
@@ -24,10 +25,9 @@ from workers.hub import Following
 _PATIENCE_S = 1.0
 """How long to wait while the broker, after a crash, puts the file in order."""
 
-_WHICH_LOG = "SELECT (SELECT value FROM meta WHERE key = 'uuid'), (SELECT coalesce(max(id), 0) FROM messages)"
+_WHICH_LOG = "SELECT (SELECT value FROM meta WHERE key = 'uuid'), (SELECT coalesce(max(last), 0) FROM runs)"
 _PAGE = f"""
-    {SELECT_ENTRIES} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND id < ? AND id <= ?
-    ORDER BY id DESC LIMIT ?
+    {SELECT_RUNS} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND last < ? ORDER BY last DESC
 """
 _ROOMS = "SELECT number, value FROM json_each(:rooms) JOIN conversations ON conv = key"
 _ME = "(SELECT person FROM people WHERE identity = :identity)"
@@ -37,28 +37,28 @@ _DIRECT = f"""
 _HOW_MANY = f"SELECT count(*) FROM ({_DIRECT} LIMIT :most)"
 _HEADS = f"""
     WITH mine (number, floor) AS ({_ROOMS} UNION SELECT number, 0 FROM ({_DIRECT})),
-    heads (id, number) AS (
-        SELECT (SELECT min(id) FROM messages WHERE conversation = number AND id > max(:after, floor)), number FROM mine
+    heads (last, number) AS (
+        SELECT (SELECT min(last) FROM runs WHERE conversation = number AND last > max(:after, floor)), number FROM mine
     )
-    SELECT id, number FROM heads WHERE id <= :until
+    SELECT last, number FROM heads WHERE last < :end
 """
-"""The first message of each conversation that has any: one step into the index for each of them."""
+"""The first run of each conversation that has any: one step into the index for each of them."""
 _AMONG_ALL = f"""
     WITH rooms (number, floor) AS MATERIALIZED ({_ROOMS})
-    SELECT id FROM messages CROSS JOIN conversations ON number = conversation
-    WHERE id > :after AND id <= :until
-    AND (one = {_ME} OR other = {_ME} OR id > (SELECT floor FROM rooms WHERE rooms.number = conversation))
-    ORDER BY id LIMIT :limit
+    SELECT last FROM runs CROSS JOIN conversations ON number = conversation
+    WHERE last > :after AND last < :end
+    AND (one = {_ME} OR other = {_ME} OR last > (SELECT floor FROM rooms WHERE rooms.number = conversation))
+    ORDER BY last LIMIT :limit
 """
-"""The same messages, by looking at everybody's: one step for each of those."""
-_IDS = "SELECT id FROM messages WHERE conversation = ? AND id BETWEEN ? AND ? ORDER BY id"
+"""The same runs, by looking at everybody's: one step for each of those."""
+_LASTS = "SELECT last, count FROM runs WHERE conversation = ? AND last >= ? AND last < ? ORDER BY last"
 _HEADS_AT_ONCE = 1_000
 _AMONG_AT_ONCE = 5_000
 """Either takes about 2 ms."""
 _HEADS_PER_ROW = 5
 _AMONG_PER_ROW = 25
 """How many of them take as long as reading a message and sending it."""
-_ENTRIES = f"{SELECT_ENTRIES} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+_RUNS = f"{SELECT_RUNS} WHERE last IN (SELECT value FROM json_each(?)) ORDER BY last"
 
 
 class LogReader:
@@ -86,9 +86,14 @@ class LogReader:
 
         And whether there are older ones. Raises `LogUnreadable`.
         """
-        with self._transaction(until) as db:
-            rows = db.execute(_PAGE, (conv, ID_MAX if before is None else before, until, limit + 1)).fetchall()
-        return [entry_of(row) for row in reversed(rows[:limit])], len(rows) > limit
+        newest = until if before is None else min(until, before - 1)
+        entries: list[Entry] = []
+        with self._transaction(until) as db, contextlib.closing(db.execute(_PAGE, (conv, _end(newest)))) as rows:
+            for run in map(run_of, rows):
+                entries += [entry for entry in reversed(run.entries()) if entry.id <= newest]
+                if len(entries) > limit:
+                    break
+        return entries[:limit][::-1], len(entries) > limit
 
     def following(
         self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int = sys.maxsize
@@ -101,21 +106,25 @@ class LogReader:
         Usually the conversations are looked into one by one. Where they are many, a part of all messages is looked through
         instead, as no number of conversations may make others wait: there may be none among them, and more behind.
         """
-        wanted = {"rooms": json.dumps(dict(rooms)), "identity": identity, "after": after, "until": until, "limit": limit}
+        wanted = {"rooms": json.dumps(dict(rooms)), "identity": identity, "after": after, "limit": limit}
         with self._transaction(until) as db:
             (direct,) = db.execute(_HOW_MANY, {"identity": identity, "most": _HEADS_AT_ONCE + 1}).fetchone()
             conversations = len(rooms) + direct
             if conversations <= _HEADS_AT_ONCE:
                 cost = conversations // _HEADS_PER_ROW
-                ids = _merged(db, db.execute(_HEADS, wanted).fetchall(), until, limit)
+                heads = db.execute(_HEADS, wanted | {"end": _end(until)}).fetchall()
+                runs, are_all = _merged(db, heads, _end(until), limit)
             else:
-                wanted["until"] = until = min(until, after + _AMONG_AT_ONCE)
+                until = min(until, after + _AMONG_AT_ONCE)
                 cost = (until - after) // _AMONG_PER_ROW
-                ids = [id for (id,) in db.execute(_AMONG_ALL, wanted)]
-            with contextlib.closing(db.execute(_ENTRIES, (json.dumps(ids),))) as rows:
-                entries = [*_until_enough(map(entry_of, rows), chars)]
-        complete = len(entries) == len(ids) < limit
-        return Following(entries, until if complete else entries[-1].id, len(entries) + cost)
+                runs = [last for (last,) in db.execute(_AMONG_ALL, wanted | {"end": _end(until)})]
+                are_all = len(runs) < limit
+            with contextlib.closing(db.execute(_RUNS, (json.dumps(runs),))) as rows:
+                among = (entry for run in map(run_of, rows) for entry in run.entries())
+                following = (e for e in among if max(after, rooms.get(e.conv, 0)) < e.id <= until)
+                entries = [*islice(_until_enough(following, chars), limit)]
+                complete = are_all and next(following, None) is None
+        return Following(entries, until if complete or not entries else entries[-1].id, len(entries) + cost)
 
     def close(self) -> None:
         """The next call opens the file again."""
@@ -174,23 +183,30 @@ def _until_enough(entries: Iterable[Entry], chars: int) -> Iterator[Entry]:
             return
 
 
-def _merged(db: sqlite3.Connection, heads: list[tuple[int, int]], until: int, limit: int) -> list[int]:
-    """The first `limit` ids of several conversations, by rising ids; `heads` are the first of each with its number.
+def _end(until: int) -> int:
+    """Any run that has a message with an id up to `until` ends below this one."""
+    return min(until + RUN_MESSAGES, ID_MAX)
 
-    Always the conversation whose next id is least goes on, for as long as it stays the least. So what is read is what is
-    wanted, and one id more for each such run: however far behind the cursor is, and however many conversations there are.
+
+def _merged(db: sqlite3.Connection, heads: list[tuple[int, int]], end: int, limit: int) -> tuple[list[int], bool]:
+    """The first runs of several conversations, by rising ids, until they have `limit` messages; and whether these are all.
+
+    `heads` are the first run of each, with the conversation's number. Always the conversation whose next run is the least goes
+    on, for as long as it stays the least. So what is read is what is wanted, and one more for each such time: however far behind
+    the cursor is, and however many conversations there are.
     """
     heapq.heapify(heads)
-    ids: list[int] = []
-    while heads and len(ids) < limit:
+    lasts: list[int] = []
+    while heads:
         head, number = heapq.heappop(heads)
         least_of_others = heads[0][0] if heads else ID_MAX
-        with contextlib.closing(db.execute(_IDS, (number, head, until))) as rows:
-            for (id,) in rows:
-                if id > least_of_others:
-                    heapq.heappush(heads, (id, number))
+        with contextlib.closing(db.execute(_LASTS, (number, head, end))) as rows:
+            for last, count in rows:
+                if limit <= 0:
+                    return lasts, False
+                if last > least_of_others:
+                    heapq.heappush(heads, (last, number))
                     break
-                ids.append(id)
-                if len(ids) == limit:
-                    break
-    return ids
+                lasts.append(last)
+                limit -= count
+    return lasts, True

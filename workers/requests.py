@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from common.log import RUN_CHARS, RUN_MESSAGES
+from common.messages import COUNTER_BITS
 from common.routing import Batch, Item
 
 WRITING = ("send", "topic")
@@ -12,6 +14,7 @@ ANSWERED_WITH_LISTS = ("join", "members", "rooms", "whois")
 """Requests whose answers have a list of people or rooms each."""
 _MOST = 8 * 1024 * 1024
 """What may wait has at most this weight, which is that of its texts (characters) and a little for each request."""
+_COUNTER = (1 << COUNTER_BITS) - 1
 _WEIGHT = 400
 """Of any request: so no more than 20,000 wait."""
 _WEIGHT_OF_LIST = 8_000
@@ -27,6 +30,10 @@ class Requests:
         self._first = 0
         """The number of the oldest unanswered request."""
         self._weight = 0
+        self._next: tuple[int, int, str, str | None] | None = None
+        """Which message would go on with the newest request: sid, ref, to, conv."""
+        self._chars = 0
+        """Of the texts of that request."""
         self.full = False
         """So much is waiting for the broker that clients should not be read from."""
 
@@ -41,24 +48,34 @@ class Requests:
 
     def add(self, request: Item) -> None:
         self._new.append(request)
-        self._weight += _weight(request)
+        self._next = None
+        self._weigh(_weight(request))
+
+    def _weigh(self, more: int) -> None:
+        self._weight += more
         self.full = self._weight >= _MOST
 
     def add_message(self, sid: int, ref: int, to: str, text: str, conv: str | None, prev: int | None) -> None:
-        """The same for a message: those of one client for one conversation that follow each other are one request."""
-        last = self._new[-1] if self._new else None
-        if last is None or last[0] != "send" or last[1] != sid or last[3] != to or last[5] != conv:
-            self.add(["send", sid, [ref], to, [text], conv, [prev]])
-            return
-        last[2].append(ref)
-        last[4].append(text)
-        last[6].append(prev)
-        self._weight += _WEIGHT + len(text)
-        self.full = self._weight >= _MOST
+        """The same for a message: those of one client for one conversation that follow each other are one request.
+
+        Each must be able to stand for itself: its ref is the next one of its instance, and it follows, if any, the one before.
+        """
+        if (sid, ref, to, conv) == self._next and (prev is None or prev == (ref & _COUNTER) - 1):
+            run = self._new[-1]
+            run[4].append(text)
+            run[6].append(prev)
+            self._chars += len(text)
+            self._weigh(_WEIGHT + len(text))
+            is_full = self._chars >= RUN_CHARS or len(run[4]) == RUN_MESSAGES
+        else:
+            self.add(["send", sid, ref, to, [text], conv, [prev]])
+            self._chars = len(text)
+            is_full = self._chars >= RUN_CHARS
+        self._next = None if is_full or ref & _COUNTER == _COUNTER else (sid, ref + 1, to, conv)
 
     def take_new(self) -> Batch | None:
         """A batch of what has been added since the last call."""
-        new, self._new = self._new, []
+        new, self._new, self._next = self._new, [], None
         if not new:
             return None
         first = self._first + len(self._unanswered)
@@ -75,8 +92,7 @@ class Requests:
         count = max(0, min(until + 1 - self._first, len(self._unanswered)))
         done = [self._unanswered.popleft() for _ in range(count)]
         self._first += count
-        self._weight -= sum(map(_weight, done))
-        self.full = self._weight >= _MOST
+        self._weigh(-sum(map(_weight, done)))
         return done
 
 

@@ -21,7 +21,7 @@ from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
 from broker.core.sessions import Person, Session, Worker
 from broker.core.steps import NewTopic, Place, Post, Repeat, Step, Tell
-from broker.log import Log, PersonUpdate, StorageError, StorageFull, make_draft
+from broker.log import Draft, Log, PersonUpdate, StorageError, StorageFull
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
@@ -290,47 +290,49 @@ class Broker:
         """Puts the turn's messages into the log, or tells why they are not there."""
         if posts or self._updates:
             try:
-                entries = self._log.append([post.draft for post in posts], [*self._updates.values()])
+                runs = self._log.append([post.draft for post in posts], [*self._updates.values()])
             except StorageError as problem:
                 self._repeats.failed()
                 self.trouble = problem
                 return problem
-            for post, entry in zip(posts, entries, strict=True):
-                post.entry = entry
+            for post, run in zip(posts, runs, strict=True):
+                post.run = run
             self._updates.clear()
             self.trouble = None
         self._repeats.committed()
         return None
 
     def _deliver(self, post: Post, problem: StorageError | None) -> None:
-        """Gives a message to those who are to see it, or says why it is not in the log."""
-        entry = post.entry
-        if entry is None:
-            self._refuse(post.sender, post.draft.ref, problem)
+        """Gives messages to those who are to see them, or says why they are not in the log."""
+        run = post.run
+        if run is None:
+            for ref in range(post.draft.ref, post.draft.last_ref + 1):
+                self._refuse(post.sender, ref, problem)
             return
-        self._position = id = entry.id
-        frame = entry.frame()
+        self._position = run.last
+        ids, frames = range(run.first, run.last + 1), run.frames()
         for number, tag, whom in post.recipients:
             items = self._out[number]
             if items and items[-1][0] == tag and items[-1][1] == whom:  # those for the same ones go together
-                items[-1][2].append(id)
-                items[-1][3].append(frame)
+                items[-1][2] += ids
+                items[-1][3] += frames
             else:
-                items.append([tag, whom, [id], [frame]])
+                items.append([tag, whom, [*ids], frames[:]])
 
     def _repeat(self, repeat: Repeat, problem: StorageError | None) -> None:
         """Gives the sender the first message of two that are the same."""
-        entry = repeat.first.entry if isinstance(repeat.first, Post) else repeat.first
-        if entry is None:
-            self._refuse(repeat.sender, repeat.ref, problem)
-        else:
-            self._out[repeat.sender.worker].append(["reply", repeat.sender.sid, entry.frame(again=True)])
+        first, ref, sender = repeat
+        if isinstance(first, Post) and first.run is None:
+            self._refuse(sender, ref, problem)
+            return
+        entry = first.entry(ref) if isinstance(first, Post) else first
+        self._out[sender.worker].append(["reply", sender.sid, m.encode(entry.as_msg(again=True))])
 
     def _note_topic(self, post: Post) -> None:
         """It is told with each `joined` from here on, if it is in the log."""
         room = self._rooms.get(post.draft.conv)
-        if post.entry is not None and room is not None:
-            room.set_topic(post.entry)
+        if post.run is not None and room is not None:
+            room.set_topic(post.entry(post.draft.ref))
 
     def _refuse(self, sender: Session, ref: int, problem: StorageError | None) -> None:
         assert problem is not None
@@ -621,32 +623,51 @@ class Broker:
     def _send(
         self,
         session: Session,
-        refs: list[int],
+        ref: int,
         to: str,
         texts: list[str],
         conv: str | None,
         prevs: list[int | None],
         topic: bool = False,
     ) -> None:
-        place = None
-        for ref, text, prev in zip(refs, texts, prevs, strict=True):
+        """Messages whose refs follow each other; each comes behind the one before it, or does not mind."""
+        if len(texts) > 1 and self._sent_together(session, ref, to, texts, conv, prevs[0]):
+            return
+        for place, (text, prev) in enumerate(zip(texts, prevs, strict=True)):
             try:
-                first = self._repeats.first(session.identity, ref)
-                if first is not None:
-                    self._send_again(session, first, ref, to, text, conv, topic)
-                    continue
-                if prev is not None and not self._repeats.knows(session.identity, m.make_ref(ref >> m.COUNTER_BITS, prev)):
-                    raise Refused(Code.OUT_OF_ORDER)
-                if place is None:
-                    place = self._place(session, to, conv)
-                self._post(session, place, ref, text, topic)
+                self._send_one(session, ref + place, to, text, conv, prev, topic)
             except (Refused, StorageError) as problem:
-                self._fail(session, ref, problem)
+                self._fail(session, ref + place, problem)
+
+    def _sent_together(self, session: Session, ref: int, to: str, texts: list[str], conv: str | None, prev: int | None) -> bool:
+        """Takes all of them at once, unless there is something about them that has to be looked at one by one."""
+        try:
+            if not self._repeats.is_new(session.identity, ref):
+                return False
+            self._check_order(session, ref, prev)
+            place = self._place(session, to, conv)
+        except (Refused, StorageError):
+            return False
+        self._post(session, place, ref, texts)
+        return True
+
+    def _send_one(self, session: Session, ref: int, to: str, text: str, conv: str | None, prev: int | None, topic: bool) -> None:
+        first = self._repeats.first(session.identity, ref)
+        if first is not None:
+            self._send_again(session, first, ref, to, text, conv, topic)
+            return
+        self._check_order(session, ref, prev)
+        self._post(session, self._place(session, to, conv), ref, [text], topic)
+
+    def _check_order(self, session: Session, ref: int, prev: int | None) -> None:
+        """Raises `Refused` if the message that this one is to follow is not there."""
+        if prev is not None and not self._repeats.knows(session.identity, m.make_ref(ref >> m.COUNTER_BITS, prev)):
+            raise Refused(Code.OUT_OF_ORDER)
 
     def _send_again(
         self, session: Session, first: Entry | Post, ref: int, to: str, text: str, conv: str | None, topic: bool
     ) -> None:
-        said = first.draft if isinstance(first, Post) else first
+        said = first.entry(ref) if isinstance(first, Post) else first
         same_place = said.conv == conv if conv is not None else fold(said.to) == fold(to)
         if not same_place or said.text != text or said.topic != topic:
             raise Refused(Code.ID_REUSED)
@@ -667,12 +688,11 @@ class Broker:
         recipients = [(number, "direct", sids) for number, sids in _by_worker(sessions)]
         return Place(direct(session.identity, other), name, recipients)
 
-    def _post(self, sender: Session, place: Place, ref: int, text: str, topic: bool) -> None:
+    def _post(self, sender: Session, place: Place, ref: int, texts: list[str], topic: bool = False) -> None:
         self._remember(sender)
         conv, name, recipients = place
-        draft = make_draft((self._now_ms, conv, name, sender.name, sender.identity, ref, text, topic))
-        post = Post(draft, sender, recipients)
-        self._repeats.decided(post, sender.identity, ref)
+        post = Post(Draft(self._now_ms, conv, name, sender.name, sender.identity, ref, texts, topic), sender, recipients)
+        self._repeats.decided(post)
         self._steps.append(post)
         if topic:
             self._steps.append(NewTopic(post))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 
 from broker.core.steps import Post
 from broker.log import Log
@@ -23,25 +23,32 @@ class Repeats:
         self._log = log
         self._newest: OrderedDict[tuple[str, int], int] = OrderedDict()
         """The greatest ref of each instance, among what is in the log and what is decided but not yet committed."""
-        self._posts: dict[tuple[str, int], Post] = {}
-        """What is decided but not yet committed."""
+        self._posts: defaultdict[tuple[str, int], list[Post]] = defaultdict(list)
+        """What is decided but not yet committed, by instance."""
+
+    def is_new(self, identity: str, ref: int) -> bool:
+        """Whether this key and all with greater refs of the same instance are free. Raises `StorageError`."""
+        return ref > self._newest_ref(identity, ref >> m.COUNTER_BITS)
 
     def first(self, identity: str, ref: int) -> Entry | Post | None:
-        """The message that has this key, in the log or about to be. Raises `StorageError`."""
-        if ref > self._newest_ref(identity, ref >> m.COUNTER_BITS):
+        """The message that has this key: in the log, or one of those that are about to be. Raises `StorageError`."""
+        if self.is_new(identity, ref):
             return None
-        return self._posts.get((identity, ref)) or self._log.find(identity, ref)
+        for post in self._posts.get((identity, ref >> m.COUNTER_BITS), ()):
+            if post.draft.ref <= ref <= post.draft.last_ref:
+                return post
+        return self._log.find(identity, ref)
 
     def knows(self, identity: str, ref: int) -> bool:
         """Whether there is a message with this key. Raises `StorageError`."""
         return self._newest_ref(identity, ref >> m.COUNTER_BITS) == ref or self.first(identity, ref) is not None
 
-    def decided(self, post: Post, identity: str, ref: int) -> None:
-        """A message with this key, which `first` did not know, is to be committed with this turn."""
-        self._posts[identity, ref] = post
-        instance = identity, ref >> m.COUNTER_BITS
-        if ref > self._newest[instance]:
-            self._newest[instance] = ref
+    def decided(self, post: Post) -> None:
+        """Messages with keys that `first` did not know are to be committed with this turn."""
+        draft = post.draft
+        instance = draft.identity, draft.ref >> m.COUNTER_BITS
+        self._posts[instance].append(post)
+        self._newest[instance] = max(self._newest[instance], draft.last_ref)
 
     def committed(self) -> None:
         """The turn is over: what was decided is in the log now."""
@@ -51,8 +58,8 @@ class Repeats:
 
     def failed(self) -> None:
         """The turn is over, and what was decided is not in the log."""
-        for identity, ref in self._posts:
-            self._newest.pop((identity, ref >> m.COUNTER_BITS), None)
+        for instance in self._posts:
+            self._newest.pop(instance, None)
         self.committed()
 
     def _newest_ref(self, identity: str, instance: int) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from broker.core.sessions import Session
 from broker.log import Draft
-from common.log import Entry
+from common.log import Entry, Run
 from common.routing import Item
 
 
@@ -34,16 +34,20 @@ class Place(NamedTuple):
 
 
 class Post:
-    """A message of this turn, for those who are to see it."""
+    """Messages of this turn, for those who are to see them."""
 
-    __slots__ = ("draft", "entry", "recipients", "sender")
+    __slots__ = ("draft", "recipients", "run", "sender")
 
     def __init__(self, draft: Draft, sender: Session, recipients: Sequence[Recipients]) -> None:
         self.draft = draft
         self.sender = sender
         self.recipients = recipients
-        self.entry: Entry | None = None
-        """The message in the log, once it is there."""
+        self.run: Run | None = None
+        """The messages in the log, once they are there."""
+
+    def entry(self, ref: int) -> Entry:
+        """The message with this ref. Its id means nothing before it is in the log."""
+        return (self.run or Run(0, *self.draft)).entry(ref - self.draft.ref)
 
 
 class Repeat(NamedTuple):

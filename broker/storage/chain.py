@@ -1,32 +1,27 @@
-"""The messages in the file as a chain, each with a checksum over itself and the one before it: its end, and whether it holds."""
+"""The runs in the file as a chain, each with a checksum over itself and the one before it: its end, and whether it holds."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
 
-from common.log import Entry
-from common.log_file import SELECT_ENTRIES, entry_of, link, text_checksum
+from common.log import Run
+from common.log_file import SELECT_RUNS, link, run_of, text_checksums
 from common.messages import ID_MAX
 
-_SELECT_LINKS = SELECT_ENTRIES.replace("SELECT id", "SELECT text_crc, messages.crc, id").replace("JOIN", "LEFT JOIN")
+_SELECT_LINKS = SELECT_RUNS.replace("SELECT last", "SELECT text_crcs, runs.crc, last").replace("JOIN", "LEFT JOIN")
 """Rows whose conversation or person is not there come with NULL for it."""
-_TYPES = (int, int, int, int, str, str, str, str, int, str, int)
+_TYPES = (bytes, int, int, int, int, str, str, str, str, int, str, int)
 
 
 def newest_id(db: sqlite3.Connection) -> int:
     """0 in an empty log."""
-    return _integer(db.execute("SELECT max(id) FROM messages"))
+    return _integer(db.execute("SELECT max(last) FROM runs"))
 
 
 def newest_crc(db: sqlite3.Connection, upto: int = ID_MAX) -> int:
-    """The checksum of the newest message with an id up to `upto`, 0 if there is none: what the next one follows."""
-    return _integer(db.execute("SELECT crc FROM messages WHERE id <= ? ORDER BY id DESC LIMIT 1", (upto,)))
-
-
-def used_ids(db: sqlite3.Connection) -> int:
-    """The greatest id that was ever in the log."""
-    return _integer(db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'"))
+    """The checksum of the newest run with ids up to `upto`, 0 if there is none: what the next one follows."""
+    return _integer(db.execute("SELECT crc FROM runs WHERE last <= ? ORDER BY last DESC LIMIT 1", (upto,)))
 
 
 def _integer(rows: sqlite3.Cursor) -> int:
@@ -36,19 +31,27 @@ def _integer(rows: sqlite3.Cursor) -> int:
 
 
 def findings(db: sqlite3.Connection, log: str, after: int = 0) -> Iterator[str]:
-    """What is wrong with the messages above the id `after`, a few words each."""
-    before = newest_crc(db, after)
-    for text_crc, crc, *row in db.execute(f"{_SELECT_LINKS} WHERE id > ? ORDER BY id", (after,)):
-        if tuple(map(type, (text_crc, crc, *row))) != _TYPES or row[-1] not in (0, 1):
+    """What is wrong with the messages above the id `after`, where a run ends; a few words each."""
+    before, reached = newest_crc(db, after), after
+    for text_crcs, crc, *row in db.execute(f"{_SELECT_LINKS} WHERE last > ? ORDER BY last", (after,)):
+        if tuple(map(type, (text_crcs, crc, *row))) != _TYPES or row[-1] not in (0, 1):
             yield f"message {row[0]} has no sender, no conversation, or a value of the wrong kind"
         else:
-            entry = entry_of(row)
-            if text_checksum(entry.text) != text_crc:
-                yield f"the text of message {entry.id} is not as it was written"
-            if not _fits(log, entry, text_crc, crc, before):
-                yield f"message {entry.id}, or the one before it, is not as it was written"
-        before = crc if type(crc) is int else 0
+            run = run_of(row)
+            yield from _of_texts(run, text_crcs, count=row[1])
+            if run.first <= reached or not _fits(log, run, text_crcs, crc, before):
+                yield f"message {row[0]}, or the one before it, is not as it was written"
+        before, reached = crc if type(crc) is int else 0, row[0]
 
 
-def _fits(log: str, entry: Entry, text_crc: int, crc: int, before: int) -> bool:
-    return 0 <= before < 1 << 32 and link(log, entry, text_crc, before) == crc
+def _of_texts(run: Run, text_crcs: bytes, count: int) -> Iterator[str]:
+    right = text_checksums(run.texts)
+    if not len(run.texts) == count == len(text_crcs) // 4:
+        yield f"there are not as many messages up to {run.first + count - 1} as there should be"
+    elif right != text_crcs:
+        wrong = next(at for at in range(count) if right[4 * at : 4 * at + 4] != text_crcs[4 * at : 4 * at + 4])
+        yield f"the text of message {run.first + wrong} is not as it was written"
+
+
+def _fits(log: str, run: Run, text_crcs: bytes, crc: int, before: int) -> bool:
+    return 0 <= before < 1 << 32 and link(log, run, text_crcs, before) == crc

@@ -25,7 +25,7 @@ from common.text import clean_line
 
 KEY_BYTES = 32
 _NEWEST = 1000
-"""How many of the newest messages are verified each time a log is opened: a crash or a bad disk harms those first."""
+"""How many of the newest runs of messages are verified each time a log is opened: a crash or a bad disk harms those first."""
 _HEADER_BYTES = 100
 _MOVE_AWAY = "move it away and start again to begin a new log"
 _ADVICE = {
@@ -237,10 +237,8 @@ def _read_meta(path: Path, db: sqlite3.Connection) -> Meta:
 
 
 def check_newest(path: Path, db: sqlite3.Connection, meta: Meta) -> None:
-    """Raises `StorageRefused` if something is wrong with the newest messages, or the next ids would not be new."""
+    """Raises `StorageRefused` if something is wrong with the newest messages."""
     with refusing(path):
-        row = db.execute("SELECT id FROM messages ORDER BY id DESC LIMIT 1 OFFSET ?", (_NEWEST,)).fetchone()
+        row = db.execute("SELECT last FROM runs ORDER BY last DESC LIMIT 1 OFFSET ?", (_NEWEST,)).fetchone()
         for finding in chain.findings(db, meta.uuid, row[0] if row else 0):
             raise damaged(path, finding)
-        if chain.used_ids(db) < chain.newest_id(db):
-            raise damaged(path, "the next ids would not be new")

@@ -17,16 +17,17 @@ from typing import Any
 
 from broker.log import Draft, Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
 from broker.storage import chain, files, opening, seal
-from common.log import Entry, is_direct, make_entry, parties
+from common.log import RUN_MESSAGES, Entry, Run, is_direct, parties
 from common.log_file import (
     DATABASE_ERRORS,
     FILE_NAME,
-    SELECT_ENTRIES,
+    SELECT_RUNS,
     checksum,
-    entry_of,
+    joined,
     link,
+    run_of,
     signed,
-    text_checksum,
+    text_checksums,
     unsigned,
     which_file,
     which_files,
@@ -47,22 +48,23 @@ _PUT_PERSON = """
     ON CONFLICT (identity) DO UPDATE
     SET name = excluded.name, name_key = excluded.name_key, kept_until_ms = excluded.kept_until_ms, crc = excluded.crc
 """
-_PUT_MESSAGE = """
-    INSERT OR ROLLBACK INTO messages (id, time_ms, conversation, person, ref, recipient, sender, text, topic, text_crc, crc)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_PUT_RUN = """
+    INSERT OR ROLLBACK INTO runs
+    (last, count, time_ms, conversation, person, ref, recipient, sender, texts, topic, text_crcs, crc)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 """Without `OR ROLLBACK` SQLite would keep what it takes to undo one statement alone, in a file among the temporary ones."""
 _AT_ONCE = 32
 """So many rows in one statement take little more than half the time that they take in one each."""
-_PUT_MESSAGES = _PUT_MESSAGE + ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" * (_AT_ONCE - 1)
+_PUT_RUNS = _PUT_RUN + ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" * (_AT_ONCE - 1)
 _COUNT = """
     UPDATE meta SET value = value + CASE key WHEN 'messages' THEN ? ELSE 1 END WHERE key IN ('messages', 'commits')
 """
 """`commits` makes each transaction touch this table, and so tells whose write-ahead log one is (it holds the uuid)."""
 _PUT_CONVERSATION = "INSERT INTO conversations (conv, one, other) VALUES (?, ?, ?)"
 _SELECT_TOPIC = f"""
-    {SELECT_ENTRIES} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND topic
-    ORDER BY id DESC LIMIT 1
+    {SELECT_RUNS} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND topic
+    ORDER BY last DESC LIMIT 1
 """
 _SELECT_PEOPLE = "SELECT identity, name, name_key, kept_until_ms FROM people"
 
@@ -142,38 +144,42 @@ class SqliteLog:
 
     # --- writing -------------------------------------------------------------------------------------------------------
 
-    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Entry]:
+    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Run]:
         if not drafts and not people:
             return []
         with self._transaction() as db:
             db.executemany(_PUT_PERSON, map(_person_row, people))
-            entries, crc = self._put_messages(db, drafts)
-            db.execute(_COUNT, (len(drafts),))
+            runs, crc = self._put_runs(db, drafts)
+            messages = runs[-1].last - runs[0].first + 1 if runs else 0
+            db.execute(_COUNT, (messages,))
         self._crc = crc
-        self.count += len(entries)
-        self.written += len(entries) + len(people)
-        if entries:
-            self.last = entries[-1].id
-        return entries
+        self.count += messages
+        self.written += len(runs) + len(people)
+        if runs:
+            self.last = runs[-1].last
+        return runs
 
-    def _put_messages(self, db: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[list[Entry], int]:
-        """The new entries, and the checksum of the last row."""
+    def _put_runs(self, db: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[list[Run], int]:
+        """What is new in the log, and the checksum of the last row."""
         of_person, of_conversation = self._numbers.of_person, self._numbers.of_conversation
-        entries, rows, crc = [], [], self._crc
-        for id, draft in enumerate(drafts, self._used_id + 1):
-            time_ms, conv, to, sender, identity, ref, text, topic = draft
-            entry = make_entry((id, time_ms, conv, to, sender, identity, ref, text, topic))
-            text_crc = text_checksum(text)
-            crc = link(self.uuid, entry, text_crc, crc)
+        runs, rows, crc = [], [], self._crc
+        for draft in drafts:
+            time_ms, conv, to, sender, identity, ref, texts, topic = draft
+            run = Run(self._used_id + 1, *draft)
+            self._used_id = last = run.last
+            text_crcs = text_checksums(texts)
+            crc = link(self.uuid, run, text_crcs, crc)
             person = of_person(identity, sender)  # before the conversation, which would store them without a name
-            rows.append((id, time_ms, of_conversation(conv), person, signed(ref), to, sender, text, topic, text_crc, crc))
-            entries.append(entry)
-        self._used_id += len(entries)
+            number = of_conversation(conv)
+            rows.append(
+                (last, len(texts), time_ms, number, person, signed(ref), to, sender, joined(texts), topic, text_crcs, crc)
+            )
+            runs.append(run)
         alone = len(rows) % _AT_ONCE
-        db.executemany(_PUT_MESSAGE, rows[:alone])
-        together = [rows[start : start + _AT_ONCE] for start in range(alone, len(rows), _AT_ONCE)]
-        db.executemany(_PUT_MESSAGES, ([*itertools.chain.from_iterable(some)] for some in together))
-        return entries, crc
+        db.executemany(_PUT_RUN, rows[:alone])
+        many = (rows[start : start + _AT_ONCE] for start in range(alone, len(rows), _AT_ONCE))
+        db.executemany(_PUT_RUNS, ([*itertools.chain.from_iterable(some)] for some in many))
+        return runs, crc
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -186,23 +192,30 @@ class SqliteLog:
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def find(self, identity: str, ref: int) -> Entry | None:
-        query = f"{SELECT_ENTRIES} WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref = ?"
-        rows = self._rows(query, identity, signed(ref))
-        return entry_of(rows[0]) if rows else None
+        query = f"""
+            {SELECT_RUNS} WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref BETWEEN ? AND ?
+            ORDER BY ref DESC LIMIT 1
+        """
+        first = max(make_ref(split_ref(ref)[0], 0), ref - RUN_MESSAGES + 1)
+        for run in map(run_of, self._rows(query, identity, signed(first), signed(ref))):
+            if ref - run.ref < len(run.texts):
+                return run.entry(ref - run.ref)
+        return None
 
     def topic(self, conv: str) -> Entry | None:
         rows = self._rows(_SELECT_TOPIC, conv)
-        return entry_of(rows[0]) if rows else None
+        return run_of(rows[0]).entries()[-1] if rows else None
 
     def newest_counter(self, identity: str, instance: int) -> int | None:
         lowest = signed(make_ref(instance, 0))
         highest = lowest + (1 << COUNTER_BITS) - 1
         query = """
-            SELECT max(ref) FROM messages
+            SELECT ref + count - 1 FROM runs
             WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref BETWEEN ? AND ?
+            ORDER BY ref DESC LIMIT 1
         """
-        ((ref,),) = self._rows(query, identity, lowest, highest)
-        return None if ref is None else split_ref(unsigned(ref))[1]
+        rows = self._rows(query, identity, lowest, highest)
+        return split_ref(unsigned(rows[0][0]))[1] if rows else None
 
     def person(self, identity: str) -> Person | None:
         rows = self._rows(f"{_SELECT_PEOPLE} WHERE identity = ?", identity)
@@ -338,9 +351,10 @@ class SqliteLog:
         if not again:
             self.last = newest
         elif newest > self.last:
-            gone = db.execute("DELETE FROM messages WHERE id > ?", (self.last,)).rowcount
+            (gone,) = db.execute("SELECT sum(count) FROM runs WHERE last > ?", (self.last,)).fetchone()
+            db.execute("DELETE FROM runs WHERE last > ?", (self.last,))
             db.execute(_COUNT, (-gone,))
         (self.count,) = db.execute("SELECT value FROM meta WHERE key = 'messages'").fetchone()
         self._crc = chain.newest_crc(db)
-        self._used_id = max(self._used_id, chain.used_ids(db))
+        self._used_id = max(self._used_id, newest)
         db.execute("COMMIT")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from broker.log import Draft, Log, StorageError, StorageFull, StorageRefused, StorageUnavailable
-from common.log import Entry, make_entry
+from broker.log import Log, StorageError, StorageFull, StorageRefused, StorageUnavailable
+from common.log import Run
 from tests.support.logs import draft, opened
 from tests.support.memory_log import MemoryLog
 
 
-@given(st.integers(1, 2**63 - 1), st.integers(1, 1000))
-def test_a_draft_becomes_the_entry_with_its_id(id: int, number: int) -> None:
-    made = draft(number)
-    entry = make_entry((id, *made))
-    assert type(entry) is Entry
-    assert (entry.id, Draft(*entry[1:])) == (id, made)
+def test_a_draft_becomes_the_run_with_its_id() -> None:
+    made = draft(7)._replace(texts=["one", "two", "three"])
+    run = Run(21, *made)
+    assert (run.last, made.last_ref - made.ref) == (23, 2)
+    assert [(entry.id, entry.ref - made.ref, entry.text) for entry in run.entries()] == [
+        (21, 0, "one"),
+        (22, 1, "two"),
+        (23, 2, "three"),
+    ]
 
 
 def test_every_log_has_the_same_interface(tmp_path: Path) -> None:
@@ -26,14 +26,14 @@ def test_every_log_has_the_same_interface(tmp_path: Path) -> None:
         logs: list[Log] = [in_a_file, MemoryLog()]
         for log in logs:
             assert log.append([], []) == []
-            (entry,) = log.append([draft(1)], [])
-            assert log.find("ada", entry.ref) == entry
-            assert (log.last, log.count, log.newest_counter("ada", 1)) == (entry.id, 1, 1)
+            (run,) = log.append([draft(1)._replace(texts=["one", "two"])], [])
+            assert [log.find("ada", run.ref + n) for n in range(3)] == [*run.entries(), None]
+            assert (log.last, log.count, log.newest_counter("ada", 1)) == (run.last, 2, 2)
             assert [person.identity for person in log.kept_people(0)] == ["ada"]
             assert log.checkpoint(wait=True) == 0
             assert log.topic("#lobby") is None
-            (topic, _) = log.append([draft(2, text="tea", topic=True), draft(3, "#dev", topic=True)], [])
-            assert log.topic("#lobby") == topic == log.find("ada", topic.ref)
+            (topic, _) = log.append([draft(3, text="tea", topic=True), draft(4, "#dev", topic=True)], [])
+            assert log.topic("#lobby") == topic.entry(0) == log.find("ada", topic.ref)
 
 
 def test_all_that_a_log_raises_has_one_ancestor() -> None:

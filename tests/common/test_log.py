@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import Refused
-from common.log import Entry, direct, is_direct, parties
+from common.log import Entry, Run, direct, is_direct, parties
 from common.messages import Msg, encode
 from common.names import check_room, fold
 
@@ -37,7 +37,9 @@ def test_an_entry_as_a_message() -> None:
     assert ENTRY._replace(topic=True).as_msg().options == {**options, "topic": True}
 
 
-@given(st.booleans(), st.booleans())
-def test_an_entry_s_frame_is_that_of_its_message(topic: bool, again: bool) -> None:
-    entry = ENTRY._replace(topic=topic)
-    assert entry.frame(again) == encode(entry.as_msg(again))
+@given(st.booleans(), st.lists(st.text(max_size=5), min_size=1, max_size=5))
+def test_a_run_is_its_messages(topic: bool, texts: list[str]) -> None:
+    run = Run(*ENTRY[:7], texts, topic)
+    assert run.entries() == [ENTRY._replace(id=7 + n, ref=5 + n, text=text, topic=topic) for n, text in enumerate(texts)]
+    assert run.frames() == [encode(entry.as_msg()) for entry in run.entries()]
+    assert run.last == run.entries()[-1].id

@@ -10,13 +10,27 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from common.log import Entry
-from common.log_file import SCHEMA, SELECT_ENTRIES, checksum, entry_of, link, signed, text_checksum, unsigned, which_files
+from common.log import RUN_MESSAGES, Run
+from common.log_file import (
+    SCHEMA,
+    SELECT_RUNS,
+    checksum,
+    joined,
+    link,
+    run_of,
+    signed,
+    split,
+    text_checksums,
+    unsigned,
+    which_files,
+)
+from common.text import clean
 
 REFS = st.integers(0, 2**64 - 1)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-ENTRIES = st.builds(
-    Entry, st.integers(1, 2**63 - 1), st.integers(0, 2**63 - 1), TEXTS, TEXTS, TEXTS, TEXTS, REFS, TEXTS, st.booleans()
+CLEAN = st.lists(TEXTS.map(clean), min_size=1, max_size=5)
+RUNS = st.builds(
+    Run, st.integers(1, 2**63 - 9), st.integers(0, 2**63 - 1), TEXTS, TEXTS, TEXTS, TEXTS, REFS, CLEAN, st.booleans()
 )
 CRCS = st.integers(0, 2**32 - 1)
 LOG = "0123456789abcdef" * 2
@@ -37,45 +51,62 @@ def test_refs_of_one_instance_rise_as_stored(instance: int, counter: int) -> Non
     assert signed(ref) < signed(ref + 1)
 
 
-@given(ENTRIES)
-def test_an_entry_goes_through_the_tables_unchanged(entry: Entry) -> None:
+@given(RUNS)
+def test_a_run_goes_through_the_tables_unchanged(run: Run) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
         for statement in SCHEMA:
             db.execute(statement)
-        db.execute("INSERT INTO people VALUES (7, ?, '', '', 0, 0)", (entry.identity,))
-        db.execute("INSERT INTO conversations VALUES (9, ?, NULL, NULL)", (entry.conv,))
-        row = (entry.id, entry.time_ms, 9, 7, signed(entry.ref), entry.to, entry.sender, entry.text, entry.topic, 0, 0)
-        db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        assert [entry_of(found) for found in db.execute(SELECT_ENTRIES)] == [entry]
+        db.execute("INSERT INTO people VALUES (7, ?, '', '', 0, 0)", (run.identity,))
+        db.execute("INSERT INTO conversations VALUES (9, ?, NULL, NULL)", (run.conv,))
+        about = (run.last, len(run.texts), run.time_ms, 9, 7, signed(run.ref), run.to, run.sender)
+        db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*about, joined(run.texts), run.topic, b"", 0))
+        assert [run_of(found) for found in db.execute(SELECT_RUNS)] == [run]
 
 
-@given(ENTRIES, ENTRIES, st.sampled_from([0, 1, 2, 3, 4, 5, 6, 8]), CRCS, CRCS)
-def test_every_field_counts_in_the_checksum(entry: Entry, other: Entry, field: int, text_crc: int, before: int) -> None:
-    assume(entry[field] != other[field])
-    changed = Entry._make(
-        theirs if number == field else ours for number, (ours, theirs) in enumerate(zip(entry, other, strict=True))
-    )
-    assert link(LOG, changed, text_crc, before) != link(LOG, entry, text_crc, before)
+@given(st.lists(st.text(max_size=5), min_size=1, max_size=RUN_MESSAGES))
+@example(["\x1e"])
+@example(["", "\x1e"])
+@example(["", ""])
+def test_texts_come_back_or_are_refused(texts: list[str]) -> None:
+    try:
+        together = joined(texts)
+    except ValueError:
+        assert len(texts) > 1
+        assert any(clean(text) != text for text in texts), "no text that was cleaned is refused"
+    else:
+        assert split(together, len(texts)) == texts
 
 
-@given(ENTRIES, CRCS, CRCS)
-def test_the_chain_counts_in_the_checksum(entry: Entry, text_crc: int, before: int) -> None:
-    usual = link(LOG, entry, text_crc, before)
-    assert link(LOG, entry, text_crc ^ 1, before) != usual
-    assert link(LOG, entry, text_crc, before ^ 1) != usual
-    assert link(LOG[::-1], entry, text_crc, before) != usual
+@given(RUNS, RUNS, st.sampled_from([0, 1, 2, 3, 4, 5, 6, 8]), CRCS, CRCS)
+def test_every_field_counts_in_the_checksum(run: Run, other: Run, field: int, text_crc: int, before: int) -> None:
+    assume(run[field] != other[field])
+    changed = Run._make(theirs if number == field else ours for number, (ours, theirs) in enumerate(zip(run, other, strict=True)))
+    text_crcs = text_crc.to_bytes(4)
+    assert link(LOG, changed, text_crcs, before) != link(LOG, run, text_crcs, before)
+
+
+@given(RUNS, CRCS, CRCS)
+def test_the_chain_counts_in_the_checksum(run: Run, text_crc: int, before: int) -> None:
+    text_crcs = text_crc.to_bytes(4)
+    usual = link(LOG, run, text_crcs, before)
+    assert link(LOG, run, (text_crc ^ 1).to_bytes(4), before) != usual
+    assert link(LOG, run, text_crcs, before ^ 1) != usual
+    assert link(LOG[::-1], run, text_crcs, before) != usual
     assert 0 <= usual < 2**32
 
 
-@given(ENTRIES, CRCS, CRCS)
-def test_a_blanked_text_leaves_the_chain_whole(entry: Entry, text_crc: int, before: int) -> None:
-    assert link(LOG, entry._replace(text=""), text_crc, before) == link(LOG, entry, text_crc, before)
+@given(RUNS, CRCS)
+def test_a_blanked_text_leaves_the_chain_whole(run: Run, before: int) -> None:
+    text_crcs = text_checksums(run.texts)
+    blanked = run._replace(texts=["", *run.texts[1:]])
+    assert link(LOG, blanked, text_crcs, before) == link(LOG, run, text_crcs, before)
+    assert text_checksums(blanked.texts)[4:] == text_crcs[4:]
 
 
 def test_checksums_stay_the_same_from_version_to_version() -> None:
-    entry = Entry(7, 1_767_225_600_000, "#dev", "#Dev", "ada", "g3k7", 2**63 + 5, "hello, wörld")
-    assert text_checksum(entry.text) == 0xCCB737B8
-    assert link(LOG, entry, 0xCCB737B8, 0) == 0x1EFA1617
+    run = Run(7, 1_767_225_600_000, "#dev", "#Dev", "ada", "g3k7", 2**63 + 5, ["hello, wörld", "again"])
+    assert text_checksums(run.texts).hex() == "b837b7ccfc5ba193"
+    assert link(LOG, run, text_checksums(run.texts), 0) == 0x895B3D23
     assert checksum("g3k7", "ada", "ada", None) == 0x88648511
 
 

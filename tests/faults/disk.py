@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from broker.storage.sqlite import SqliteLog
-from common.log_file import FILE_NAME
+from common.log_file import FILE_NAME, SELECT_RUNS, run_of
 from tests.support.timeouts import seconds, wait_until
 from tests.support.tools import need, skip_without
 
@@ -147,7 +147,7 @@ class Disk:
 def texts(path: Path) -> list[str]:
     """All that was said in the log, oldest first; the server that had it has stopped."""
     with closing(sqlite3.connect(path)) as db:
-        return [text for (text,) in db.execute("SELECT text FROM messages ORDER BY id")]
+        return [text for run in map(run_of, db.execute(f"{SELECT_RUNS} ORDER BY last")) for text in run.texts]
 
 
 def apply(write: Call, image: bytearray) -> None:

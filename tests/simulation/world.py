@@ -27,7 +27,7 @@ from workers.hub import Hub
 from workers.session import Session
 
 LIMITS = Limits(
-    backlog_bytes=2_000,
+    backlog_bytes=300,
     requests_pending=8,
     name_grace_seconds=5,
     login_seconds=100_000,

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from broker.log import Draft, Person, PersonUpdate
+from broker.log import Draft, Log, Person, PersonUpdate
 from broker.storage.sqlite import SqliteLog
-from common.log import direct
+from common.log import Entry, direct
 from common.log_file import FILE_NAME
 
 TIME_MS = 1_767_225_600_000
@@ -23,7 +23,7 @@ TIME_MS = 1_767_225_600_000
 def draft(number: int, conv: str = "#lobby", identity: str = "ada", text: str | None = None, topic: bool = False) -> Draft:
     """The message `number` of this person: its ref is 2**32 + `number`."""
     body = f"message {number}" if text is None else text
-    return Draft(TIME_MS + number, conv, conv, identity.title(), identity, (1 << 32) + number, body, topic)
+    return Draft(TIME_MS + number, conv, conv, identity.title(), identity, (1 << 32) + number, [body], topic)
 
 
 def mixed_drafts(count: int, first: int = 1) -> list[Draft]:
@@ -34,12 +34,24 @@ def mixed_drafts(count: int, first: int = 1) -> list[Draft]:
         conv = direct(me, other) if number % 5 == 0 else f"#room{number % 4}"
         long = "x" * 6000 if number % 97 == 0 else "ü" * (number % 40)
         ref = (number << 57 | number) % 2**64
-        drafts.append(
-            Draft(
-                TIME_MS + number, conv, conv, me.upper(), me, ref, f"{number} {long}", conv.startswith("#") and number % 11 == 0
-            )
-        )
+        topic = conv.startswith("#") and number % 11 == 0
+        drafts.append(Draft(TIME_MS + number, conv, conv, me.upper(), me, ref, [f"{number} {long}"], topic))
     return drafts
+
+
+def runs_drafts(lengths: Sequence[int], first: int = 1) -> list[Draft]:
+    """The same in runs of so many messages, each of which is of the person, and for the place, of its first one."""
+    drafts = []
+    for length in lengths:
+        (draft,) = mixed_drafts(1, first)
+        drafts.append(draft._replace(ref=first << 32, texts=[f"{first + n} {'x' * (first % 40)}" for n in range(length)]))
+        first += length
+    return drafts
+
+
+def appended(log: Log, drafts: Sequence[Draft], people: Sequence[PersonUpdate] = ()) -> list[Entry]:
+    """Appends the drafts; the messages, one by one."""
+    return [entry for run in log.append(drafts, people) for entry in run.entries()]
 
 
 def people(count: int) -> list[PersonUpdate]:

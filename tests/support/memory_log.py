@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from broker.log import Draft, Person, PersonUpdate, StorageError
 from common import messages as m
-from common.log import Entry, is_direct, make_entry, parties
+from common.log import Entry, Run, is_direct, parties
 from workers.hub import Following
 
 
@@ -44,18 +44,21 @@ class MemoryLog:
     def count(self) -> int:
         return len(self.entries)
 
-    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Entry]:
+    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Run]:
+        messages = sum(len(draft.texts) for draft in drafts)
         failure, self.next_failure = self.next_failure, None
         if failure is not None and not self.fails_after_commit:
-            self._skipped += len(drafts)
+            self._skipped += messages
             raise failure
         self._skipped += len(self._refused)
         self._refused = []
-        keys = {(entry.identity, entry.ref) for entry in self.entries}
-        assert len({(draft.identity, draft.ref) for draft in drafts} | keys) == len(drafts) + len(keys), "a key was used twice"
-        first = self.last + 1 + self._skipped
+        runs: list[Run] = []
+        for draft in drafts:
+            runs.append(Run(runs[-1].last + 1 if runs else self.last + 1 + self._skipped, *draft))
         self._skipped = 0
-        entries = [make_entry((first + n, *draft)) for n, draft in enumerate(drafts)]
+        entries = [entry for run in runs for entry in run.entries()]
+        keys = [(entry.identity, entry.ref) for entry in (*self.entries, *entries)]
+        assert len(set(keys)) == len(keys), "a key was used twice"
         if failure is not None:
             self.fails_after_commit = False
             self._refused = entries
@@ -67,7 +70,7 @@ class MemoryLog:
             self.people.setdefault(draft.identity, Person(draft.identity, draft.sender, draft.sender.lower(), None))
         self.commits += 1
         self.written += len(drafts) + len(people)
-        return entries
+        return runs
 
     def find(self, identity: str, ref: int) -> Entry | None:
         return next((entry for entry in self.entries if (entry.identity, entry.ref) == (identity, ref)), None)

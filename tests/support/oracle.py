@@ -108,7 +108,8 @@ class Oracle:
         path = self._server.data_dir / FILE_NAME
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as log:
             assert log.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            stored = Counter(id for (id,) in log.execute("SELECT id FROM messages"))
+            runs = log.execute("SELECT last, count FROM runs").fetchall()
+            stored = Counter(id for last, count in runs for id in range(last - count + 1, last + 1))
         assert all(stored[id] == 1 for id in self._acknowledged)
 
 

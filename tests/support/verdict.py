@@ -13,7 +13,7 @@ from common import client_protocol as cp
 from common import messages as m
 from common.client_protocol import ClientProtocol
 from common.log import Entry, is_direct, parties
-from common.log_file import FILE_NAME, SELECT_ENTRIES, entry_of
+from common.log_file import FILE_NAME, SELECT_RUNS, run_of
 from common.names import fold
 
 
@@ -164,6 +164,6 @@ def entries_of(data_dir: Path) -> list[Entry]:
     """Everything in the log of a server that has ended."""
     database = sqlite3.connect(f"{(data_dir / FILE_NAME).as_uri()}?mode=ro", uri=True)
     try:
-        return [entry_of(row) for row in database.execute(f"{SELECT_ENTRIES} ORDER BY id")]
+        return [entry for row in database.execute(f"{SELECT_RUNS} ORDER BY last") for entry in run_of(row).entries()]
     finally:
         database.close()

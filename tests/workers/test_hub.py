@@ -20,6 +20,7 @@ from common.limits import FRAME_BYTES, MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS,
 from common.log import Entry, LogUnreadable, direct
 from common.routing import INTRODUCED_AT_ONCE, Batch, Item
 from tests.support.frames import replies_in
+from tests.support.logs import appended
 from tests.support.memory_log import MemoryLog
 from workers import hub as hub_module
 from workers import tokens
@@ -126,8 +127,8 @@ class Desk:
 
     def post(self, conv: str, text: str = "hi", identity: str = BOB) -> Entry:
         """A message that is committed."""
-        draft = Draft(self.now_ms, conv, conv, "bob", identity, m.make_ref(9, len(self.log.entries)), text)
-        (entry,) = self.log.append([draft], [])
+        draft = Draft(self.now_ms, conv, conv, "bob", identity, m.make_ref(9, len(self.log.entries)), [text])
+        (entry,) = appended(self.log, [draft])
         return entry
 
     def tell(self, *entries: Entry, sids: Sequence[int] = (), position: int | None = None) -> None:
@@ -257,13 +258,13 @@ SEND_REF = m.make_ref(3, 4)
 REQUESTS: list[tuple[m.Request, Item]] = [
     (m.Join(5, "#Dev", {}), ["join", 1, 5, "#Dev"]),
     (m.Part(5, "#Dev", {}), ["part", 1, 5, "#Dev"]),
-    (m.Send(SEND_REF, "#dev", "a\r\nb\x1b\x07", {}), ["send", 1, [SEND_REF], "#dev", ["a\nb"], None, [None]]),
-    (m.Send(SEND_REF, "", "x" * 100, {"conv": "c", "prev": 3}), ["send", 1, [SEND_REF], "", ["x" * 100], "c", [3]]),
-    (m.Send(SEND_REF, "é" * ROOM_CHARS, "€" * 33, {}), ["send", 1, [SEND_REF], "é" * ROOM_CHARS, ["€" * 33], None, [None]]),
-    (m.Send(SEND_REF, "#dev", "tea", {"topic": False}), ["send", 1, [SEND_REF], "#dev", ["tea"], None, [None]]),
-    (m.Send(SEND_REF, "#dev", " te\r\na\x1b ", {"topic": True}), ["topic", 1, [SEND_REF], "#dev", ["te a"], None, [None]]),
-    (m.Send(SEND_REF, "x", "", {"conv": "#dev", "prev": 3, "topic": True}), ["topic", 1, [SEND_REF], "x", [""], "#dev", [3]]),
-    (m.Send(SEND_REF, "#dev", "é" * 10, {"topic": True}), ["topic", 1, [SEND_REF], "#dev", ["é" * 10], None, [None]]),
+    (m.Send(SEND_REF, "#dev", "a\r\nb\x1b\x07", {}), ["send", 1, SEND_REF, "#dev", ["a\nb"], None, [None]]),
+    (m.Send(SEND_REF, "", "x" * 100, {"conv": "c", "prev": 3}), ["send", 1, SEND_REF, "", ["x" * 100], "c", [3]]),
+    (m.Send(SEND_REF, "é" * ROOM_CHARS, "€" * 33, {}), ["send", 1, SEND_REF, "é" * ROOM_CHARS, ["€" * 33], None, [None]]),
+    (m.Send(SEND_REF, "#dev", "tea", {"topic": False}), ["send", 1, SEND_REF, "#dev", ["tea"], None, [None]]),
+    (m.Send(SEND_REF, "#dev", " te\r\na\x1b ", {"topic": True}), ["topic", 1, SEND_REF, "#dev", ["te a"], None, [None]]),
+    (m.Send(SEND_REF, "x", "", {"conv": "#dev", "prev": 3, "topic": True}), ["topic", 1, SEND_REF, "x", [""], "#dev", [3]]),
+    (m.Send(SEND_REF, "#dev", "é" * 10, {"topic": True}), ["topic", 1, SEND_REF, "#dev", ["é" * 10], None, [None]]),
     (m.History(5, "bob", {"before": 9, "limit": 7}), ["find", 1, 5, "bob", 9, 7]),
     (m.History(5, "bob", {"limit": 2**62}), ["find", 1, 5, "bob", None, PAGE_MESSAGES]),
     (m.Members(5, "#dev", {}), ["members", 1, 5, "#dev", "", MEMBERS_SHOWN]),
@@ -564,7 +565,7 @@ def test_a_topic_does_not_go_together_with_messages() -> None:
     desk.welcome(1)
     options = [{}, {"topic": True}, {"topic": True}, {}, {}]
     desk.say(1, *(m.Send(m.make_ref(1, number), "#dev", "tea", more) for number, more in enumerate(options)))
-    assert [(item[0], len(item[2])) for item in desk.look()] == [("send", 1), ("topic", 1), ("topic", 1), ("send", 2)]
+    assert [(item[0], len(item[4])) for item in desk.look()] == [("send", 1), ("topic", 1), ("topic", 1), ("send", 2)]
     assert desk.hub.awaits_messages
 
 
@@ -1333,7 +1334,7 @@ def test_who_sends_too_much_at_once_is_told_how_long_to_wait() -> None:
     assert {error[1:] for error in refused if isinstance(error, m.Error)} == {
         ("rate_limited", "too many messages at once, wait 1 s")
     }
-    assert [item[2] for item in desk.look()] == [[0, 1, 2, 3, 4]]
+    assert [(item[2], len(item[4])) for item in desk.look()] == [(0, 5)]
     desk.now += 1.0
     assert [error.ref for error in desk.say(1, *sends(5, 6, 7)) if isinstance(error, m.Error)] == [7]
     desk.now += 1000.0

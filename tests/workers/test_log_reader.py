@@ -7,7 +7,7 @@ import os
 import random
 import resource
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -18,7 +18,19 @@ from hypothesis import strategies as st
 from broker.storage.sqlite import SqliteLog
 from common.log import Entry, LogUnreadable, direct
 from common.log_file import FILE_NAME
-from tests.support.logs import append_in_batches, contents, copy, draft, killed_log, mixed_drafts, open_log, opened, usual_uuid
+from tests.support.logs import (
+    append_in_batches,
+    appended,
+    contents,
+    copy,
+    draft,
+    killed_log,
+    mixed_drafts,
+    open_log,
+    opened,
+    runs_drafts,
+    usual_uuid,
+)
 from tests.support.memory_log import MemoryLog
 from workers import log_reader
 from workers.log_reader import LogReader
@@ -49,6 +61,10 @@ class Read:
         drafts = mixed_drafts(count, self.log.last + 1)
         assert self.log.append(drafts, []) == self.model.append(drafts, [])
 
+    def append_runs(self, lengths: Sequence[int]) -> None:
+        drafts = runs_drafts(lengths, self.log.last + 1)
+        assert self.log.append(drafts, []) == self.model.append(drafts, [])
+
     def close(self) -> None:
         self.reader.close()
         self.log.close()
@@ -57,8 +73,9 @@ class Read:
 @pytest.fixture(scope="module")
 def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Read]:
     read = Read(tmp_path_factory.mktemp("read"))
-    for _ in range(MESSAGES // 20):
+    for _ in range(MESSAGES // 40):
         read.append(20)
+        read.append_runs([1, 2, 3, 10, 4])
     yield read
     read.close()
 
@@ -172,14 +189,14 @@ def test_looking_into_conversations_costs_something(tmp_path: Path, reader: LogR
 
 def test_talking_to_oneself_is_one_conversation(tmp_path: Path, reader: LogReader) -> None:
     with opened(tmp_path) as log:
-        entries = log.append([draft(1, direct("ada", "ada"))], [])
+        entries = appended(log, [draft(1, direct("ada", "ada"))])
         assert reader.following(0, 1, {}, "ada", 10).entries == entries
 
 
 def test_odd_rooms_and_texts_come_back_as_they_were(tmp_path: Path, reader: LogReader) -> None:
     conv = "#\"quoted\\\" 'ü' {} \U0001f600"
     with opened(tmp_path) as log:
-        entries = log.append([draft(1, conv, text="\0 tab\t line\n \U0001f600 ' \" \\")], [])
+        entries = appended(log, [draft(1, conv, text="\0 tab\t line\n \U0001f600 ' \" \\")])
         assert reader.page(conv, None, 10, 1) == (entries, False)
         assert reader.following(0, 1, {conv: 0}, "bob", 10).entries == entries
 
@@ -207,7 +224,7 @@ def test_the_file_need_not_be_there_yet(tmp_path: Path, reader: LogReader) -> No
         reader.page("#lobby", None, 10, 0)
     assert contents(tmp_path) == {}
     with opened(tmp_path) as log:
-        entries = log.append([draft(1)], [])
+        entries = appended(log, [draft(1)])
         assert reader.page("#lobby", None, 10, 1) == (entries, False)
 
 
@@ -332,7 +349,7 @@ def test_another_log_is_not_read(tmp_path: Path) -> None:
 def test_what_is_no_log_is_not_read(tmp_path: Path, reader: LogReader) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
         db.execute("CREATE TABLE meta (key, value)")
-        db.execute("CREATE TABLE messages (id)")
+        db.execute("CREATE TABLE runs (last)")
     with pytest.raises(LogUnreadable, match="another log is in its place"):
         reader.page("#room1", None, 10, 0)
 
@@ -408,14 +425,14 @@ def test_what_cannot_be_read_is_told_in_one_line_and_read_again_later(tmp_path: 
 
 def test_a_reader_cannot_write(tmp_path: Path, reader: LogReader) -> None:
     with opened(tmp_path), reader._transaction(0) as db, pytest.raises(sqlite3.OperationalError, match="readonly"):
-        db.execute("DELETE FROM messages")
+        db.execute("DELETE FROM runs")
 
 
 def test_reading_goes_on_while_somebody_writes(tmp_path: Path, reader: LogReader) -> None:
     with opened(tmp_path) as log:
         append_in_batches(log, mixed_drafts(20))
         with log._transaction() as db:
-            db.execute("DELETE FROM messages")
+            db.execute("DELETE FROM runs")
             assert len(reader.page("#room1", None, 100, 20)[0]) == 4
             db.execute("ROLLBACK")
             db.execute("BEGIN")

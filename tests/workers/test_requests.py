@@ -6,6 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from common.log import RUN_CHARS, RUN_MESSAGES
 from common.routing import Item
 from workers import requests
 from workers.requests import Requests
@@ -29,16 +30,36 @@ class Asking(RuleBasedStateMachine):
         self.made.append(item)
         self.requests.add(item)
 
-    @rule(text=st.text(max_size=5), sid=st.integers(1, 2), to=st.sampled_from("ab"), conv=st.sampled_from([None, "c"]))
-    def send_message(self, text: str, sid: int, to: str, conv: str | None) -> None:
-        """With what is not sent yet it goes together, if it follows a message of the same client for the same place."""
-        ref = len(self.made)
-        self.requests.add_message(sid, ref, to, text, conv, ref - 1)
+    @rule(
+        text=st.text(max_size=5),
+        sid=st.integers(1, 2),
+        to=st.sampled_from("ab"),
+        conv=st.sampled_from([None, "c"]),
+        ref=st.sampled_from([1, 2**32 - 2, 2**32 - 1, 2**32, 2**32 + 1]) | st.integers(1, 3),
+        goes_on=st.booleans(),
+        prev=st.sampled_from(["none", "the one before", "another"]),
+    )
+    def send_message(self, text: str, sid: int, to: str, conv: str | None, ref: int, goes_on: bool, prev: str) -> None:
+        """With what is not sent yet it goes together, if it goes on with a run of the same client for the same place."""
         last = self.made[-1] if len(self.made) > self.broker_has else None
-        if last is not None and [last[0], last[1], last[3], *last[5:6]] == ["send", sid, to, conv]:
-            self.made[-1] = ["send", sid, [*last[2], ref], to, [*last[4], text], conv, [*last[6], ref - 1]]
+        if goes_on and last is not None and last[0] == "send":
+            sid, ref, to, conv = last[1], last[2] + len(last[4]), last[3], last[5]
+        counter = ref % 2**32
+        before = {"none": None, "the one before": counter - 1, "another": counter + 5}[prev]
+        self.requests.add_message(sid, ref, to, text, conv, before)
+        follows = last is not None and [last[0], last[1], last[3], *last[5:6]] == ["send", sid, to, conv]
+        if (
+            last is not None
+            and follows
+            and ref == last[2] + len(last[4])
+            and ref // 2**32 == last[2] // 2**32
+            and prev != "another"
+            and len(last[4]) < RUN_MESSAGES
+            and sum(map(len, last[4])) < RUN_CHARS
+        ):
+            self.made[-1] = ["send", sid, last[2], to, [*last[4], text], conv, [*last[6], before]]
         else:
-            self.made.append(["send", sid, [ref], to, [text], conv, [ref - 1]])
+            self.made.append(["send", sid, ref, to, [text], conv, [before]])
 
     @rule()
     def send(self) -> None:
@@ -113,8 +134,8 @@ LONG = 8 * 1024 * 1024 - 30_000
 @pytest.mark.parametrize(
     "long",
     [
-        ["send", 1, [1], "#a", ["x" * LONG], None, [None]],
-        ["topic", 1, [1], "#a", ["x" * LONG], None, [None]],
+        ["send", 1, 1, "#a", ["x" * LONG], None, [None]],
+        ["topic", 1, 1, "#a", ["x" * LONG], None, [None]],
         ["hello", 1, 1, "g", "x" * LONG, None, None, [], False],
         ["hello", 1, 1, "g", "", 0, "x" * LONG, [], False],
         ["hello", 1, 1, "g", "ada", None, None, ["x" * LONG, "#b"], True],
@@ -125,7 +146,7 @@ def test_what_may_be_long_counts_by_its_length(long: Item) -> None:
     asked = Requests()
     asked.add(long)
     full_before = asked.full
-    asked.add(["send", 1, [2], "#a", ["x" * 30_000], None, [None]])
+    asked.add(["send", 1, 2, "#a", ["x" * 30_000], None, [None]])
     assert (full_before, asked.full) == (False, True)
     asked.take_new()
     assert len([*asked.answered(1)]) == 2

@@ -90,7 +90,7 @@ class Office:
         (answer,) = self.ask(number, request)
         assert answer[:2] == ["reply", request[1]]
         assert isinstance(answer[2], m.Error)
-        assert answer[2].ref == (request[2][0] if request[0] in ("send", "topic") else request[2])
+        assert answer[2].ref == request[2]
         return answer[2].code
 
 
@@ -103,7 +103,7 @@ def legible(item: Item) -> list[Item]:
 
 
 def send(sid: int, counter: int, to: str, text: str = "hi", conv: str | None = None, prev: int | None = None) -> Item:
-    return ["send", sid, [ref(counter)], to, [text], conv, [prev]]
+    return ["send", sid, ref(counter), to, [text], conv, [prev]]
 
 
 @pytest.fixture
@@ -637,6 +637,45 @@ def test_what_follows_a_refused_message_is_refused(ada_and_bob: Office) -> None:
     assert office.ask(1, send(1, 3, "#dev", prev=4))[0][0] == "room", "an error used up no ref"
 
 
+def run(sid: int, counter: int, to: str, *texts: str, prevs: list[int | None] | None = None) -> Item:
+    """Messages of one request, the first of which has this counter."""
+    return ["send", sid, ref(counter), to, [*texts], None, prevs or [None] * len(texts)]
+
+
+def test_messages_that_come_together_are_one_run(ada_and_bob: Office) -> None:
+    ada_and_bob.ask(1, run(1, 1, "#dev", "one"))
+    before = ada_and_bob.log.written
+    answers = ada_and_bob.ask(1, run(1, 2, "#dev", "two", "three", "four"))
+    assert [(item[1], item[3].text) for item in answers] == [(2, "two"), (3, "three"), (4, "four")]
+    assert ada_and_bob.log.written - before == 1
+
+
+@pytest.mark.parametrize("same_turn", [True, False])
+def test_what_is_repeated_of_a_run_is_stored_once(ada_and_bob: Office, same_turn: bool) -> None:
+    first, again = run(1, 1, "#dev", "one", "two", "three"), run(1, 2, "#dev", "two", "3", "four")
+    answers = ada_and_bob.ask(1, first, again) if same_turn else [*ada_and_bob.ask(1, first), *ada_and_bob.ask(1, again)]
+    told = [item[-1] for item in answers[3:]]
+    assert (told[0].id, told[0].text, told[0].options["again"]) == (2, "two", True)
+    assert (told[1].ref, told[1].code) == (ref(3), Code.ID_REUSED)
+    assert (told[2].id, told[2].text) == (4, "four")
+    assert [entry.text for entry in ada_and_bob.log.entries] == ["one", "two", "three", "four"]
+
+
+def test_of_a_run_whose_first_is_refused_the_others_are_judged_by_themselves(ada_and_bob: Office) -> None:
+    answers = ada_and_bob.ask(1, run(1, 2, "#dev", "b", "c", "d", "e", prevs=[1, 2, None, 4]))
+    assert [item[-1].code for item in answers[:2]] == [Code.OUT_OF_ORDER, Code.OUT_OF_ORDER]
+    assert [item[-1].text for item in answers[2:]] == ["d", "e"]
+    answers = ada_and_bob.ask(1, run(1, 6, "#no", "f", "g", prevs=[None, 6]))
+    assert [item[-1].code for item in answers] == [Code.NOT_IN_ROOM, Code.OUT_OF_ORDER]
+
+
+def test_every_message_of_a_run_is_refused_with_it(ada_and_bob: Office) -> None:
+    ada_and_bob.log.next_failure = StorageFull("full")
+    answers = ada_and_bob.ask(1, run(1, 1, "#dev", "one", "two"))
+    assert [(item[-1].ref, item[-1].code) for item in answers] == [(ref(n), Code.STORAGE_FULL) for n in (1, 2)]
+    assert [item[-1].text for item in ada_and_bob.ask(1, run(1, 1, "#dev", "one", "two"))] == ["one", "two"]
+
+
 # --- the disk ------------------------------------------------------------------------------------------------------------
 
 
@@ -1126,12 +1165,13 @@ def requests(number: int) -> st.SearchStrategy[Item]:
     after = st.none() | st.integers(0, 5)
     names = st.sampled_from(["ada", "Ada", "bob", "eve", "not a name", "root", ""])
     log = st.sampled_from([None, MemoryLog().uuid, "another"])
+    chained = st.lists(st.booleans(), min_size=2, max_size=2)
     shapes = [
         st.tuples(st.just("hello"), sids, refs, identities, names, after, log, st.lists(TARGETS, max_size=3), st.booleans()),
         st.tuples(st.just("join"), sids, refs, ROOM_NAMES),
         st.tuples(st.just("part"), sids, refs, ROOM_NAMES),
-        st.builds(several, sids, TARGETS, CONVS, st.lists(messages, min_size=1, max_size=3)),
-        st.builds(several, sids, st.just("#lobby"), st.none(), st.lists(messages, min_size=1, max_size=3)),
+        st.builds(several, sids, TARGETS, CONVS, st.lists(messages, min_size=1, max_size=3), chained),
+        st.builds(several, sids, st.just("#lobby"), st.none(), st.lists(messages, min_size=1, max_size=3), chained),
         st.builds(a_topic, sids, refs, ROOM_NAMES, st.none() | ROOM_NAMES.map(fold), st.sampled_from(["x", "y", ""])),
         st.tuples(st.just("find"), sids, refs, TARGETS, after, limit),
         st.tuples(st.just("members"), sids, refs, ROOM_NAMES, TARGETS, limit),
@@ -1141,14 +1181,16 @@ def requests(number: int) -> st.SearchStrategy[Item]:
     return st.one_of(shapes).map(list)
 
 
-def several(sid: int, to: str, conv: str | None, messages: list[tuple[int, str, int | None]]) -> Item:
-    """Messages that follow each other."""
-    refs, texts, prevs = map(list, zip(*messages, strict=True))
-    return ["send", sid, refs, to, texts, conv, prevs]
+def several(sid: int, to: str, conv: str | None, messages: list[tuple[int, str, int | None]], chained: list[bool]) -> Item:
+    """Messages that follow each other; some of those behind the first one only if the one before it is there."""
+    ref, _, prev = messages[0]
+    counter = m.split_ref(ref)[1]
+    prevs = [prev, *(counter + n if follows else None for n, follows in zip(range(len(messages) - 1), chained, strict=False))]
+    return ["send", sid, ref, to, [text for _, text, _ in messages], conv, prevs]
 
 
 def a_topic(sid: int, ref: int, to: str, conv: str | None, text: str) -> Item:
-    return ["topic", sid, [ref], to, [text], conv, [None]]
+    return ["topic", sid, ref, to, [text], conv, [None]]
 
 
 class Seen:
@@ -1189,7 +1231,7 @@ class Seen:
             if outcome[0] == "welcome":
                 self.here[sid] = fields[1]
         elif sid in self.here:
-            for ref in fields[0] if tag in ("send", "topic") else fields[:1]:
+            for ref in range(fields[0], fields[0] + len(fields[2])) if tag in ("send", "topic") else fields[:1]:
                 outcome = next(outcomes)
                 if outcome[0] in ("room", "direct"):
                     assert tag == ("topic" if outcome[-1].options.get("topic") else "send")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from broker.storage import chain, opening
-from tests.support.logs import closed_log
+from common.log_file import FILE_NAME
+from tests.support.logs import closed_log, draft, opened
 
 
 @pytest.fixture
@@ -30,19 +32,18 @@ def test_a_whole_chain_has_no_findings(log: tuple[sqlite3.Connection, str]) -> N
 
 def test_the_end_of_the_chain(log: tuple[sqlite3.Connection, str]) -> None:
     db, _ = log
-    crcs = [crc for (crc,) in db.execute("SELECT crc FROM messages ORDER BY id")]
-    assert (chain.newest_id(db), chain.used_ids(db)) == (20, 20)
-    assert chain.newest_crc(db) == crcs[-1]
+    crcs = [crc for (crc,) in db.execute("SELECT crc FROM runs ORDER BY last")]
+    assert (chain.newest_id(db), chain.newest_crc(db)) == (20, crcs[-1])
     assert [chain.newest_crc(db, upto) for upto in (0, 1, 7)] == [0, crcs[0], crcs[6]]
-    db.execute("DELETE FROM messages WHERE id > 15")
-    assert (chain.newest_id(db), chain.used_ids(db), chain.newest_crc(db)) == (15, 20, crcs[14])
-    db.execute("DELETE FROM messages")
-    assert (chain.newest_id(db), chain.used_ids(db), chain.newest_crc(db)) == (0, 20, 0)
+    db.execute("DELETE FROM runs WHERE last > 15")
+    assert (chain.newest_id(db), chain.newest_crc(db)) == (15, crcs[14])
+    db.execute("DELETE FROM runs")
+    assert (chain.newest_id(db), chain.newest_crc(db)) == (0, 0)
 
 
 def test_only_what_is_above_is_looked_at(log: tuple[sqlite3.Connection, str]) -> None:
     db, uuid = log
-    db.execute("UPDATE messages SET sender = 'eve' WHERE id = 10")
+    db.execute("UPDATE runs SET sender = 'eve' WHERE last = 10")
     assert list(chain.findings(db, uuid, 10)) == []
     assert list(chain.findings(db, uuid, 9)) == ["message 10, or the one before it, is not as it was written"]
 
@@ -52,11 +53,22 @@ def test_another_log_s_messages_do_not_fit(log: tuple[sqlite3.Connection, str]) 
     assert len(list(chain.findings(db, uuid[::-1]))) == 20
 
 
+def test_every_text_of_a_run_is_looked_at(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1)._replace(texts=["one", "two", "three"]), draft(4)], [])
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as db:
+        assert list(chain.findings(db, log.uuid)) == []
+        db.execute("UPDATE runs SET texts = replace(texts, 'two', '2') WHERE last = 3")
+        assert list(chain.findings(db, log.uuid)) == ["the text of message 2 is not as it was written"]
+        db.execute("UPDATE runs SET texts = replace(texts, char(30), '') WHERE last = 3")
+        assert list(chain.findings(db, log.uuid)) == ["there are not as many messages up to 3 as there should be"]
+
+
 def test_each_damaged_place_is_told_once(log: tuple[sqlite3.Connection, str]) -> None:
     db, uuid = log
-    db.execute("UPDATE messages SET text = 'other' WHERE id = 3")
-    db.execute("UPDATE messages SET person = 99 WHERE id = 7")
-    db.execute("DELETE FROM messages WHERE id = 12")
+    db.execute("UPDATE runs SET texts = 'other' WHERE last = 3")
+    db.execute("UPDATE runs SET person = 99 WHERE last = 7")
+    db.execute("DELETE FROM runs WHERE last = 12")
     assert list(chain.findings(db, uuid)) == [
         "the text of message 3 is not as it was written",
         "message 7 has no sender, no conversation, or a value of the wrong kind",

@@ -29,6 +29,7 @@ from tests.support.groups import rounds
 from tests.support.logs import (
     TIME_MS,
     append_in_batches,
+    appended,
     contents,
     draft,
     failing_writes,
@@ -46,14 +47,14 @@ COUNTERS = [0, 1, 2, 2**32 - 1]
 CONVERSATIONS = ["#lobby", "#dev", *(direct(one, other) for one in PEOPLE for other in PEOPLE if one <= other)]
 
 drafts_made = st.builds(
-    lambda conv, identity, instance, counter, text, topic: Draft(
-        TIME_MS, conv, conv, identity.title(), identity, make_ref(instance, counter), text, topic
+    lambda conv, identity, instance, counter, texts, topic: Draft(
+        TIME_MS, conv, conv, identity.title(), identity, make_ref(instance, counter), texts, topic
     ),
     st.sampled_from(CONVERSATIONS),
     st.sampled_from(PEOPLE),
     st.sampled_from(INSTANCES),
     st.sampled_from(COUNTERS),
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10),
+    st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=10), min_size=1, max_size=3),
     st.booleans(),
 )
 people_made = st.builds(
@@ -73,23 +74,32 @@ class AgainstAList(RuleBasedStateMachine):
         self.log = open_log(self.directory)
         self.entries: list[Entry] = []
         self.people: dict[str, Person] = {}
+        self.again = draft(1)
+        """One of those that were appended, once there are any."""
         self.seen_id = 0
 
     def new(self, drafts: list[Draft]) -> list[Draft]:
-        """Those whose key is not used yet, each key once."""
+        """Those whose keys are not used yet, each key once, and none beyond the end of its instance."""
         used = {(entry.identity, entry.ref) for entry in self.entries}
-        by_key = {(draft.identity, draft.ref): draft for draft in drafts}
-        return [draft for key, draft in by_key.items() if key not in used]
+        new = []
+        for one in drafts:
+            keys = {(one.identity, ref) for ref in range(one.ref, one.last_ref + 1)}
+            if not keys & used and split_ref(one.ref)[0] == split_ref(one.last_ref)[0]:
+                new.append(one)
+                used |= keys
+        return new
 
     @rule(drafts=st.lists(drafts_made, max_size=6), updates=st.lists(people_made, max_size=3))
     def append(self, drafts: list[Draft], updates: list[Person]) -> None:
         drafts = self.new(drafts)
-        entries = self.log.append(drafts, updates)
-        assert [entry[1:] for entry in entries] == drafts
+        runs = self.log.append(drafts, updates)
+        assert [run[1:] for run in runs] == drafts
+        entries = [entry for run in runs for entry in run.entries()]
         ids = [self.seen_id, *(entry.id for entry in entries)]
         assert ids == sorted(set(ids)), "ids rise"
         self.seen_id = ids[-1]
         self.entries += entries
+        self.again = drafts[-1] if drafts else self.again
         self.people.update({person.identity: person for person in updates})
         for entry in entries:
             name = entry.sender
@@ -100,7 +110,7 @@ class AgainstAList(RuleBasedStateMachine):
     @precondition(lambda self: self.entries)
     @rule(drafts=st.lists(drafts_made, max_size=6), updates=st.lists(people_made, max_size=3))
     def append_on_a_full_disk(self, drafts: list[Draft], updates: list[Person]) -> None:
-        drafts = [draft._replace(text="long" * 5000) for draft in self.new(drafts)]
+        drafts = [draft._replace(texts=["long" * 5000]) for draft in self.new(drafts)]
         if drafts:
             with full(self.log), pytest.raises(StorageFull):
                 self.log.append(drafts, updates)
@@ -109,7 +119,7 @@ class AgainstAList(RuleBasedStateMachine):
     @rule(drafts=st.lists(drafts_made, min_size=1, max_size=6))
     def a_key_that_is_used_is_not_taken(self, drafts: list[Draft]) -> None:
         with pytest.raises(sqlite3.IntegrityError):
-            self.log.append([*self.new(drafts), Draft(*self.entries[-1][1:])], [])
+            self.log.append([*self.new(drafts), self.again], [])
 
     @rule()
     def lose_the_connection(self) -> None:
@@ -207,7 +217,7 @@ def test_a_log_goes_on_where_it_was(tmp_path: Path) -> None:
     log.close()
     again = SqliteLog.open(tmp_path)
     assert (again.uuid, again.key, again.last, again.count) == (log.uuid, log.key, 30, 30)
-    assert [entry.id for entry in again.append(mixed_drafts(2, 31), [])] == [31, 32]
+    assert [entry.id for entry in appended(again, mixed_drafts(2, 31))] == [31, 32]
     again.close()
     assert check(tmp_path) == []
 
@@ -270,7 +280,7 @@ def test_a_full_disk_takes_nothing_and_heals(tmp_path: Path) -> None:
                     log.append([draft(1, "#new", "new", "long" * 5000)], [Person("other", "Other", "other", None)])
             assert (log.last, log.count, log.find("new", draft(1).ref)) == (20, 20, None)
             assert log.person("new") is log.person("other") is None
-        (entry,) = log.append([draft(1, "#new", "new", "long" * 5000)], [])
+        (entry,) = appended(log, [draft(1, "#new", "new", "long" * 5000)])
         assert entry.id > 20
         assert log.find("new", entry.ref) == entry
     assert check(tmp_path) == []
@@ -281,7 +291,7 @@ def test_ids_of_a_failed_append_are_not_used_again(tmp_path: Path) -> None:
         log.append([draft(1)], [])
         with full(log), pytest.raises(StorageFull):
             log.append([draft(number, text="long" * 5000) for number in (2, 3, 4)], [])
-        assert [entry.id for entry in log.append([draft(2)], [])] == [5]
+        assert [entry.id for entry in appended(log, [draft(2)])] == [5]
 
 
 # --- a failing disk ----------------------------------------------------------------------------------------------------
@@ -298,7 +308,7 @@ def test_a_write_that_fails_takes_nothing_and_heals(tmp_path: Path, room: int) -
                     log.append([draft(1, "#new", "new", "long" * 5000)], [])
         assert (log.last, log.count, log.find("new", draft(1).ref)) == (20, 20, None)
         assert log.newest_counter("new", 1) is None
-        (entry,) = log.append([draft(1, "#new", "new")], [])
+        (entry,) = appended(log, [draft(1, "#new", "new")])
         assert entry.id > 20
     assert check(tmp_path) == []
 
@@ -326,7 +336,7 @@ def test_a_refused_message_that_is_in_the_file_all_the_same_goes(tmp_path: Path)
         log._disconnect()
         assert log.find("new", draft(1).ref) is None
         assert (log.last, log.count) == (20, 20)
-        assert [entry.id for entry in log.append([draft(1, "#new", "new")], [])] == [22]
+        assert [entry.id for entry in appended(log, [draft(1, "#new", "new")])] == [22]
         assert (log.last, log.count) == (22, 21)
     assert check(tmp_path) == []
 
@@ -337,7 +347,7 @@ def test_after_a_failure_nothing_is_written_behind_what_may_not_be_safe(tmp_path
         log.append([draft(1)], [])
         with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as reader:
             reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM messages").fetchone()
+            reader.execute("SELECT count(*) FROM runs").fetchone()
             log._disconnect()
             with pytest.raises(StorageUnavailable, match="readers are in the way"):
                 log.append([draft(2)], [])
@@ -397,11 +407,11 @@ _WRITER = """
 import sys
 from pathlib import Path
 from broker.storage.sqlite import SqliteLog
-from tests.support.logs import draft
+from tests.support.logs import appended, draft
 log = SqliteLog.open(Path(sys.argv[1]))
 number = log.last
 while True:
-    for entry in log.append([draft(number + n) for n in range(1, 4)], []):
+    for entry in appended(log, [draft(number + n) for n in range(1, 4)]):
         print(entry.id, entry.text, flush=True)
     number += 3
     if number % 60 == 0:
@@ -447,7 +457,7 @@ def test_a_reader_keeps_the_write_ahead_log_and_after_waiting_for_it_it_begins_a
     with opened(tmp_path) as log, closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as reader:
         append_in_batches(log, mixed_drafts(20))
         reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM messages").fetchone()
+        reader.execute("SELECT count(*) FROM runs").fetchone()
         append_in_batches(log, mixed_drafts(20, 21))
         pages = log.checkpoint()
         assert pages > 0
