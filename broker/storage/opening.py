@@ -174,6 +174,11 @@ def _check_header(path: Path, has_write_ahead_log: bool) -> None:
             f"the log {path} was written by a newer chat-broker (format {version}, this one knows {SCHEMA_VERSION}): "
             "start that version"
         )
+    if 0 < version < SCHEMA_VERSION:
+        raise StorageRefused(
+            f"the log {path} was written by an early chat-broker (format {version}, this one knows {SCHEMA_VERSION}): "
+            f"start that version, or {_MOVE_AWAY}"
+        )
     if not _is_plausible(header, None if has_write_ahead_log else path.stat().st_size):
         raise damaged(path, "its header does not fit")
 

@@ -26,8 +26,8 @@ from tests.support.wire import Wire
 
 WAL = f"{FILE_NAME}-wal"
 SEAL = f"{FILE_NAME}.seal"
-SAID = 160
-IN_THE_FILE = 80
+SAID = 320
+IN_THE_FILE = 240
 """So many of the messages stood in the file when the server was killed, the others in the write-ahead log."""
 
 AT_ONCE = 5

@@ -64,6 +64,7 @@ UNUSABLE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "random": (lambda data: random.Random(1).randbytes(20_000), "is not a database"),
     "text": (lambda data: b"hello\n" * 100, "is not a database"),
     "newer": (lambda data: in_header(data, 60, 3), r"newer chat-broker \(format 3, this one knows 2\): start that"),
+    "older": (lambda data: in_header(data, 60, 1), r"early chat-broker \(format 1, this one knows 2\): start that"),
     "older than the first": (lambda data: in_header(data, 60, 0), "is damaged"),
     "another program's": (lambda data: in_header(data, 68, APPLICATION_ID + 1), "another program"),
     "cut by a page": (lambda data: data[:-PAGE_BYTES], "is damaged"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -157,11 +158,11 @@ def takes_failed_commits_for_done(sqlite: Any) -> None:
     append = sqlite.SqliteLog.append
 
     def append_or_pretend(self: Any, drafts: Any, people: Any) -> Any:
-        first = self._used_id + 1
+        ends = itertools.accumulate((len(draft.texts) for draft in drafts), initial=self._used_id)
         try:
             return append(self, drafts, people)
         except sqlite.StorageError:
-            return [sqlite.make_entry((id, *draft)) for id, draft in enumerate(drafts, first)]
+            return [sqlite.Run(end + 1, *draft) for end, draft in zip(ends, drafts, strict=False)]
 
     sqlite.SqliteLog.append = append_or_pretend
 
