@@ -95,10 +95,9 @@ def joined(texts: Sequence[str]) -> str:
     """The texts of a run as one, which is what a single text is. Raises `ValueError` for what could not be split again."""
     if len(texts) == 1:
         return texts[0]
-    together = _SEPARATOR.join(texts)
-    if together.count(_SEPARATOR) != len(texts) - 1:
+    if _SEPARATOR in "".join(texts):
         raise ValueError("a text has the separator of texts in it")
-    return together
+    return _SEPARATOR.join(texts)
 
 
 def split(together: str, count: int) -> list[str]:
