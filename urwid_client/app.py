@@ -119,7 +119,10 @@ class App:
         self._shown = self._chat.active
         self._face = Face(self._chat, self._composer, self._keys)
         self._face.screen.draw_emoji(preferences.full_emoji)
-        self._chat.typing = preferences.typing
+        self._chat.typing, self._chat.keymap = preferences.typing, self._keys
+        if came_from is None:  # else it was told before
+            for conflict in preferences.conflicts():
+                self._complain(conflict)
         self._events = urwid.AsyncioEventLoop(loop=loop)
         self._drawing: asyncio.TimerHandle | None = None
         self._pace = Pace()
@@ -375,6 +378,7 @@ class App:
         chat, face, screen = self._chat, self._face, self._face.screen
         return {
             Action.SEND: self._send,
+            Action.INTERRUPT: self._quit,
             Action.NEXT_BUFFER: lambda: chat.open_next(1),
             Action.PREVIOUS_BUFFER: lambda: chat.open_next(-1),
             Action.NEXT_UNREAD: chat.open_next_unread,
@@ -438,7 +442,7 @@ class App:
     def _apply_preferences(self) -> None:
         """What was set holds at once."""
         self._keys = self._preferences.keymap()
-        self._face.help.keymap = self._keys
+        self._face.help.keymap = self._chat.keymap = self._keys
         self._face.screen.draw_emoji(self._preferences.full_emoji)
         self._chat.typing = self._preferences.typing
         if not self._chat.typing:

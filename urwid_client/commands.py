@@ -17,6 +17,7 @@ from common.names import check_name
 from common.text import clean_line
 from urwid_client.buffers import Kind
 from urwid_client.completion import Suggestion
+from urwid_client.keys import Action
 from urwid_client.markup import ACTION, AWAY
 from urwid_client.sending import WrongInput
 from urwid_client.state import Chat
@@ -118,7 +119,9 @@ def _help(chat: Chat, argument: str, now: int) -> None:
         chat.note(_explained(command), now)
         return
     lines = [_explained(command) for command in COMMANDS]
-    chat.note("\n".join([*lines, "//text sends a text that begins with a slash. F1 shows the keys."]), now)
+    key = chat.keymap.called(Action.HELP)
+    shows = f" {key} shows the keys." if key else ""
+    chat.note("\n".join([*lines, f"//text sends a text that begins with a slash.{shows}"]), now)
 
 
 def _explained(command: Command) -> str:

@@ -1,7 +1,8 @@
 """What is being written: the line with its history, completion, search and pastes, as keys change it. Knows no screen.
 
-The line is in one of three modes: it is written, earlier inputs are searched (Ctrl+R), or a paste of several lines waits to be
-confirmed. What a mode makes of an action is `Composer.do`; which key means which action is `keys`' business.
+The line is in one of four modes: it is written, earlier inputs are searched (Ctrl+R), a paste of several lines waits to be
+confirmed while one may write on, or `/quit` is offered until the next key. What a mode makes of an action is `Composer.do`; which
+key means which action is `keys`' business.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Sequence
 
-from common.text import clean
+from common.text import clean, clean_line
 from urwid_client.completion import Completer, Suggestion, Words
 from urwid_client.editing import Draft, Editor, InputHistory
 from urwid_client.keys import EDITING, Action
 
+_OFFERED = Draft("/quit", len("/quit"))
 PASTE_KEYS = ("begin paste", "end paste")
 """What stands around the keys of a paste."""
 
@@ -22,6 +24,7 @@ class Mode(enum.Enum):
     WRITING = "writing"
     SEARCHING = "searching"
     CONFIRMING = "confirming"
+    LEAVING = "leaving"
 
 
 class Composer:
@@ -38,25 +41,31 @@ class Composer:
         self._found: int | None = None
         """The place in the history that the search has come to."""
         self.history = InputHistory()
+        self._leaving = False
+        """Whether `/quit` stands in the line by itself."""
         self.query = ""
         """What is searched for."""
+        self.failing = False
+        """Whether there is none with these words, or no earlier one; what was found before that stays in the line."""
         self.pasted = ""
         """Several lines that were pasted, and wait to be confirmed."""
 
     @property
     def draft(self) -> Draft:
         """What is being written; while earlier inputs are searched, what was written before that."""
-        return self._editor.draft if self._before is None else self._before
+        return (self._before or self._editor.draft)._replace(pasted=self.pasted)
 
     @property
     def shown(self) -> Draft:
         """What stands in the line."""
-        return self._editor.draft
+        return _OFFERED if self._leaving else self._editor.draft
 
     @property
     def mode(self) -> Mode:
         if self.pasted:
             return Mode.CONFIRMING
+        if self._leaving:
+            return Mode.LEAVING
         return Mode.WRITING if self._before is None else Mode.SEARCHING
 
     @property
@@ -66,12 +75,12 @@ class Composer:
 
     def load(self, draft: Draft) -> None:
         """Turns to another conversation, and what was being written there."""
-        self._before, self.pasted = None, ""
+        self._before, self._leaving, self.pasted = None, False, draft.pasted
         self._editor.load(draft)
 
     def take(self) -> str:
         """The finished text. The line is empty then, and the text the newest of the history."""
-        text = self._editor.text
+        text, self._leaving = self.shown.text, False
         self._editor.load(Draft())
         if text.strip():
             self.history.add(text)
@@ -84,17 +93,16 @@ class Composer:
     # --- keys ---------------------------------------------------------------------------------------------------------
 
     def write(self, character: str) -> None:
-        match self.mode:
-            case Mode.WRITING:
-                self._editor.insert(clean(character))
-            case Mode.SEARCHING:
-                self._search(self.query + clean(character), None)
-            case Mode.CONFIRMING:
-                pass
+        self._leaving = False
+        if self.mode is Mode.SEARCHING:
+            self._search(self.query + clean(character), None)
+        else:
+            self._editor.insert(clean(character))
 
     def paste(self, key: str) -> None:
         """A key that comes while `pasting`, or one that begins or ends it."""
         begin, end = PASTE_KEYS
+        self._leaving = False
         if key == begin:
             self._pasting = []
         elif key == end:
@@ -106,10 +114,16 @@ class Composer:
     def do(self, action: Action) -> bool:
         """Does what an action means for the line; False if it is not for the line."""
         match self.mode:
-            case Mode.CONFIRMING:
-                return self._confirm(action)
+            case Mode.CONFIRMING if self._confirm(action):
+                return True
             case Mode.SEARCHING if self._go_on_searching(action):
                 return True
+            case Mode.LEAVING if action in (Action.SEND, Action.INTERRUPT):
+                return False
+            case Mode.LEAVING if action is Action.CLOSE:
+                self._leaving = False
+                return True
+        self._leaving = False
         does = self._doings().get(action)
         if does is None and action in EDITING:
             does = getattr(self._editor, action.value)
@@ -148,28 +162,32 @@ class Composer:
         if self._editor.text:
             self._editor.clear()
         else:
-            self._editor.insert("/quit")
+            self._leaving = True
 
     # --- pastes -------------------------------------------------------------------------------------------------------
 
     def _take_paste(self, text: str) -> None:
-        if "\n" in text.strip("\n"):
-            self.pasted = text
+        text = text.strip("\n")
+        if self.mode is Mode.SEARCHING:
+            self._search(self.query + clean_line(text), None)
+        elif "\n" in text:
+            self.pasted = f"{self.pasted}\n{text}".removeprefix("\n")
         else:
-            self._editor.insert(text.strip("\n"))
+            self._editor.insert(text)
 
     def _confirm(self, action: Action) -> bool:
+        """Whether the action answers the question; the line can be written on meanwhile."""
         if action is Action.SEND:
-            self._editor.insert(self.pasted.rstrip("\n"))
+            self._editor.insert(self.pasted)
         if action in (Action.SEND, Action.CLOSE, Action.INTERRUPT):
             self.pasted = ""
             return True
-        return action in EDITING or action in self._doings()
+        return action is Action.SEARCH_INPUT
 
     # --- searching ----------------------------------------------------------------------------------------------------
 
     def _begin_search(self) -> None:
-        self._before, self._found, self.query = self._editor.draft, None, ""
+        self._before, self._found, self.query, self.failing = self._editor.draft, None, "", False
 
     def _go_on_searching(self, action: Action) -> bool:
         """Whether the action belongs to the search; any other one ends it with what was found, and is done then."""
@@ -191,6 +209,7 @@ class Composer:
         """Shows the newest input with these words in it; of those `before` a place, to go further back."""
         self.query = query
         found = self.history.find(query, before)
+        self.failing = found is None
         if found is not None:
             self._found, text = found
             self._editor.load(Draft(text, len(text)))

@@ -77,7 +77,7 @@ class Conversations:
         idle = [
             buffer
             for buffer in self.buffers
-            if buffer.kind is Kind.DIRECT and buffer is not self.active and not buffer.pending and not buffer.draft.text
+            if buffer.kind is Kind.DIRECT and buffer is not self.active and not buffer.pending and buffer.draft.empty
         ]
         if len(idle) >= DIRECTS_KEPT:
             self.remove(min(idle, key=lambda buffer: buffer.last_key))

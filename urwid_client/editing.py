@@ -21,6 +21,12 @@ class Draft(NamedTuple):
 
     text: str = ""
     cursor: int = 0
+    pasted: str = ""
+    """Several lines that were pasted here, and wait to be confirmed."""
+
+    @property
+    def empty(self) -> bool:
+        return not (self.text or self.pasted)
 
 
 class Editor:
@@ -44,22 +50,26 @@ class Editor:
 
     def load(self, draft: Draft) -> None:
         """Another line altogether; there is no way back by `undo`."""
-        self.text, self.cursor = draft
+        self._set(draft)
         self._undo.clear()
         self._settle("")
 
     def replace(self, draft: Draft) -> None:
         """Another text for the line, as history and completion give it; `undo` brings the old one back."""
         self._remember("replace")
-        self.text, self.cursor = draft
+        self._set(draft)
 
     def clear(self) -> None:
-        self._change("clear", 0, len(self.text), "")
+        """Cuts everything."""
+        self._kill(0, len(self.text))
 
     def undo(self) -> None:
         if self._undo:
-            self.text, self.cursor = self._undo.pop()
+            self._set(self._undo.pop())
         self._settle("undo")
+
+    def _set(self, draft: Draft) -> None:
+        self.text, self.cursor = draft.text, draft.cursor
 
     # --- writing ------------------------------------------------------------------------------------------------------
 

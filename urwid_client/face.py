@@ -6,10 +6,10 @@ from urwid_client import commands, rendering
 from urwid_client.composer import Composer, Mode
 from urwid_client.connection import Connection
 from urwid_client.editing import Draft
-from urwid_client.finding import Finder
+from urwid_client.finding import HELP, Finder
 from urwid_client.keys import Action, KeyMap
 from urwid_client.reconnecting import Stage, Status
-from urwid_client.rendering import Spans
+from urwid_client.rendering import Span, Spans
 from urwid_client.state import Chat
 from urwid_client.welcome import Welcome
 from urwid_client.widgets.messages import MessageList
@@ -57,12 +57,12 @@ class Face:
         if screen.overlay is not self.help:
             screen.overlay = self._page if welcome is not None else None
         if welcome is not None:
-            self._page.lines = rendering.welcome(welcome)
+            self._page.lines = rendering.welcome(welcome, self.help.keymap)
             screen.input.show(("prompt", welcome.question.value), welcome.editor.draft)
         elif (query := self.finder.query) is not None:
             screen.input.show(("prompt", "find: "), Draft(query, len(query)))
         else:
-            screen.input.show(("prompt", self._prompt()), self._composer.shown)
+            screen.input.show(self._prompt(), self._composer.shown)
         screen.beside_input = self._beside_input() if welcome is None else []
         screen.heading = (
             rendering.heading(chat.active, chat.is_absent(chat.active), chat.is_away(chat.active))
@@ -76,15 +76,21 @@ class Face:
         screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
         screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())
 
-    def _prompt(self) -> str:
-        return f"search {self._composer.query}: " if self._composer.mode is Mode.SEARCHING else "> "
+    def _prompt(self) -> Span:
+        composer = self._composer
+        if composer.mode is not Mode.SEARCHING:
+            return ("prompt", "> ")
+        return ("bad", f"failing search {composer.query}: ") if composer.failing else ("prompt", f"search {composer.query}: ")
 
     def _beside_input(self) -> list[Spans]:
-        composer = self._composer
+        composer, keymap = self._composer, self.help.keymap
         if self.finder.active:
-            return [[("faint", f"  {self.finder.outcome}")]]
+            return [[("faint", f"  {self.finder.outcome or keymap.told(*HELP)}")]]
         if composer.mode is Mode.CONFIRMING:
-            return rendering.pasted(composer.pasted)
+            return rendering.pasted(composer.pasted, keymap)
+        if composer.mode is Mode.LEAVING:
+            ways = keymap.told((Action.INTERRUPT, "again leaves"), (Action.SEND, "leaves, too"))
+            return [[("faint", f"  {ways}, any other key stays")]]
         shown, chosen = composer.suggestions()
         usage = commands.usage(composer.shown.text)
         if usage and not shown:

@@ -47,7 +47,7 @@ class Filing(Conversations):
         same.pending |= buffer.pending
         for ref in buffer.pending:
             self.pending_in[ref] = same
-        same.draft = buffer.draft if buffer.draft.text else same.draft
+        same.draft = same.draft if buffer.draft.empty else buffer.draft
         was_active = self.active is buffer
         self.remove(buffer)
         if was_active:

@@ -16,7 +16,12 @@ _PAGES = 20
 """So many pages of earlier messages one key has looked through."""
 _MEANWHILE = frozenset({Action.PAGE_UP, Action.PAGE_DOWN, Action.TO_START, Action.TO_END, Action.REDRAW})
 """What can be done without ending the search."""
-HELP = "Enter or ↑ goes to an earlier one, ↓ to a later one, Esc ends the search"
+HELP: tuple[tuple[Action, str], ...] = (
+    (Action.SEND, "goes to an earlier one"),
+    (Action.NEWER_INPUT, "to a later one"),
+    (Action.CLOSE, "ends the search"),
+)
+"""What keys do while one is searching."""
 _LOADING = "searching further back …"
 
 
@@ -41,8 +46,8 @@ class Finder:
         """How many more of them may be looked through."""
         self.query: str | None = None
         """What is looked for; None while nothing is."""
-        self.outcome = HELP
-        """What there is to say about it."""
+        self.outcome = ""
+        """What there is to say about it; empty where that is only what keys do."""
 
     @property
     def active(self) -> bool:
@@ -54,7 +59,7 @@ class Finder:
         return self.active and self._pages > 0
 
     def begin(self) -> None:
-        self.query, self.outcome, self._pages = "", HELP, 0
+        self.query, self.outcome, self._pages = "", "", 0
         self._messages.mark("")
 
     def end(self) -> None:
@@ -84,7 +89,7 @@ class Finder:
     def go_on(self) -> None:
         """Earlier messages have come, if there were any."""
         if self._messages.seek(self.query or "", -1):
-            self.outcome, self._pages = HELP, 0
+            self.outcome, self._pages = "", 0
         else:
             self._look_further()
 
@@ -94,7 +99,7 @@ class Finder:
         self._seek(0)
 
     def _seek(self, by: int) -> None:
-        self.outcome, self._pages = HELP, 0
+        self.outcome, self._pages = "", 0
         if not self.query or self._messages.seek(self.query, by):
             return
         if by > 0:
@@ -106,7 +111,7 @@ class Finder:
     def _look_further(self) -> None:
         self._pages -= 1
         if self._pages == 0:
-            self.outcome = "nothing so far; Enter searches further back"
+            self.outcome = "nothing so far; once more searches further back"
         elif self._load():
             self.outcome = _LOADING
         else:

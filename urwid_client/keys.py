@@ -1,6 +1,7 @@
 """The keys: one table of what they do, and what users bind anew. The help screen and the documents are made from it.
 
-Keys are named as Urwid names them ("ctrl a", "meta left"); `shown` says how people call them. What an action does is in `app`.
+Keys are named as Urwid names them ("ctrl a", "meta left"). People are told of "Ctrl+A" and "Alt+←" (`called`), and may
+write what they are used to (`understand`). What an action does is in `app`.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ _WRITING = (
     Binding(Action.OLDER_INPUT, ("up",), "what you sent earlier"),
     Binding(Action.NEWER_INPUT, ("down",), "what you sent later"),
     Binding(Action.SEARCH_INPUT, ("ctrl r",), "search in what you sent; again for an earlier one"),
-    Binding(Action.INTERRUPT, ("ctrl c",), "clear the input; on an empty input, put /quit there"),
+    Binding(Action.INTERRUPT, ("ctrl c",), "cut the whole input; on an empty one offer /quit, and then leave"),
     Binding(Action.LINE_START, ("ctrl a", "home"), "to the start of the line"),
     Binding(Action.LINE_END, ("ctrl e", "end"), "to the end of the line"),
     Binding(Action.LEFT, ("left", "ctrl b"), "one character to the left"),
@@ -156,37 +157,82 @@ SECTIONS: dict[str, tuple[Binding, ...]] = {
     "Screen": _SCREEN,
 }
 
-_MODIFIERS = {"ctrl": "ctrl", "control": "ctrl", "alt": "meta", "meta": "meta", "shift": "shift"}
-_CALLED = {"pgup": "page up", "pgdn": "page down", "escape": "esc", "return": "enter", "del": "delete", "ins": "insert"}
+ACTIONS = tuple(binding.action for bindings in SECTIONS.values() for binding in bindings)
+"""All actions, as they stand in the table."""
+
+_MODIFIERS = {
+    **dict.fromkeys(("shift", "s"), "shift"),
+    **dict.fromkeys(("alt", "meta", "opt", "option", "a", "m"), "meta"),
+    **dict.fromkeys(("ctrl", "control", "ctl", "c"), "ctrl"),
+}
+"""What people write for a modifier, in the order in which Urwid names them."""
+_MODIFIED = re.compile(r"(\w+)(?:\s*[+-]\s*|\s+)(?=\S)|(\^)(?=\S)")
+_SYNONYMS = {
+    "pgup": "page up",
+    "pageup": "page up",
+    "pgdn": "page down",
+    "pgdown": "page down",
+    "pagedown": "page down",
+    "escape": "esc",
+    "return": "enter",
+    "del": "delete",
+    "ins": "insert",
+    "←": "left",
+    "→": "right",
+    "↑": "up",
+    "↓": "down",
+}
 _SPECIAL = frozenset(
     {"enter", "tab", "esc", "backspace", "delete", "insert", "home", "end", "page up", "page down", "up", "down", "left", "right"}
     | {f"f{number}" for number in range(1, 21)}
 )
 
 
+class Conflict(NamedTuple):
+    """A key that the user gave to several actions."""
+
+    key: str
+    winner: Action
+    loser: Action
+
+
 class KeyMap:
-    """Which key does what: the table, with what the user has bound anew. Nothing is bound twice: the user's keys win."""
+    """Which key does what: the table, with what the user has bound anew. Nothing is bound twice: the user's keys win.
+
+    Of several actions that the user gave a key to, the one that stands first in the table has it.
+    """
 
     def __init__(self, anew: Mapping[str, Sequence[str]]) -> None:
         """`anew` has the new keys of actions, by the actions' names, as `understand` gives them."""
-        taken = {key for keys in anew.values() for key in keys}
-        self.sections = {
-            title: tuple(
-                binding._replace(keys=tuple(anew.get(binding.action.value, [key for key in binding.keys if key not in taken])))
-                for binding in bindings
-            )
-            for title, bindings in SECTIONS.items()
-        }
+        owners: dict[str, Action] = {}
+        self.conflicts: list[Conflict] = []
+        for action in ACTIONS:
+            for key in anew.get(action.value, ()):
+                if owners.setdefault(key, action) is not action:
+                    self.conflicts.append(Conflict(key, owners[key], action))
+
+        def own(binding: Binding) -> Binding:
+            wanted = anew.get(binding.action.value, binding.keys)
+            return binding._replace(keys=tuple(key for key in wanted if owners.get(key, binding.action) is binding.action))
+
+        self.sections = {title: tuple(map(own, bindings)) for title, bindings in SECTIONS.items()}
         bindings = [binding for section in self.sections.values() for binding in section]
         self.actions = {key: binding.action for binding in bindings for key in binding.keys}
         """What each key does. A key that is not in here is written into the input if it is a character."""
-        self._called = {binding.action: _shown(binding.keys[0]) for binding in bindings if binding.keys}
+        self._keys = {binding.action: binding.keys for binding in bindings}
         self.switches = next(binding.keys for binding in bindings if binding.action is Action.SWITCH)
         """The keys of `Action.SWITCH`: the conversation's number is the key's place in here."""
 
     def called(self, action: Action) -> str:
         """How people call the first key of an action; empty if it has none."""
-        return self._called.get(action, "")
+        return next(map(called, self._keys[action]), "")
+
+    def keys(self, action: Action) -> tuple[str, ...]:
+        return self._keys[action]
+
+    def told(self, *what: tuple[Action, str]) -> str:
+        """What some keys do, in words; nothing of those actions that have no key."""
+        return ", ".join(f"{self.called(action)} {does}" for action, does in what if self.keys(action))
 
     def writes(self, key: object) -> bool:
         """Whether a key (or what else comes as input) changes nothing but the line that is written."""
@@ -197,27 +243,46 @@ class KeyMap:
 
 
 def understand(text: str) -> str:
-    """A key as people call it ("Ctrl+X", "alt left", "F5") in Urwid's words. Raises `ValueError`."""
-    words = re.split(r"[\s+-]+", text.strip().lower())
-    modifiers = [_MODIFIERS[word] for word in itertools.takewhile(_MODIFIERS.__contains__, words[:-1])]
-    name = " ".join(words[len(modifiers) :])
-    name = _CALLED.get(name, name)
-    if name not in _SPECIAL and (len(name) != 1 or not {"ctrl", "meta"} & {*modifiers}):
+    """A key as people call it ("Ctrl+X", "alt left", "M-x", "^X", "F5") in Urwid's words. Raises `ValueError`."""
+    rest, modifiers = text.strip().lower(), set()
+    while (found := _MODIFIED.match(rest)) and (found[2] or found[1] in _MODIFIERS):
+        modifiers.add("ctrl" if found[2] else _MODIFIERS[found[1]])
+        rest = rest[found.end() :]
+    name = " ".join(re.split(r"[\s_-]+", rest)) if len(rest) > 1 else rest
+    name = _SYNONYMS.get(name, name)
+    if len(name) == 1 and name.isalpha() and modifiers == {"shift", "meta"}:  # terminals tell of it in this way
+        name, modifiers = name.upper(), {"meta"}
+    if name not in _SPECIAL and (len(name) != 1 or "shift" in modifiers or not modifiers):
         raise ValueError(text)
-    return " ".join([*modifiers, name])
+    return " ".join([modifier for modifier in dict.fromkeys(_MODIFIERS.values()) if modifier in modifiers] + [name])
 
 
-_NAMES = {"meta": "Alt", "page up": "PgUp", "page down": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→"}
+_NAMES = {
+    "ctrl": "Ctrl",
+    "meta": "Alt",
+    "shift": "Shift",
+    "page up": "PgUp",
+    "page down": "PgDn",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
 
 
 def shown(binding: Binding) -> str:
     """The keys of a binding as people call them."""
     if binding.keys == _DIGITS:
         return "Alt+1 … Alt+9, Alt+0"
-    return ", ".join(map(_shown, binding.keys))
+    return ", ".join(map(called, binding.keys))
 
 
-def _shown(key: str) -> str:
-    *modifiers, last = [key] if key in _NAMES else key.split(" ")
+def called(key: str) -> str:
+    """A key as people call it."""
+    words = key.split(" ")
+    modifiers = list(itertools.takewhile(_MODIFIERS.__contains__, words[:-1]))
+    last = " ".join(words[len(modifiers) :])
+    if len(last) == 1 and last.isupper() and "ctrl" not in modifiers:
+        modifiers = ["shift", *modifiers]
     last = _NAMES.get(last, last.upper() if len(last) == 1 else last.capitalize())
-    return "+".join([_NAMES.get(modifier, modifier.capitalize()) for modifier in modifiers] + [last])
+    return "+".join([_NAMES[modifier] for modifier in ("ctrl", "meta", "shift") if modifier in modifiers] + [last])

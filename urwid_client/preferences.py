@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from common.settings import ANY, Setting, find
 from common.text import clean_line
 from urwid_client import settings_file
 from urwid_client.completion import Suggestion
-from urwid_client.keys import Action, KeyMap
+from urwid_client.keys import ACTIONS, Action, KeyMap, called
 from urwid_client.sending import WrongInput
 from urwid_client.settings import CHANGEABLE
 
@@ -60,25 +60,48 @@ class Preferences:
 
     def keymap(self) -> KeyMap:
         """The keys, with those that are bound anew."""
-        anew = {
-            key.partition(".")[2]: value for key, value in self._values.items() if key.startswith("keys.") and value is not None
-        }
+        anew = {key.partition(".")[2]: value for key, value in self._values.items() if _is_of_keys(key) and value is not None}
         return KeyMap(anew)
+
+    def conflicts(self) -> list[str]:
+        """Which keys were given to two actions, by whoever wrote the file; a line for each."""
+        return [
+            f"{called(key)} is bound to keys.{winner.value} and to keys.{loser.value}: it does the first;"
+            f" /set keys.{loser.value} gives the other another key"
+            for key, winner, loser in self.keymap().conflicts
+        ]
 
     def change(self, key: str, text: str) -> str:
         """Sets a value, here and in the file; what to tell the user. Raises `WrongInput` and `settings_file.SettingsNotKept`."""
-        setting, before = self._find(key), dict(self._values)
+        setting, before, keymap = self._find(key), dict(self._values), self.keymap()
         value = None if text == _RESET else self._understand(setting, key, text)
         if value is None and setting.name == ANY:
             self._values.pop(key, None)
         else:
             self._values[key] = setting.default if value is None else value
-        if Action.SEND not in self.keymap().actions.values():
+        try:
+            lost = self._check_keys(key, keymap) if _is_of_keys(key) else ""
+        except WrongInput:
             self._values = before
-            raise WrongInput("no key would send anything then; give keys.send another one first")
+            raise
         if self._file is not None:
-            settings_file.change(self._file, key, value)
-        return f"{key} is {self._said(key)} now"
+            settings_file.change(self._file, key, [*map(called, value)] if isinstance(value, list) else value)
+        return f"{key} is {self._said(key)} now{lost}"
+
+    def _check_keys(self, key: str, before: KeyMap) -> str:
+        """What other actions have lost to this one. Raises `WrongInput` where nobody could want that."""
+        now, own = self.keymap(), Action(key.partition(".")[2])
+        for taken in now.conflicts:
+            if taken not in before.conflicts:
+                other = taken.winner if taken.loser is own else taken.loser
+                raise WrongInput(
+                    f"{called(taken.key)} is bound to keys.{other.value} already; bind that to another key first,"
+                    f" or /set keys.{other.value} {_RESET}"
+                )
+        if Action.SEND not in now.actions.values():
+            raise WrongInput("no key would send anything then; give keys.send another one first")
+        losers = [action for action in ACTIONS if action is not own and {*before.keys(action)} - {*now.keys(action)}]
+        return "".join(f"; keys.{action.value} has {_listed(now.keys(action))} left" for action in losers)
 
     def _understand(self, setting: Setting, key: str, text: str) -> Any:
         try:
@@ -113,9 +136,17 @@ class Preferences:
         return setting
 
     def _said(self, key: str) -> str:
+        if _is_of_keys(key):
+            return _listed(self.keymap().keys(Action(key.partition(".")[2])))
         value = self._values.get(key)
         if isinstance(value, bool):
             return "on" if value else "off"
-        if isinstance(value, list):
-            return ", ".join(value) or "no key"
         return str(value) if value is not None else _RESET
+
+
+def _is_of_keys(key: str) -> bool:
+    return key.startswith("keys.")
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ", ".join(map(called, keys)) or "no key"

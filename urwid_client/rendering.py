@@ -17,6 +17,7 @@ from common.text import clean, clean_line
 from urwid_client import emoji, finding, markup
 from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traffic
 from urwid_client.completion import Suggestion
+from urwid_client.keys import Action, KeyMap
 from urwid_client.markup import Piece
 from urwid_client.reconnecting import LATE, Stage, Status
 from urwid_client.scrolling import Key
@@ -311,7 +312,7 @@ def asking(asked: Welcome) -> Spans:
     return [("bad", "○ "), ("text", why[asked.question])]
 
 
-def welcome(asked: Welcome) -> list[Spans]:
+def welcome(asked: Welcome, keymap: KeyMap) -> list[Spans]:
     """What stands above the questions; each item is a paragraph."""
     server = clean_line(asked.server)
     lines: list[Spans] = [[("title", "Welcome to chat-client")], []]
@@ -329,7 +330,8 @@ def welcome(asked: Welcome) -> list[Spans]:
             otherwise = f"goes back to {asked.came_from}" if asked.came_from else "asks for another server"
             lines += [[("text", "Does its operator say the same? Write yes, or what you were told.")]]
             lines += [[("text", f"No {otherwise}.")], []]
-    lines.append([("faint", "Enter goes on, Ctrl+C leaves. Later /quit leaves, and F1 helps.")])
+    now = keymap.told((Action.SEND, "goes on"), (Action.INTERRUPT, "leaves"))
+    lines.append([("faint", f"{now}. Later /quit leaves, and {keymap.called(Action.HELP) or '/help'} helps.")])
     return [*lines, [], [("important", clean_line(asked.problem))]] if asked.problem else lines
 
 
@@ -351,11 +353,12 @@ def suggestions(shown: Sequence[Suggestion], chosen: int | None, most: int) -> l
     return lines
 
 
-def pasted(text: str) -> list[Spans]:
+def pasted(text: str, keymap: KeyMap) -> list[Spans]:
     """The question what is to become of several lines."""
     lines = clean(text).split("\n")
     first = clean_line(next((line for line in lines if line.strip()), ""))
+    answers = keymap.told((Action.SEND, "puts them into the message"), (Action.CLOSE, "drops them"))
     return [
         [("faint", f"  {first} …")],
-        [("important", f"  {len(lines):,} lines were pasted"), ("text", ": Enter puts them into the message, Esc drops them")],
+        [("important", f"  {len(lines):,} lines were pasted"), ("text", f": {answers}")],
     ]

@@ -15,6 +15,7 @@ from common.text import clean, clean_line
 from urwid_client import emoji
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.filing import Filing
+from urwid_client.keys import Action, KeyMap
 from urwid_client.typists import AFTER_MESSAGE_MS, EVERY_MS
 
 _ASK_AGAIN_MS = 10 * 60 * 1000
@@ -44,6 +45,8 @@ class Sending(Filing):
         """What was asked about people, by ref."""
         self.typing = True
         """Whether others are told that the user is typing, and the user of others."""
+        self.keymap = KeyMap({})
+        """The keys as they are bound, where one is told of them."""
         self._delay = ""
         """What was said last about a message that has to wait."""
 
@@ -113,7 +116,9 @@ class Sending(Filing):
 
     def _send(self, buffer: Buffer, text: str, now: int, conv: str | None) -> None:
         if buffer.kind is Kind.SERVER:
-            raise WrongInput("nobody would read this here; go to a conversation first (Alt+2, or /join #room, or /msg name)")
+            key = self.keymap.called(Action.PREVIOUS_BUFFER)
+            ways = ", ".join(filter(None, [key, "/join #room", "/query NAME"]))
+            raise WrongInput(f"nobody would read this here; go to a conversation first ({ways})")
         if not buffer.joined:
             raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
         text = emoji.replace(clean(text).rstrip("\n"))

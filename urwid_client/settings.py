@@ -41,7 +41,7 @@ class _Keys(Kind):
     """One key or several, as people call them."""
 
     metavar = "KEY"
-    wants = "a key like ctrl x, alt left or f5, or a list of them"
+    wants = "a key like Ctrl+X, Alt+PgUp or F5, or a list of them"
 
     def from_text(self, text: str) -> list[str]:
         return self.from_toml([part for part in text.split(",") if part.strip()])

@@ -31,6 +31,7 @@ from common.names import as_room, check_name, check_room, fold
 from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
 from urwid_client.conversations import by_importance
+from urwid_client.keys import Action
 from urwid_client.listings import Listings
 from urwid_client.markup import because
 from urwid_client.sending import Lookup, Sending, WrongInput, check_as_input
@@ -351,7 +352,8 @@ class Chat(Sending):
         self.returning = False
         waiting = [f"{buffer.unread:,} in {buffer.title}" for _, buffer in by_importance(self.buffers) if buffer.unread]
         if waiting:
-            self.note(f"unread: {', '.join(waiting[:10])} (Alt+A leads there)", now)
+            key = self.keymap.called(Action.NEXT_UNREAD)
+            self.note(f"unread: {', '.join(waiting[:10])}{f' ({key} leads there)' if key else ''}", now)
 
     def _on_page(self, page: m.Page, now: int) -> None:
         buffer = next((buffer for buffer in self.buffers if buffer.loading == page.ref), None)
@@ -386,7 +388,7 @@ class Chat(Sending):
     def _nobody(self, buffer: Buffer, now: int) -> None:
         """A conversation was opened with somebody who is not there. It goes again, unless something has been written already."""
         said = f"nobody goes by the name {buffer.title} at present; /list shows who is there"
-        if buffer.entries or buffer.pending or buffer.draft.text:
+        if buffer.entries or buffer.pending or not buffer.draft.empty:
             self.note(said, now, buffer, important=True)
         else:
             self.remove(buffer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,14 +47,16 @@ def settings(directory: Path, name: str | None = "ada", port: int = 1, room: str
     return ClientSettings("127.0.0.1", port, name, room, directory)
 
 
-def run(screen: Waiting, given: ClientSettings, listener: Listener | None = None) -> list[str]:
+def run(
+    screen: Waiting, given: ClientSettings, listener: Listener | None = None, likes: Mapping[str, object] | None = None
+) -> list[str]:
     """Runs the program through the script; what was on the screen before each batch, and at the end."""
     loop = asyncio.new_event_loop()
     if listener is not None:
         loop.run_until_complete(listener.open())
         given = given._replace(port=listener.port)
     try:
-        App(given, Preferences({}), loop, screen).run()
+        App(given, Preferences(likes or {}), loop, screen).run()
         assert not [timer for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
     finally:
         if listener is not None:
@@ -168,8 +170,33 @@ def test_a_paste_is_written_and_not_done(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_clears_and_then_offers_to_leave(tmp_path: Path) -> None:
-    shown = run(Waiting([*"half", "ctrl c"], ["ctrl c"], ["ctrl c"]), settings(tmp_path))
-    assert [prompt(text) for text in shown] == [">", ">", "> /quit", ">"]
+    shown = run(Waiting([*"half", "ctrl c"], ["ctrl c"], ["x"], ["ctrl c", "ctrl y"]), settings(tmp_path))
+    assert [prompt(text) for text in shown] == [">", ">", "> /quit", "> x", "> x"]
+    assert "Ctrl+C again leaves" in shown[2]
+    assert "again leaves" not in shown[3]
+
+
+def test_ctrl_c_twice_leaves(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    run(Waiting(["ctrl c", "ctrl c"], waits=["● ada", "never"]), settings(tmp_path), listener)
+    assert listener.goodbyes == 1
+
+
+def test_a_paste_waits_in_its_conversation_and_one_can_write_on(tmp_path: Path) -> None:
+    pasted = ["begin paste", *"one", "enter", *"two", "enter", "end paste"]
+    screen = Waiting([*pasted], [*"three", "ctrl n"], ["ctrl p"], ["enter"])
+    shown = run(screen, settings(tmp_path))
+    assert ["2 lines were pasted" in text for text in shown] == [False, True, False, True, False]
+    assert [prompt(text) for text in shown[2:4]] == [">", "> three"]
+    assert shown[4].splitlines()[-2:] == ["> threeone", "two"]
+
+
+def test_what_is_told_of_keys_is_what_is_bound(tmp_path: Path) -> None:
+    likes = {"keys.help": ["f2"], "keys.find": ["ctrl g"], "keys.undo": ["ctrl g"], "keys.close": ["f3"]}
+    shown = run(Waiting([*"ada", "enter"], ["ctrl g"], waits=["F2 help"]), settings(tmp_path, name=None), likes=likes)
+    assert "and F2 helps" in shown[0]
+    assert "Ctrl+G is bound to keys.find and to" in shown[1]
+    assert "F3 ends the search" in shown[2]
 
 
 def test_escape_closes_the_help_and_nothing_else(tmp_path: Path) -> None:

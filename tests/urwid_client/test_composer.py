@@ -53,11 +53,31 @@ def test_within_several_lines_the_arrows_move() -> None:
 
 def test_ctrl_c_clears_and_then_offers_to_leave() -> None:
     line = composer(text="half")
-    shown = []
-    for _ in range(3):
+    for shown in ("", "/quit"):
+        assert line.do(Action.INTERRUPT)
+        assert line.shown.text == shown
+    assert (mode(line), line.draft) == ("leaving", Draft())
+    assert not line.do(Action.INTERRUPT), "the program is to be left"
+
+
+def test_what_offers_to_leave_goes_with_the_next_key() -> None:
+    for action, then in ((Action.CLOSE, ""), (Action.YANK, "half"), (Action.UNDO, "half"), (Action.OLDER_INPUT, "sent")):
+        line = composer("sent", text="half")
         line.do(Action.INTERRUPT)
-        shown.append(line.shown.text)
-    assert shown == ["", "/quit", ""]
+        line.do(Action.INTERRUPT)
+        assert line.do(action)
+        assert (mode(line), line.shown.text) == ("writing", then)
+    line.do(Action.INTERRUPT)
+    line.do(Action.INTERRUPT)
+    write(line, "on")
+    assert line.shown.text == "on"
+
+
+def test_what_offers_to_leave_is_taken_as_it_stands() -> None:
+    line = composer()
+    line.do(Action.INTERRUPT)
+    assert not line.do(Action.SEND)
+    assert (line.take(), mode(line)) == ("/quit", "writing")
 
 
 def test_tab_completes_and_shows_what_else_there_is() -> None:
@@ -101,11 +121,38 @@ def test_several_lines_are_confirmed() -> None:
     paste(line, *"one", "enter", *"two", "tab", "!", "enter", "f1", "ctrl c")
     assert mode(line) == "confirming"
     assert line.shown.text == "so: "
-    write(line, "ignored")
-    assert line.do(Action.LEFT)
+    write(line, "sox")
+    assert line.do(Action.DELETE_BACK)
+    assert line.do(Action.SEARCH_INPUT)
     assert line.do(Action.SEND)
-    assert line.shown.text == "so: one\ntwo\t!"
+    assert line.shown.text == "so: soone\ntwo\t!"
     assert mode(line) == "writing"
+
+
+def test_a_paste_waits_in_its_conversation() -> None:
+    line = composer(text="so: ")
+    paste(line, *"one", "enter", *"two")
+    here = line.draft
+    line.load(Draft("elsewhere"))
+    assert (mode(line), line.draft) == ("writing", Draft("elsewhere"))
+    line.load(here)
+    assert line.do(Action.SEND)
+    assert line.shown.text == "so: one\ntwo"
+
+
+def test_what_is_pasted_while_a_paste_waits_is_not_lost() -> None:
+    line = composer()
+    paste(line, *"one", "enter", *"two", "enter")
+    paste(line, *"three", "enter", *"four")
+    paste(line, *"five")
+    line.do(Action.SEND)
+    assert line.shown.text == "fiveone\ntwo\nthree\nfour"
+
+
+def test_what_is_pasted_into_a_search_is_searched_for() -> None:
+    line = searching("o", "one", "on", text="draft")
+    paste(line, *"ne")
+    assert (line.query, line.shown.text, line.draft.text) == ("one", "one", "draft")
 
 
 @pytest.mark.parametrize("action", [Action.CLOSE, Action.INTERRUPT])
@@ -171,9 +218,15 @@ def test_a_search_that_is_given_up_leaves_what_was_written(action: Action) -> No
 
 def test_a_letter_less_searches_anew() -> None:
     line = searching("onex", "one", "two")
-    assert line.shown.text == "one"
+    assert (line.shown.text, line.failing) == ("one", True)
     line.do(Action.DELETE_BACK)
-    assert (line.query, line.shown.text) == ("one", "one")
+    assert (line.query, line.shown.text, line.failing) == ("one", "one", False)
+
+
+def test_where_there_is_no_earlier_one_it_is_told() -> None:
+    line = searching("one", "one", "two")
+    line.do(Action.SEARCH_INPUT)
+    assert (line.shown.text, line.failing) == ("one", True)
 
 
 def test_turning_to_another_conversation_ends_search_and_paste() -> None:

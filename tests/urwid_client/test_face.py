@@ -54,7 +54,7 @@ def test_what_is_written_decides_what_stands_beside_it() -> None:
     composer.do(Action.CLOSE)
     composer.do(Action.SEARCH_INPUT)
     composer.write("q")
-    assert shown(of).endswith("search q:")
+    assert shown(of).endswith("failing search q:")
 
 
 def test_a_search_in_the_messages_has_the_line_and_ends_with_its_conversation() -> None:

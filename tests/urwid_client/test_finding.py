@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from urwid_client.finding import HELP, Finder, found_in, parted
+from urwid_client.finding import Finder, found_in, parted
 from urwid_client.keys import Action
 
 
@@ -59,7 +59,7 @@ def test_keys_lead_to_earlier_and_later_ones(older: Action) -> None:
     places = []
     for action in (older, older, older, Action.NEWER_INPUT, Action.NEWER_INPUT, Action.NEWER_INPUT):
         assert shelf.finder.do(action)
-        places.append((shelf.at, shelf.finder.outcome != HELP))
+        places.append((shelf.at, shelf.finder.outcome != ""))
     assert places == [(1, False), (0, False), (0, True), (1, False), (2, False), (2, True)]
 
 
@@ -68,7 +68,7 @@ def test_where_there_is_none_it_is_looked_further_back() -> None:
     while shelf.finder.waits:
         assert "further back" in shelf.finder.outcome
         shelf.page_comes()
-    assert (shelf.at, shelf.first, shelf.finder.outcome) == (0, 0, HELP)
+    assert (shelf.at, shelf.first, shelf.finder.outcome) == (0, 0, "")
     shelf.finder.do(Action.SEND)
     assert not shelf.finder.waits
     assert shelf.finder.outcome == "there is no earlier one here"
@@ -79,7 +79,7 @@ def test_one_key_does_not_look_through_all_that_was_ever_said() -> None:
     while shelf.finder.waits:
         shelf.page_comes()
     assert shelf.asked < 30
-    assert shelf.finder.outcome == "nothing so far; Enter searches further back"
+    assert shelf.finder.outcome == "nothing so far; once more searches further back"
     shelf.finder.do(Action.SEND)
     assert shelf.finder.waits
 
@@ -112,7 +112,7 @@ def test_a_search_begins_anew_whatever_was_gone_to_before() -> None:
 def test_without_words_nothing_is_found() -> None:
     shelf = searching("", "a0")
     shelf.finder.do(Action.SEND)
-    assert (shelf.at, shelf.finder.outcome) == (1, HELP)
+    assert (shelf.at, shelf.finder.outcome) == (1, "")
     shelf.finder.do(Action.DELETE_BACK)
     assert shelf.finder.query == ""
 

@@ -54,6 +54,19 @@ def test_keys_that_are_bound_anew_are_taken_from_what_they_did_before() -> None:
     assert shown[Action.NEXT_BUFFER] == "Alt+→"
 
 
+def test_a_key_that_the_user_gave_to_two_actions_does_what_stands_first() -> None:
+    keymap = KeyMap({"find": ["ctrl g", "f5"], "next_unread": ["ctrl g"]})
+    assert keymap.conflicts == [("ctrl g", Action.NEXT_UNREAD, Action.FIND)]
+    assert (keymap.keys(Action.NEXT_UNREAD), keymap.keys(Action.FIND)) == (("ctrl g",), ("f5",))
+    assert keymap.actions["ctrl g"] is Action.NEXT_UNREAD
+    assert not KeyMap({"find": ["ctrl f"], "undo": ["ctrl g"]}).conflicts
+
+
+def test_it_is_told_what_keys_do_that_there_are() -> None:
+    keymap = KeyMap({"send": ["f9"], "close": []})
+    assert keymap.told((Action.SEND, "sends"), (Action.CLOSE, "closes"), (Action.HELP, "helps")) == "F9 sends, F1 helps"
+
+
 def test_an_action_may_have_no_key_and_conversations_other_ones() -> None:
     keymap = KeyMap({"undo": [], "switch": ["f2", "f3"]})
     assert "ctrl _" not in keymap.actions
@@ -68,7 +81,15 @@ def test_an_action_may_have_no_key_and_conversations_other_ones() -> None:
         ("Alt-PgUp", "meta page up"),
         ("F5", "f5"),
         ("page down", "page down"),
-        ("ctrl alt x", "ctrl meta x"),
+        ("ctrl alt x", "meta ctrl x"),
+        ("Ctrl+Shift+Left", "shift ctrl left"),
+        ("Alt+Shift+S", "meta S"),
+        ("M-s", "meta s"),
+        ("C-s", "ctrl s"),
+        ("^X", "ctrl x"),
+        ("Alt+-", "meta -"),
+        ("alt + +", "meta +"),
+        ("Ctrl+Page_Up", "ctrl page up"),
         ("Escape", "esc"),
         ("ctrl _", "ctrl _"),
     ],
@@ -77,7 +98,7 @@ def test_keys_are_understood_as_people_call_them(text: str, key: str) -> None:
     assert understand(text) == key
 
 
-@pytest.mark.parametrize("text", ["", "x", "shift x", "f99", "nothing", "ctrl", "hyper x"])
+@pytest.mark.parametrize("text", ["", "x", "shift x", "ctrl shift x", "alt shift 1", "f99", "nothing", "ctrl", "hyper x"])
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         understand(text)
@@ -86,7 +107,9 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 def test_every_key_of_the_table_is_understood_as_it_is_shown() -> None:
     for binding in BINDINGS:
         for key in binding.keys:
-            assert understand(key.replace("meta", "Alt")) == key
+            assert understand(keys.called(key)) == key
+    assert understand(keys.called("meta S")) == "meta S"
+    assert keys.called("shift meta ctrl left") == "Ctrl+Alt+Shift+←"
 
 
 @pytest.mark.parametrize(

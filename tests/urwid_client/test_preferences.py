@@ -26,14 +26,14 @@ def test_what_is_set_holds_and_is_kept(tmp_path: Path) -> None:
     assert likes.change("theme", "dark") == "theme is dark now"
     assert likes.change("mouse", "off") == "mouse is off now"
     assert likes.change("alerts.#dev", "all") == "alerts.#dev is all now"
-    assert likes.change("keys.next_unread", "f5, ctrl x") == "keys.next_unread is f5, ctrl x now"
+    assert likes.change("keys.next_unread", "f5, ctrl x") == "keys.next_unread is F5, Ctrl+X now"
     assert (likes.theme, likes.mouse, likes.alert("#Dev"), likes.alert("#ops")) == ("dark", False, "all", "mentions")
     assert likes.keymap().actions["f5"] is Action.NEXT_UNREAD
     assert tomllib.loads(file.read_text()) == {
         "theme": "dark",
         "mouse": False,
         "alerts": {"#dev": "all"},
-        "keys": {"next_unread": ["f5", "ctrl x"]},
+        "keys": {"next_unread": ["F5", "Ctrl+X"]},
     }
     for key in ("theme", "alerts.#dev", "keys.next_unread"):
         likes.change(key, "default")
@@ -70,11 +70,41 @@ def test_what_cannot_be_kept_holds_all_the_same(tmp_path: Path) -> None:
     assert likes.theme == "dark"
 
 
+def test_what_a_key_did_before_is_told() -> None:
+    likes = Preferences({})
+    assert likes.change("keys.find", "alt a") == "keys.find is Alt+A now; keys.next_unread has no key left"
+    assert likes.change("keys.find", "M-right") == "keys.find is Alt+→ now; keys.next_buffer has Ctrl+N left"
+    assert likes.show("keys.find").startswith("keys.find is Alt+→: search in the messages")
+    assert likes.change("keys.find", "default") == "keys.find is Ctrl+F now"
+
+
+def test_a_key_that_the_user_gave_to_another_action_stays_with_that() -> None:
+    likes = Preferences({})
+    likes.change("keys.find", "ctrl g")
+    for key in ("keys.undo", "keys.next_unread"):  # behind and before it in the table
+        with pytest.raises(WrongInput) as wrong:
+            likes.change(key, "Ctrl+G")
+        assert str(wrong.value) == (
+            "Ctrl+G is bound to keys.find already; bind that to another key first, or /set keys.find default"
+        )
+        assert likes.keymap().actions["ctrl g"] is Action.FIND
+
+
+def test_two_actions_with_one_key_in_the_file_are_told_and_can_be_mended() -> None:
+    likes = Preferences({"keys.find": ["ctrl g"], "keys.next_unread": ["ctrl g"]})
+    assert likes.conflicts() == [
+        "Ctrl+G is bound to keys.next_unread and to keys.find: it does the first; /set keys.find gives the other another key"
+    ]
+    likes.change("keys.undo", "f6")
+    likes.change("keys.find", "f5")
+    assert likes.conflicts() == []
+
+
 def test_what_there_is_is_shown() -> None:
     likes = Preferences({"alerts.#dev": "all", "keys.undo": ["f5"]})
     shown = likes.show(None).splitlines()
     assert shown[:3] == ["theme = auto", "emoji = plain", "mouse = on"]
     assert "alerts.#dev = all" in shown
-    assert "keys.undo = f5" in shown
+    assert "keys.undo = F5" in shown
     assert likes.show("theme") == "theme is auto: the colours (one of auto, dark, light, contrast, 16, none, or default)"
     assert {suggestion.word for suggestion in likes.suggestions()} >= {"theme", "keys.send"}

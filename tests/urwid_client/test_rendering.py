@@ -10,6 +10,7 @@ from common.text import clean
 from urwid_client import rendering
 from urwid_client.buffers import Buffer, Delivery, Kind, Note, Said, Traffic
 from urwid_client.completion import Suggestion
+from urwid_client.keys import KeyMap
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import Block, Context, Spans
 from urwid_client.welcome import Welcome
@@ -213,7 +214,7 @@ def test_what_lies_below_is_told() -> None:
 
 def test_the_question_for_a_name() -> None:
     asked = Welcome(server="host:1", problem="it is taken")
-    lines = [words(spans) for spans in rendering.welcome(asked)]
+    lines = [words(spans) for spans in rendering.welcome(asked, KeyMap({}))]
     assert "What name do you want to go by?" in lines
     assert "on host:1" in lines
     assert any("Ctrl+C leaves" in line for line in lines)
@@ -225,17 +226,17 @@ def test_the_question_for_a_server() -> None:
     assert words(rendering.asking(asked)) == "○ pick a name"
     asked.answer()
     assert words(rendering.asking(asked)) == "○ pick a server"
-    assert any("Which server?" in words(spans) for spans in rendering.welcome(asked))
+    assert any("Which server?" in words(spans) for spans in rendering.welcome(asked, KeyMap({})))
 
 
 def test_the_question_for_a_key() -> None:
     asked = Welcome(server="host\x1b:1", fingerprint="SHA256:abc")
     assert words(rendering.asking(asked)) == "○ not connected: is this the server?"
-    shown = [words(spans) for spans in rendering.welcome(asked)]
+    shown = [words(spans) for spans in rendering.welcome(asked, KeyMap({}))]
     assert "SHA256:abc" in shown
     assert "No asks for another server." in shown
     there = Welcome(server="host:1", fingerprint="SHA256:abc", came_from="home:1")
-    assert "No goes back to home:1." in [words(spans) for spans in rendering.welcome(there)]
+    assert "No goes back to home:1." in [words(spans) for spans in rendering.welcome(there, KeyMap({}))]
     assert shown[0].startswith("host")
     assert "\x1b" not in shown[0]
 
@@ -282,4 +283,6 @@ def test_what_could_be_written_is_shown_around_the_choice() -> None:
 
 
 def test_a_paste_is_asked_about() -> None:
-    assert [words(line) for line in rendering.pasted("\none\ntwo")][1].startswith("  3 lines were pasted: Enter puts them")
+    usual, own = KeyMap({}), KeyMap({"send": ["f9"], "close": []})
+    assert "2 lines were pasted: Enter puts them into the message, Esc drops" in words(rendering.pasted("one\ntwo", usual)[1])
+    assert words(rendering.pasted("one\ntwo", own)[1]).endswith(": F9 puts them into the message")

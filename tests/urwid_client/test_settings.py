@@ -135,7 +135,7 @@ def test_what_only_the_screen_knows_may_stand_in_a_file_for_all_forms(tmp_path: 
     ("line", "words"),
     [
         ('theme = "pink"', "theme must be one of auto, dark"),
-        ('[keys]\nundo = "x"', "keys.undo must be a key like ctrl x"),
+        ('[keys]\nundo = "x"', "keys.undo must be a key like Ctrl+X"),
         ('[keys]\nundoo = "f5"', "did you mean keys.undo?"),
         ('[alerts]\n"#dev" = "loud"', "alerts.#dev must be one of mentions, all, none"),
     ],

@@ -43,7 +43,7 @@ def test_the_help_is_scrolled_to_its_end_and_back() -> None:
 
 def test_the_question_for_a_name_stands_in_the_middle() -> None:
     welcome = Page()
-    welcome.lines = rendering.welcome(Welcome(problem="The name ada is taken. Pick another one."))
+    welcome.lines = rendering.welcome(Welcome(problem="The name ada is taken. Pick another one."), keys.KeyMap({}))
     shown = rows(welcome, 60, 20)
     assert shown[0] == shown[-1] == ""
     assert any(row.strip() == "The name ada is taken. Pick another one." for row in shown)
@@ -53,7 +53,7 @@ def test_the_question_for_a_name_stands_in_the_middle() -> None:
 @given(st.integers(1, 60), st.integers(1, 30))
 def test_every_size_is_filled_exactly(cols: int, height: int) -> None:
     welcome = Page()
-    welcome.lines = rendering.welcome(Welcome(problem="a problem"))
+    welcome.lines = rendering.welcome(Welcome(problem="a problem"), keys.KeyMap({}))
     for overlay in (Help(keys.KeyMap({})), welcome):
         canvas = overlay.draw(cols, height)
         assert (canvas.cols(), canvas.rows()) == (cols, height)
@@ -62,13 +62,13 @@ def test_every_size_is_filled_exactly(cols: int, height: int) -> None:
 def test_where_there_is_little_room_the_question_stays() -> None:
     page = Page()
     asked = Welcome(server="127.0.0.1:65432", fingerprint="SHA256:" + "A" * 43)
-    page.lines = rendering.welcome(asked)
+    page.lines = rendering.welcome(asked, keys.KeyMap({}))
     shown = rows(page, 40, 7)
     assert "".join(line.strip() for line in shown).count("A") >= 43
     assert shown[0].strip() == "127.0.0.1:65432 is not known here yet"
     assert shown[-1].strip() == "No asks for another server."
     assert "Enter goes on" in rows(page, 80, 6)[-1]
     asked.answer()
-    page.lines = rendering.welcome(asked)
+    page.lines = rendering.welcome(asked, keys.KeyMap({}))
     assert "neither yes nor no" in " ".join(rows(page, 40, 7))
     assert rows(page, 40, 1)[0].strip() == "server."
