@@ -17,7 +17,7 @@ from urwid.display.common import InputClosedError
 from common.client_protocol import ClientProtocol, NameRefused, Welcomed
 from common.errors import Code
 from common.invitations import Invitation
-from common.text import clean
+from common.text import clean, clean_line
 from urwid_client import alerts, commands, garbage, rendering
 from urwid_client.completion import Words
 from urwid_client.composer import PASTE_KEYS, Composer
@@ -33,6 +33,7 @@ from urwid_client.palette import palette
 from urwid_client.place import Place
 from urwid_client.preferences import Preferences
 from urwid_client.reconnecting import Stage, Status
+from urwid_client.renaming import ask_for
 from urwid_client.sending import WrongInput
 from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat
@@ -105,7 +106,7 @@ class App:
         self._ticking: asyncio.TimerHandle | None = None
         self._remembering: asyncio.TimerHandle | None = None
         self._expiring: asyncio.TimerHandle | None = None
-        """Until one of those who are typing is not any more."""
+        """Until one of those who are typing is not any more, or one who was awaited is not."""
         self._status = 0
         self._leaving = False
         self.go_on: tuple[ClientSettings, Place] | None = None
@@ -246,7 +247,7 @@ class App:
         if isinstance(event, Welcomed):
             self._remember()
         if isinstance(event, NameRefused):
-            self._welcome = Welcome(self._chat.name, problem=_why_refused(self._chat.name_refused or event))
+            self._welcome = Welcome(self._chat.name, problem=_why_refused(event))
         self._draw_soon()
 
     def _on_status(self, status: Status) -> None:
@@ -301,7 +302,7 @@ class App:
         elif self._composer.pasting or key in PASTE_KEYS:
             self._composer.paste(key)
         elif key in self._keys.switches:
-            self._switch(self._keys.switches.index(key))
+            self._switch(self._keys.switches.index(key) + 1)
         elif key in self._keys.actions:
             self._act(self._keys.actions[key])
         elif len(key) == 1:
@@ -414,8 +415,13 @@ class App:
         match wish:
             case commands.Quit():
                 self._quit()
-            case commands.Connect(server, name):
-                self._go_elsewhere(server, name)
+            case commands.Connect(server):
+                if server.server == self._where.settings.server:
+                    here = f"you are on {server.server} already"
+                    raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
+                self._go_elsewhere(server, None)
+            case commands.Rename(name):
+                self._rename(name)
             case commands.ListServers():
                 known = self._where.servers()
                 lines = [f"{server} as {name}" for server, name in known] or ["you were on no other server"]
@@ -433,11 +439,30 @@ class App:
     def _go_elsewhere(self, server: Invitation | None, name: str | None) -> None:
         """Leaves, and begins anew on another server or under another name."""
         self._remember()
-        there, place = self._where.elsewhere(server, name)
-        if name is None and there.server == self._where.settings.server:
-            raise WrongInput(f"you are on {there.server} already{f'; /join {there.room}' if there.room else ''}")
-        self.go_on = there, place
+        self.go_on = self._where.elsewhere(server, name)
         self._quit()
+
+    def _rename(self, name: str) -> None:
+        """Goes on under another name, if it can be had. Raises `WrongInput`."""
+        if name == self._chat.name:
+            raise WrongInput(f"you go by {name} already")
+        if not self._chat.online:
+            raise WrongInput("you are not connected; ask for another name once you are")
+        self._loop.create_task(self._ask_for(name)).add_done_callback(_let_it_be_known)
+
+    async def _ask_for(self, name: str) -> None:
+        try:
+            refused = await ask_for(name, self._where.settings)
+            problem = _why_refused(refused) if refused is not None else ""
+        except Failed as failed:
+            problem = str(failed)
+        if self._leaving:
+            return
+        if problem:
+            self._chat.note(f"{problem.rstrip('.')}; you are still {self._chat.name}", _now(), important=True)
+            self._draw_soon()
+        else:
+            self._go_elsewhere(None, name)
 
     def _apply_preferences(self) -> None:
         """What was set holds at once."""
@@ -466,9 +491,9 @@ class App:
         likes, servers = self._preferences.suggestions(), [known.server for known in self._where.known]
         return Words(self._chat.speakers(), rooms, commands.SUGGESTIONS, commands.ARGUMENTS, likes, servers)
 
-    def _switch(self, index: int) -> None:
-        if index < len(self._chat.buffers):
-            self._chat.open(self._chat.buffers[index])
+    def _switch(self, number: int) -> None:
+        if (buffer := self._chat.find_number(number)) is not None:
+            self._chat.open(buffer)
 
     # --- what is shown ------------------------------------------------------------------------------------------------
 
@@ -495,13 +520,13 @@ class App:
     def _refresh(self) -> None:
         """Brings the screen up to date, and sends what the protocol has to send."""
         self._show_active()
-        self._expire_typists()
+        self._expire()
         self._face.refresh(self._welcome, self._connection, self._where.settings.server, self._loop.time())
         if self._connection is not None:
             self._connection.flush()
 
-    def _expire_typists(self) -> None:
-        wait_ms = self._chat.typists.expire(_now())
+    def _expire(self) -> None:
+        wait_ms = self._chat.expire(_now())
         if self._expiring is not None:
             self._expiring.cancel()
         self._expiring = None if wait_ms is None else self._loop.call_later(wait_ms / 1000, self._draw_soon)
@@ -516,8 +541,8 @@ class App:
 
 def _why_refused(refused: NameRefused) -> str:
     if refused.code == Code.NAME_TAKEN:
-        return f"The name {refused.name} is taken. Pick another one."
-    return refused.text
+        return f"The name {clean_line(refused.name)} is taken. Pick another one."
+    return clean_line(refused.text)
 
 
 def _let_it_be_known(task: asyncio.Task[None]) -> None:

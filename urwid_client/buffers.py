@@ -81,6 +81,11 @@ _by_key = attrgetter("key")
 class Buffer:
     """One conversation. `title` is the room, or the name that the other person goes by now."""
 
+    number = 0
+    """By which the user goes there; it stays for as long as the conversation is open."""
+    joining: int | None = None
+    """The ref of the request to be let in, while it is not answered; 0 while it waits for a connection."""
+
     def __init__(self, kind: Kind, title: str, conv: str | None = None) -> None:
         self.kind = kind
         self.title = title

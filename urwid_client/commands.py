@@ -28,10 +28,15 @@ class Quit(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """Go on on another server, or under another name; None leaves it as it is."""
+    """Go on on another server."""
 
-    server: Invitation | None
-    name: str | None
+    server: Invitation
+
+
+class Rename(NamedTuple):
+    """Go on under another name."""
+
+    name: str
 
 
 class Set(NamedTuple):
@@ -51,7 +56,7 @@ class ListServers(NamedTuple):
     """Show which servers one was on."""
 
 
-Wish: TypeAlias = Quit | Connect | Set | Open | ListServers
+Wish: TypeAlias = Quit | Connect | Rename | Set | Open | ListServers
 
 
 class Command(NamedTuple):
@@ -195,7 +200,7 @@ def _unignore(chat: Chat, argument: str, now: int) -> None:
 
 def _nick(chat: Chat, argument: str, now: int) -> Wish:
     try:
-        return Connect(None, check_name(argument))
+        return Rename(check_name(argument))
     except Refused as refused:
         raise WrongInput(refused.text) from None
 
@@ -204,7 +209,7 @@ def _connect(chat: Chat, argument: str, now: int) -> Wish:
     if not argument:
         return ListServers()
     try:
-        return Connect(understand(argument), None)
+        return Connect(understand(argument))
     except NoInvitation as problem:
         raise WrongInput(str(problem)) from None
 

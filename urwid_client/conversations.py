@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
+from operator import attrgetter
 
 from common import messages as m
 from common.names import fold
@@ -13,21 +16,26 @@ DIRECTS_KEPT = 200
 
 
 class Conversations:
-    """The buffers, by number: the program's own, the rooms (the lobby first), the direct conversations."""
+    """The buffers, by their numbers: first the program's own, then the lobby."""
 
     def __init__(self) -> None:
         self.server = Buffer(Kind.SERVER, "server")
         self.lobby = Buffer(Kind.ROOM, m.LOBBY, m.LOBBY)
-        self.buffers = [self.server, self.lobby]
+        self.buffers: list[Buffer] = []
         self.active = self.lobby
         """The one that is on the screen."""
+        self._before = self.lobby
+        """The one that was there before it."""
+        self.add(self.server)
+        self.add(self.lobby)
 
     # --- going from one to another ------------------------------------------------------------------------------------
 
     def open(self, buffer: Buffer) -> None:
         """Shows a buffer; what was unread in it is read with that."""
         self.active.unread_from = None
-        self.active = buffer
+        if buffer is not self.active:
+            self._before, self.active = self.active, buffer
         buffer.unread = buffer.mentions = 0
 
     def open_next(self, by: int) -> None:
@@ -45,6 +53,9 @@ class Conversations:
 
     # --- finding ------------------------------------------------------------------------------------------------------
 
+    def find_number(self, number: int) -> Buffer | None:
+        return next((buffer for buffer in self.buffers if buffer.number == number), None)
+
     def find_room(self, room: str) -> Buffer | None:
         folded = fold(room)
         return next((b for b in self.buffers if b.kind is Kind.ROOM and fold(b.title) == folded), None)
@@ -60,16 +71,18 @@ class Conversations:
     # --- coming and going ---------------------------------------------------------------------------------------------
 
     def add(self, buffer: Buffer) -> Buffer:
-        """Rooms stand before direct conversations."""
+        """Gives it the lowest number that is free; those of the others stay."""
         if buffer.kind is Kind.DIRECT:
             self._put_one_away()
-        rooms = [index for index, other in enumerate(self.buffers) if other.kind is not Kind.DIRECT]
-        self.buffers.insert(rooms[-1] + 1 if buffer.kind is Kind.ROOM else len(self.buffers), buffer)
+        taken = {other.number for other in self.buffers}
+        buffer.number = next(number for number in itertools.count(1) if number not in taken)
+        bisect.insort(self.buffers, buffer, key=attrgetter("number"))
         return buffer
 
     def remove(self, buffer: Buffer) -> None:
+        """Where it was on the screen, what was there before it comes back."""
         if self.active is buffer:
-            self.open_next(-1)
+            self.open(self._before if self._before in self.buffers else self.lobby)
         self.buffers.remove(buffer)
 
     def _put_one_away(self) -> None:
@@ -83,6 +96,6 @@ class Conversations:
             self.remove(min(idle, key=lambda buffer: buffer.last_key))
 
 
-def by_importance(buffers: Sequence[Buffer]) -> list[tuple[int, Buffer]]:
-    """Buffers with their places: first those in which one is meant, then those with something unread, then the quiet ones."""
-    return sorted(enumerate(buffers), key=lambda numbered: 0 if numbered[1].mentions else 1 if numbered[1].unread else 2)
+def by_importance(buffers: Sequence[Buffer]) -> list[Buffer]:
+    """First those in which one is meant, then those with something unread, then the quiet ones."""
+    return sorted(buffers, key=lambda buffer: 0 if buffer.mentions else 1 if buffer.unread else 2)

@@ -44,9 +44,11 @@ def restore(chat: Chat, place: Place) -> None:
     chat.identity = place["identity"] or None
     for room in place["rooms"]:
         chat.protocol.join(room)
-        chat.add(Buffer(Kind.ROOM, room))
     for told in place["conversations"]:
         _restore(chat, told)
+    for room in place["rooms"]:
+        if chat.find_room(room) is None:
+            chat.add(Buffer(Kind.ROOM, room))
     if place["log"] and place["cursor"] is not None:
         chat.protocol.log, chat.protocol.cursor = place["log"], place["cursor"]
         chat.returning = True
@@ -86,10 +88,13 @@ def _conversation(buffer: Buffer) -> dict[str, Any]:
 
 
 def _restore(chat: Chat, told: dict[str, Any]) -> None:
-    """What was unread and being written in a conversation; direct ones are opened again."""
+    """What was unread and being written in a conversation. They are opened in the order in which they stood."""
     title = told["title"]
     if told["kind"] == Kind.ROOM.value:
+        rooms = {fold(room): room for room in chat.protocol.rooms}
         buffer = chat.find_room(title)
+        if buffer is None and fold(title) in rooms:
+            buffer = chat.add(Buffer(Kind.ROOM, rooms[fold(title)]))
     else:
         buffer = chat.add(Buffer(Kind.DIRECT, title, told["conv"] or None))
         buffer.peer = told["peer"] or None

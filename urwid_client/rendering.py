@@ -202,7 +202,7 @@ def title(buffer: Buffer) -> str:
     name = clean_line(buffer.title)
     if buffer.former:
         return f"{name} (former)"
-    return name if buffer.joined else f"({name})"
+    return name if buffer.joined or buffer.joining is not None else f"({name})"
 
 
 def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None) -> Spans:
@@ -214,7 +214,7 @@ def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None
         case Kind.ROOM if buffer.joined:
             spans.append(("faint", f"  {buffer.head_count:,} {'person' if buffer.head_count == 1 else 'people'}"))
         case Kind.ROOM:
-            spans.append(("faint", "  you are not in this room"))
+            spans.append(("faint", "  you are not in this room" if buffer.joining is None else "  joining …"))
         case Kind.DIRECT:
             where = ", not here now" if absent else ", away" if away else ""
             spans.append(("faint", f"  between the two of you{where}"))
@@ -231,9 +231,9 @@ class Line(NamedTuple):
     unread: Span
 
 
-def conversation_line(buffer: Buffer, index: int, active: bool) -> Line:
+def conversation_line(buffer: Buffer, active: bool) -> Line:
     """A conversation, the key that leads to it (the digit of Alt+digit), and what is unread in it."""
-    number = str((index + 1) % 10) if index < 10 else ""
+    number = str(buffer.number % 10) if buffer.number <= 10 else ""
     style = "active" if active else "waiting" if buffer.unread else "quiet"
     count = f"{min(buffer.unread, 999)}" if buffer.unread else ""
     return Line(number, (style, title(buffer)), ("mentions" if buffer.mentions else "unread", count))

@@ -34,6 +34,7 @@ from urwid_client.conversations import by_importance
 from urwid_client.keys import Action
 from urwid_client.listings import Listings
 from urwid_client.markup import because
+from urwid_client.missing import Missing
 from urwid_client.sending import Lookup, Sending, WrongInput, check_as_input
 from urwid_client.typists import Typists
 from urwid_client.whois import describe
@@ -71,13 +72,12 @@ class Chat(Sending):
         self.wrote_elsewhere = 0
         """When one wrote last from another device."""
         self._welcomed = False
-        self._joining: dict[str, int] = {}
-        """Rooms that the user waits for: the request's ref by the folded name."""
-        self._outage_told = False
-        """Whether it was said, where the user looks, that there is no connection."""
+        self._lost_at: int | None = None
+        """When it was said, where the user looks, that there is no connection (milliseconds)."""
         self._away_asked = 0
         """The ref of the request by which the user went away, or came back, while it is not answered."""
         self.typists = Typists()
+        self._missing = Missing()
         self._listings = Listings(protocol)
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
@@ -118,19 +118,16 @@ class Chat(Sending):
     # --- what the user does -------------------------------------------------------------------------------------------
 
     def join(self, room: str) -> None:
-        """Into a room, which is opened as soon as one is in it. Raises `WrongInput`.
-
-        While the connection is lost it is joined later, and not opened then: the user is at something else by that time.
-        """
+        """Into a room, which is on the screen at once: what is written from now on is written there. Raises `WrongInput`."""
         room = as_room(room)
         check_as_input(check_room, room)
-        here = self.find_room(room)
-        if here is not None and here.joined:
-            self.open(here)
-            return
-        ref = self.protocol.join(room)
-        if ref or not self._welcomed:
-            self._joining[fold(room)] = ref
+        buffer = self.find_room(room)
+        if buffer is None:
+            buffer = self.add(Buffer(Kind.ROOM, room))
+            buffer.joined = False
+        if not buffer.joined:
+            buffer.joining = self.protocol.join(room)
+        self.open(buffer)
 
     def close(self, buffer: Buffer) -> None:
         """Leaves a room, or puts a direct conversation away. Raises `WrongInput`."""
@@ -162,7 +159,7 @@ class Chat(Sending):
     def load_older(self) -> None:
         """Asks for earlier messages of the active buffer, if there are any and none are on their way."""
         buffer = self.active
-        if self.online and buffer.older_exist and buffer.loading is None:
+        if self.online and buffer.older_exist and buffer.loading is None and buffer.joining is None:
             buffer.loading = self.protocol.history(buffer.title, conv=buffer.conv, before=buffer.first_id, limit=PAGE)
 
     def be_away(self, text: str, now: int) -> None:
@@ -211,8 +208,8 @@ class Chat(Sending):
         last = self.server.entries[-1] if self.server.entries else None
         if not isinstance(last, Note) or last.text != said:  # else it is the next attempt, and nothing new
             self.note(said, now, self.server)
-        if not self._outage_told:
-            self._outage_told = True
+        if self._lost_at is None:
+            self._lost_at = now
             self.note(f"{said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
         for buffer in self.buffers:
             buffer.loading = None
@@ -224,8 +221,7 @@ class Chat(Sending):
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
         self.name_refused = None
-        self._welcomed = True
-        self._outage_told = False
+        again, self._welcomed = self._welcomed, True
         if self.identity not in (None, welcomed.identity):
             self.begin_directs_anew()
         self.identity = welcomed.identity
@@ -236,11 +232,15 @@ class Chat(Sending):
                 if buffer.first_id is not None:
                     buffer.clear()
         self.note(f"connected as {clean_line(welcomed.name)}", now, self.server)
+        if self._lost_at is not None:
+            self.note(f"connected {'again ' if again else ''}after {_lasting(now - self._lost_at)}", now)
+            self._lost_at = None
         for room, code in welcomed.refused.items():
-            self._joining.pop(fold(room), None)
+            said = f"{clean_line(room)} could not be joined: {_meaning(code)}"
             if (refused := self.find_room(room)) is not None:
-                refused.joined = False
-            self.note(f"{clean_line(room)} could not be joined: {_meaning(code)}", now, important=True)
+                self._shut_out(refused, said, now)
+            else:
+                self.note(said, now, important=True)
 
     def _on_name_refused(self, refused: NameRefused, now: int) -> None:
         self.name_refused = refused._replace(name=clean_line(refused.name), text=clean_line(refused.text))
@@ -250,13 +250,39 @@ class Chat(Sending):
         if buffer is None:
             buffer = self.add(Buffer(Kind.ROOM, clean_line(joined.room), joined.conv))
         elif not buffer.joined:
-            buffer.joined = True
+            buffer.joined, buffer.title = True, clean_line(joined.room)
             buffer.clear()
-        buffer.conv = joined.conv
+        buffer.conv, buffer.joining = joined.conv, None
+        before = {**self._missing.of(fold(buffer.title)), **buffer.people}
         buffer.set_people(map(clean_line, joined.members), joined.people, map(clean_line, joined.away))
+        self._tell_who_changed(buffer, before, now)
         self.rooms_seen.setdefault(fold(buffer.title), buffer.title)
-        if self._joining.pop(fold(joined.room), None) is not None:
-            self.open(buffer)
+
+    def _tell_who_changed(self, buffer: Buffer, before: dict[str, str], now: int) -> None:
+        """After a break: who was there `before` it, and who came in it. Whoever is missing is waited for a while."""
+        room = fold(buffer.title)
+        if not before or max(len(before), buffer.head_count) > _TRAFFIC_SHOWN:
+            self._missing.await_in(room, {}, now)
+            return
+        buffer.add_traffic(self._others(buffer.people, before), (), now, self.known)
+        self._missing.await_in(room, {fold(name): name for name in self._others(before, buffer.people)}, now)
+
+    def expire(self, now: int) -> int | None:
+        """Gives up waiting for those of whom nothing was heard for long; after how long (ms) there is more to give up."""
+        if self.online:
+            for room, people in self._missing.give_up(now).items():
+                if (buffer := self.find_room(room)) is not None:
+                    buffer.add_traffic((), people.values(), now, self.known)
+        waits = self.typists.expire(now), self._missing.wait(now) if self.online else None
+        return min(filter(None, waits), default=None)
+
+    def _shut_out(self, buffer: Buffer, said: str, now: int) -> None:
+        """One is not in a room. If it was opened for that, it goes again, unless something was written there."""
+        opened, buffer.joined, buffer.joining = buffer.joining is not None, False, None
+        if opened and self.is_blank(buffer) and not buffer.pending:
+            self.remove(buffer)
+        written_in = buffer if opened and buffer in self.buffers else None
+        self.note(said, now, written_in, important=True)
 
     def _on_parted(self, parted: RoomParted, now: int) -> None:
         buffer = self.find_room(parted.room)
@@ -278,8 +304,12 @@ class Chat(Sending):
         self._forget_that_it_was_asked(back)
         if buffer.head_count <= _TRAFFIC_SHOWN:
             # The lists also have those who came and left again before anybody was told that they were here.
-            came, left = self._others(buffer.people, before), self._others(before, buffer.people)
+            came, left = (
+                self._others(buffer.people, {**before, **self._missing.of(fold(buffer.title))}),
+                self._others(before, buffer.people),
+            )
             buffer.add_traffic(came, left, now, self.known)
+        self._missing.came(fold(buffer.title), buffer.people)
 
     def _forget_that_it_was_asked(self, back: list[str]) -> None:
         """Who is back can be away once more, and that is to be told, too."""
@@ -350,7 +380,7 @@ class Chat(Sending):
         if not self.returning:
             return
         self.returning = False
-        waiting = [f"{buffer.unread:,} in {buffer.title}" for _, buffer in by_importance(self.buffers) if buffer.unread]
+        waiting = [f"{buffer.unread:,} in {buffer.title}" for buffer in by_importance(self.buffers) if buffer.unread]
         if waiting:
             key = self.keymap.called(Action.NEXT_UNREAD)
             self.note(f"unread: {', '.join(waiting[:10])}{f' ({key} leads there)' if key else ''}", now)
@@ -377,27 +407,22 @@ class Chat(Sending):
             if asked.conv is not None:
                 self.note(f"earlier messages could not be loaded: {text}", now, asked)
             elif failed.code == Code.NO_SUCH_USER:
-                self._nobody(asked, now)
+                self.nobody(asked, now)
             return
         if ref in self.lookups:
             self._on_not_found(self.lookups.pop(ref), failed.code, text, now)
             return
-        self._joining = {room: asked for room, asked in self._joining.items() if asked != ref}
+        if (room := next((buffer for buffer in self.buffers if ref and buffer.joining == ref), None)) is not None:
+            self._shut_out(room, text, now)
+            return
+        if failed.code == Code.NO_SUCH_USER:
+            return  # of a conversation that is not there any more
         self.note(text, now, self._listings.fail(ref), important=True)
-
-    def _nobody(self, buffer: Buffer, now: int) -> None:
-        """A conversation was opened with somebody who is not there. It goes again, unless something has been written already."""
-        said = f"nobody goes by the name {buffer.title} at present; /list shows who is there"
-        if buffer.entries or buffer.pending or not buffer.draft.empty:
-            self.note(said, now, buffer, important=True)
-        else:
-            self.remove(buffer)
-            self.note(said, now, important=True)
 
     def _on_closed(self, closed: Closed, now: int) -> None:
         reason, text = closed.reason, clean_line(closed.text)
         if reason == Reason.SHUTDOWN:
-            self._outage_told = True
+            self._lost_at = now
             self.note("the server is stopping; you are connected again as soon as it is back, /quit leaves", now, important=True)
         elif reason != Reason.BYE and self.name_refused is None:
             self.note(f"the server closed the connection: {text or clean_line(reason)}", now, self.server)
@@ -427,6 +452,11 @@ class Chat(Sending):
 
 def _about_away(text: str) -> str:
     return f"you are away{because(text)}; /back ends it" if text else "you are back"
+
+
+def _lasting(ms: int) -> str:
+    seconds = max(round(ms / 1000), 1)
+    return f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min" if seconds < 100 * 60 else f"{seconds // 3600} h"
 
 
 def _meaning(code: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import termios
 from pathlib import Path
@@ -77,6 +78,44 @@ def test_a_name_from_the_command_line_can_be_taken_as_well(open_client: Open) ->
     window.press("backspace")
     window.enter("44")
     window.wait_for("● ada44")
+
+
+def test_who_asks_for_a_name_that_cannot_be_had_stays_who_they_are(open_client: Open) -> None:
+    open_client("ada181")
+    bob = open_client("bob181", "--room", "#room181")
+    bob.enter("hello")
+    bob.enter("/nick ada181")
+    bob.wait_for("The name ada181 is taken", "bob181 hello")
+    bob.enter("/nick аda181")
+    bob.wait_for("looks like ada181")
+    assert len(re.findall(r"you\s+are\s+still", bob.text)) == 2
+    bob.enter("still here")
+    bob.wait_for("● bob181", "still here")
+    bob.enter("/nick bea181")
+    bob.wait_for("● bea181", "#room181  1 person")
+
+
+def test_what_is_typed_behind_join_stands_in_the_room(open_client: Open) -> None:
+    ada = open_client("ada182")
+    ada.type("/join #room182\rone line")
+    ada.wait_for("#room182", "> one line")
+    ada.press("enter")
+    ada.wait_for_line(r"ada182 one line +│")
+    ada.press("alt 2")
+    ada.wait_for_line(r"^ #lobby ")
+    assert "one line" not in ada.text
+
+
+def test_a_message_to_nobody_leaves_one_line_and_nothing_else(open_client: Open) -> None:
+    ada = open_client("ada183", "--room", "#room183")
+    ada.enter("/msg nobody183 where are you?")
+    ada.wait_for("nobody goes by the name nobody183")
+    ada.settle()
+    assert ada.text.count("nobody183") == 1
+    assert "will see this" not in ada.text
+    ada.wait_for("#room183  1 person")
+    ada.press("up")
+    ada.wait_for("> /msg nobody183 where are you?")
 
 
 def test_who_is_there_and_which_rooms(open_client: Open) -> None:

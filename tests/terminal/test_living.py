@@ -100,7 +100,7 @@ def test_settings_hold_at_once_and_at_the_next_start(server: Server, tmp_path: P
         ada.enter("/set mouse off")
         ada.wait_until(lambda: b"\x1b[?1000l" in ada.output, "the mouse was given back")
         ada.enter("/set keys.help f2")
-        ada.wait_for("keys.help is f2 now")
+        ada.wait_for("keys.help is F2 now")
         ada.wait_for_line(r"^ #lobby .* F2 help$")
         ada.press("f2")
         ada.wait_for("Esc closes this", "Commands")

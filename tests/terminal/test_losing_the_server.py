@@ -42,6 +42,12 @@ def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
                 assert bob.text.count("written while it was away") == 1
                 assert ada.text.count("ada before") == 1
                 for window in (ada, bob):
+                    assert window.text.count("connected again after ") == 1
+                    last = window.text.rpartition("connected again after ")[2]
+                    assert not {" came", " left"} & {word for word in (" came", " left") if word in last}, (
+                        "they were there before"
+                    )
+                for window in (ada, bob):
                     window.press("ctrl u")
                     window.enter("/quit")
                     assert window.wait_exit() == 0

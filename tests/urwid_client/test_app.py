@@ -105,6 +105,26 @@ def test_a_name_is_asked_for_until_it_can_be_had(tmp_path: Path) -> None:
     assert prompt(shown[3]) == ">"
 
 
+def test_a_name_that_cannot_be_had_changes_nothing(tmp_path: Path) -> None:
+    model = ModelServer()
+    model.taken.add("eve")
+    screen = Waiting(
+        [*"hello", "enter", *"/nick eve", "enter"],
+        [*"still here", "enter"],
+        [*"/nick ada", "enter"],
+        waits=["● ada", "you are still ada", "ada hello", "you go by ada already"],
+    )
+    shown = run(screen, settings(tmp_path), Listener(model))
+    assert "The name eve is taken" in shown[1]
+    assert [entry.text for entry in model.entries] == ["hello", "still here"]
+    assert len({entry.identity for entry in model.entries}) == 1
+
+
+def test_without_a_connection_there_is_no_other_name(tmp_path: Path) -> None:
+    shown = run(Waiting([*"/nick eve", "enter"], waits=["trying again"]), settings(tmp_path))
+    assert "you are not connected; ask for another name" in shown[1]
+
+
 def test_one_can_leave_instead_of_naming_oneself(tmp_path: Path) -> None:
     run(Waiting([*"half", "ctrl c"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
     run(Waiting([*"/quit", "enter"], waits=["Your name:", "never"]), settings(tmp_path, name=None))

@@ -134,7 +134,7 @@ def test_names_are_those_of_a_room() -> None:
 def test_joining_without_a_connection_says_when() -> None:
     ada = Talk()
     commands.enter(ada.chat, "/join #dev", NOON)
-    assert notes(ada.chat.lobby) == ["you are not connected; #dev is joined as soon as you are"]
+    assert notes(ada.chat.active) == ["you are not connected; #dev is joined as soon as you are"]
 
 
 def test_clearing_and_leaving() -> None:
@@ -181,10 +181,10 @@ def test_the_usage_is_told_while_the_arguments_are_written() -> None:
         ("/set theme", commands.Set("theme", None)),
         ("/set theme  dark", commands.Set("theme", "dark")),
         ("/set keys.send ctrl s, enter", commands.Set("keys.send", "ctrl s, enter")),
-        ("/nick eve", commands.Connect(None, "eve")),
+        ("/nick eve", commands.Rename("eve")),
         ("/connect", commands.ListServers()),
-        ("/connect chat://host:7/dev", commands.Connect(Invitation("host", 7, "#dev"), None)),
-        ("/connect chat.example.org", commands.Connect(Invitation("chat.example.org"), None)),
+        ("/connect chat://host:7/dev", commands.Connect(Invitation("host", 7, "#dev"))),
+        ("/connect chat.example.org", commands.Connect(Invitation("chat.example.org"))),
         ("/open", commands.Open(1)),
         ("/open 3", commands.Open(3)),
     ],

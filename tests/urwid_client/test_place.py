@@ -87,6 +87,15 @@ def test_drafts_and_who_is_ignored() -> None:
     assert texts(again.chat.lobby) == []
 
 
+def test_conversations_come_back_in_their_order() -> None:
+    ada = talk()
+    ada.server.say("eve", "ada", "psst")
+    ada.exchange()
+    ada.chat.join("#dev")
+    ada.exchange()
+    assert titles(ada) == titles(back(ada.server, left(ada))) == ["server", "#lobby", "eve", "#dev"]
+
+
 def test_what_could_not_be_sent_is_to_be_written_again() -> None:
     ada = in_a_room()
     ada.disconnect()

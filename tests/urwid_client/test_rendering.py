@@ -120,7 +120,7 @@ def test_nothing_shown_can_act_on_the_terminal(name: str, text: str) -> None:
         words(look(Note((1, 1), 0, text)).body),
         words(look(Traffic((1, 1), 0, (name,), (name,))).body),
         words(rendering.heading(buffer)),
-        rendering.conversation_line(buffer, 0, True).name[1],
+        rendering.conversation_line(buffer, True).name[1],
         words(rendering.people(buffer)),
         words(rendering.status(name, text, Status(Stage.WAITING, text), None, 0.0)),
     ]
@@ -136,13 +136,13 @@ def test_a_name_has_one_colour_however_it_is_written() -> None:
 
 def test_conversations_in_the_list() -> None:
     room = Buffer(Kind.ROOM, "#dev")
-    room.unread = 3
-    line = rendering.conversation_line(room, 2, active=False)
+    room.unread, room.number = 3, 3
+    line = rendering.conversation_line(room, active=False)
     assert (line.number, line.name, line.unread) == ("3", ("waiting", "#dev"), ("unread", "3"))
-    room.mentions = 1
-    assert rendering.conversation_line(room, 9, active=True) == ("0", ("active", "#dev"), ("mentions", "3"))
-    room.unread = 5_000
-    assert rendering.conversation_line(room, 10, active=False)[::2] == ("", ("mentions", "999"))
+    room.mentions, room.number = 1, 10
+    assert rendering.conversation_line(room, active=True) == ("0", ("active", "#dev"), ("mentions", "3"))
+    room.unread, room.number = 5_000, 11
+    assert rendering.conversation_line(room, active=False)[::2] == ("", ("mentions", "999"))
     assert words(rendering.unread_elsewhere([room, Buffer(Kind.DIRECT, "bob")], Buffer(Kind.DIRECT, "x"))) == "  #dev 999"
 
 

@@ -5,13 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import messages as m
-from common.client_protocol import Delivered, NameRefused, RequestFailed, RoomJoined, Welcomed
+from common.client_protocol import Delivered, NameRefused, RequestFailed, RoomJoined, SendFailed, Welcomed
 from common.errors import Code
 from common.log import direct
 from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
+from urwid_client import rendering
 from urwid_client.buffers import Buffer, Delivery, Said
 from urwid_client.editing import Draft
+from urwid_client.missing import AWAITED_MS
 from urwid_client.sending import Lookup, WrongInput, is_mentioned
 from urwid_client.state import PAGE, Chat
 
@@ -358,13 +360,19 @@ def test_one_cannot_write_to_oneself_or_to_what_is_no_name() -> None:
 # --- rooms ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_room_is_opened_once_one_is_in_it() -> None:
+def test_a_room_is_opened_at_once_and_what_is_said_follows_into_it() -> None:
     ada = talk()
     ada.chat.join("dev")
-    assert ada.chat.active is ada.chat.lobby
+    dev = ada.chat.active
+    assert (dev.title, dev.joined, rendering.title(dev)) == ("#dev", False, "#dev")
+    ada.chat.load_older()
+    assert dev.loading is None, "there is time for that when one is in it"
+    ada.chat.say("hello", NOON)
     ada.exchange()
-    assert ada.chat.active.title == "#dev"
-    assert list(ada.chat.active.people.values()) == ["ada"]
+    assert (ada.chat.active, dev.joined, dev.joining) == (dev, True, None)
+    assert list(dev.people.values()) == ["ada"]
+    assert texts(dev) == ["hello"]
+    assert not dev.pending
 
 
 def test_joining_a_room_that_one_is_in_opens_it() -> None:
@@ -377,13 +385,14 @@ def test_joining_a_room_that_one_is_in_opens_it() -> None:
     assert ada.exchange() == []
 
 
-def test_rooms_stand_before_people() -> None:
+def test_a_new_room_takes_no_conversation_its_number() -> None:
     ada = talk()
     ada.chat.direct("bob")
     for room in ("#one", "#two"):
         ada.chat.join(room)
         ada.exchange()
-    assert titles(ada.chat) == ["server", "#lobby", "#one", "#two", "bob"]
+    assert titles(ada.chat) == ["server", "#lobby", "bob", "#one", "#two"]
+    assert [buffer.number for buffer in ada.chat.buffers] == [1, 2, 3, 4, 5]
 
 
 def test_a_room_asked_for_without_a_connection_is_joined_and_opened_later() -> None:
@@ -399,7 +408,7 @@ def test_several_rooms_can_be_asked_for_without_a_connection() -> None:
     ada.chat.join("#two")
     ada.connect()
     assert titles(ada.chat) == ["server", "#lobby", "#one", "#two"]
-    assert not ada.chat._joining
+    assert all(buffer.joined and buffer.joining is None for buffer in ada.chat.buffers)
 
 
 def test_a_join_that_got_no_answer_is_made_up_for() -> None:
@@ -469,8 +478,12 @@ def test_a_room_asked_for_while_the_connection_is_lost_is_joined_and_does_not_pu
     ada = talk()
     ada.disconnect()
     ada.chat.join("#dev")
+    assert ada.chat.active.title == "#dev"
+    ada.chat.say("hello", NOON)
+    ada.chat.open(ada.chat.lobby)
     ada.connect()
     assert buffer_of(ada.chat, "#dev").joined
+    assert texts(buffer_of(ada.chat, "#dev")) == ["hello"]
     assert ada.chat.active is ada.chat.lobby
 
 
@@ -484,10 +497,21 @@ def test_line_ends_behind_a_message_are_not_sent() -> None:
 def test_a_refused_join_is_told_and_opens_nothing_later() -> None:
     ada = talk()
     ada.chat.join("#dev")
-    ada.chat.handle(RequestFailed(ada.chat._joining["#dev"], "too_many_rooms", "you are in enough rooms"), NOON)
+    ada.chat.handle(RequestFailed(ada.chat.active.joining, "too_many_rooms", "you are in enough rooms"), NOON)
     assert notes(ada.chat.lobby) == ["you are in enough rooms"]
-    ada.exchange()
     assert ada.chat.active is ada.chat.lobby
+    assert titles(ada.chat) == ["server", "#lobby"]
+
+
+def test_what_was_written_for_a_room_that_one_may_not_be_in_is_kept() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    dev = ada.chat.active
+    dev.draft = Draft("hello")
+    ada.chat.handle(RequestFailed(dev.joining, "room_full", "there are enough in there"), NOON)
+    assert (ada.chat.active, dev.joined, dev.joining, notes(dev)) == (dev, False, None, ["there are enough in there"])
+    with pytest.raises(WrongInput, match="you are not in #dev"):
+        ada.chat.say("hello", NOON)
 
 
 # --- what is unread ---------------------------------------------------------------------------------------------------
@@ -841,7 +865,7 @@ def test_strangers_by_the_hundred_cannot_open_as_many_conversations() -> None:
         msg = m.Msg(number, NOON, "ada", f"spam{number}", 5, "buy", {"conv": f"conv{number}", "from": f"id{number}"})
         ada.chat.handle(Delivered(msg), NOON)
     directs = titles(ada.chat)[2:]
-    assert directs == ["bob", *(f"spam{number}" for number in range(100, 300))]
+    assert set(directs) == {"bob", *(f"spam{number}" for number in range(100, 300))}
 
 
 def test_what_the_server_says_cannot_act_on_the_terminal() -> None:
@@ -945,7 +969,61 @@ def test_a_lost_connection_is_told_once_where_the_user_looks() -> None:
     assert notes(ada.chat.lobby) == [said]
     ada.connect()
     ada.disconnect()
-    assert notes(ada.chat.lobby) == [said, said]
+    assert notes(ada.chat.lobby) == [said, "connected again after 1 s", said]
+
+
+@pytest.mark.parametrize(
+    ("ms", "lasting"), [(400, "1 s"), (12_400, "12 s"), (99_000, "99 s"), (150_000, "2 min"), (3 * 3_600_000, "3 h")]
+)
+def test_a_new_connection_is_told_with_how_long_there_was_none(ms: int, lasting: str) -> None:
+    ada = talk()
+    ada.chat.disconnected("the cable was pulled", NOON - ms)
+    ada.disconnect()
+    ada.connect()
+    assert notes(ada.chat.lobby)[-1] == f"connected again after {lasting}"
+
+
+def test_the_first_connection_is_told_where_one_had_to_wait_for_it() -> None:
+    ada = Talk()
+    ada.chat.disconnected("connection refused", NOON - 2_000)
+    ada.connect()
+    assert notes(ada.chat.lobby)[-1] == "connected after 2 s"
+    assert notes(talk().chat.lobby) == []
+
+
+def test_after_a_break_only_real_changes_are_told() -> None:
+    """The server was started anew: people come back one after the other."""
+    server = ModelServer()
+    bob, eve, old = (talk(name, server) for name in ("bob", "eve", "old"))
+    ada = talk(server=server)
+    for one in (ada, bob, eve, old):
+        one.disconnect()
+    eve.connect()
+    talk("new", server)
+    ada.connect()
+    assert {*ada.chat.lobby.people} == {"ada", "eve", "new"}
+    assert traffic(ada.chat.lobby) == [(("new",), ())]
+    ada.chat.handle(m.Presence(m.LOBBY, {"joined": ["bob", "late"], "count": 5}), NOON)
+    assert traffic(ada.chat.lobby) == [(("new", "late"), ())]
+    wait = ada.chat.expire(NOON)
+    assert wait is not None
+    assert ada.chat.expire(NOON + wait) is None
+    assert traffic(ada.chat.lobby) == [(("new", "late"), ("old",))]
+    ada.chat.handle(m.Presence(m.LOBBY, {"left": ["bob"], "count": 4}), NOON)
+    assert traffic(ada.chat.lobby) == [(("new", "late"), ("old", "bob"))]
+
+
+def test_of_a_second_break_the_first_is_remembered() -> None:
+    bob = talk("bob")
+    ada = talk(server=bob.server)
+    bob.disconnect()
+    for _ in range(2):
+        ada.disconnect()
+        assert ada.chat.expire(NOON + AWAITED_MS) is None, "nobody is given up without a connection"
+        ada.connect()
+    ada.chat.handle(m.Presence(m.LOBBY, {"joined": ["bob"], "count": 2}), NOON)
+    assert traffic(ada.chat.lobby) == []
+    assert ada.chat.expire(NOON + AWAITED_MS) is None
 
 
 # --- those who are not there ------------------------------------------------------------------------------------------
@@ -965,7 +1043,36 @@ def test_a_mistyped_name_leaves_no_conversation() -> None:
     ada = talk()
     assert nobody_answers(ada) not in ada.chat.buffers
     assert ada.chat.active is ada.chat.lobby
-    assert notes(ada.chat.lobby) == ["nobody goes by the name bbo at present; /list shows who is there"]
+    said = "nobody goes by the name bbo at present; /list shows who is there, ↑ brings back what you wrote"
+    assert notes(ada.chat.lobby) == [said]
+
+
+def test_a_message_to_nobody_is_told_once_and_leaves_no_conversation() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    dev = ada.chat.active
+    ada.chat.say_to("bbo", "hello", NOON)
+    opened = ada.chat.active
+    ada.chat.load_older()
+    (ref,), loading = opened.pending, opened.loading
+    ada.chat.handle(SendFailed(ref, "bbo", "hello", "no_such_user", "nobody has such a name"), NOON)
+    ada.chat.handle(RequestFailed(loading, "no_such_user", "nobody has such a name"), NOON)
+    assert notes(dev)[-1].startswith("nobody goes by the name bbo at present")
+    assert len(notes(dev)) == 1
+    assert ada.chat.active is dev
+    assert titles(ada.chat) == ["server", "#lobby", "#dev"]
+
+
+def test_what_else_was_written_to_nobody_stays() -> None:
+    ada = talk()
+    for text in ("one", "two"):
+        ada.chat.say_to("bbo", text, NOON)
+    opened = ada.chat.active
+    for ref in [*opened.pending]:
+        ada.chat.handle(SendFailed(ref, "bbo", "", "no_such_user", "nobody has such a name"), NOON)
+    assert ada.chat.active is opened
+    assert texts(opened) == ["one", "two"]
 
 
 def test_what_was_written_to_nobody_is_not_thrown_away() -> None:
@@ -979,11 +1086,15 @@ def test_whoever_is_not_there_is_said_to_be_away_once() -> None:
     ada = talk()
     for text in ("hello?", "are you there?"):
         ada.chat.say_to("bob", text, NOON)
+        assert not notes(ada.chat.active) or text != "hello?", "it is promised when it is true"
+        ada.exchange()
     assert notes(ada.chat.active) == ["bob is not here now, and will see this when they come back"]
     ada.chat.handle(m.Presence("#lobby", {"joined": ["bob"], "count": 2}), NOON)
     ada.chat.say("at last", NOON)
+    ada.exchange()
     ada.chat.handle(m.Presence("#lobby", {"left": ["bob"], "count": 1}), NOON)
     ada.chat.say("gone again", NOON)
+    ada.exchange()
     assert len(notes(ada.chat.active)) == 2
 
 

@@ -162,12 +162,12 @@ class Screen(urwid.Widget):
         """The list, the most important first; if it is longer than the screen, the part down to the active one."""
         lines = []
         ordered = by_importance(self.buffers)
-        at = next((place for place, (_, buffer) in enumerate(ordered) if buffer is self.active), 0)
+        at = next((place for place, buffer in enumerate(ordered) if buffer is self.active), 0)
         skipped = max(at - rows + 1, 0)
         shown = ordered[skipped : skipped + rows]
-        self._listed = {top + row: buffer for row, (_, buffer) in enumerate(shown)}
-        for index, buffer in shown:
-            line = rendering.conversation_line(buffer, index, buffer is self.active)
+        self._listed = {top + row: buffer for row, buffer in enumerate(shown)}
+        for buffer in shown:
+            line = rendering.conversation_line(buffer, buffer is self.active)
             count_cols = len(line.unread[1])
             name_cols = cols - 3 - (count_cols + 1)
             lines.append(

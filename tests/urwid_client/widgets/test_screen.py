@@ -18,6 +18,7 @@ def screen(*people: str) -> Screen:
     lobby.set_people(people, len(people))
     lobby.add(Said((1, 0), 0, "bob", "hello there", own=False))
     dev.unread = 3
+    server.number, lobby.number, dev.number = 1, 2, 3
     shown = Screen(lobby)
     shown.buffers = [server, lobby, dev]
     shown.heading = [("title", "#lobby"), ("faint", "  2 people")]

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.support.model_server import ModelServer
+from tests.urwid_client.listener import listening
+from urwid_client.connection import Unreachable
+from urwid_client.errors import Failed
+from urwid_client.renaming import ask_for
+from urwid_client.settings import ClientSettings
+from urwid_client.tokens import Tokens
+
+
+def settings(directory: Path, port: int = 1) -> ClientSettings:
+    return ClientSettings("127.0.0.1", port, "ada", None, directory)
+
+
+def test_a_name_that_can_be_had_is_kept_and_nobody_stays(tmp_path: Path) -> None:
+    async def ask() -> None:
+        async with listening(ModelServer()) as listener:
+            assert await ask_for("eve", settings(tmp_path, listener.port)) is None
+            assert Tokens(tmp_path).find(f"127.0.0.1:{listener.port}", "eve") is not None
+            assert listener.goodbyes == 1
+
+    asyncio.run(ask())
+
+
+def test_why_a_name_cannot_be_had_is_said(tmp_path: Path) -> None:
+    async def ask() -> None:
+        model = ModelServer()
+        model.taken.add("eve")
+        async with listening(model) as listener:
+            refused = await ask_for("eve", settings(tmp_path, listener.port))
+            assert refused is not None
+            assert (refused.name, refused.code) == ("eve", "name_taken")
+            assert Tokens(tmp_path).find(f"127.0.0.1:{listener.port}", "eve") is None
+
+    asyncio.run(ask())
+
+
+def test_where_nobody_can_be_asked_that_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        asyncio.run(ask_for("eve", settings(tmp_path)))
+
+
+def test_a_name_that_could_not_be_kept_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "tokens.json").mkdir()
+
+    async def ask() -> None:
+        async with listening(ModelServer()) as listener:
+            await ask_for("eve", settings(tmp_path, listener.port))
+
+    with pytest.raises(Failed, match=r"tokens\.json"):
+        asyncio.run(ask())
