@@ -34,18 +34,20 @@ from urwid_client.place import Place
 from urwid_client.preferences import Preferences
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.renaming import ask_for
-from urwid_client.sending import WrongInput
+from urwid_client.sending import TooLong, WrongInput
 from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat
 from urwid_client.terminal import Terminal, is_gone
 from urwid_client.tokens import Tokens
-from urwid_client.trust import UnknownKey
+from urwid_client.trust import UnknownKey, Unsafe
 from urwid_client.welcome import LEAVING, Welcome
 from urwid_client.whereabouts import Whereabouts
 from urwid_client.widgets.screen import Side
 
 _REMEMBER_SECONDS = 10.0
 """How often it is written down where one is."""
+_WRITTEN_SECONDS = 1.0
+"""How soon after the last key it is, when something is being written."""
 _IDLE_MS = 2_000
 """Who does nothing for so long does not wait for anything."""
 _ALERT_SECONDS = 1.0
@@ -105,6 +107,8 @@ class App:
         self._running: asyncio.Task[None] | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._remembering: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
+        """Until what is being written is written down."""
         self._expiring: asyncio.TimerHandle | None = None
         """Until one of those who are typing is not any more, or one who was awaited is not."""
         self._status = 0
@@ -164,7 +168,7 @@ class App:
 
     def _end(self) -> None:
         """Nothing of this run goes on in the next one, which has the same loop."""
-        for timer in (self._ticking, self._remembering, self._expiring):
+        for timer in (self._ticking, self._remembering, self._writing, self._expiring):
             if timer is not None:
                 timer.cancel()
         if self._drawing is not None:
@@ -210,6 +214,12 @@ class App:
                 self._remembering.cancel()
             self._remembering = self._loop.call_later(seconds, self._remember_again)
 
+    def _remember_what_is_written(self) -> None:
+        """In a moment, unless another key comes."""
+        if self._writing is not None:
+            self._writing.cancel()
+        self._writing = self._loop.call_later(_WRITTEN_SECONDS, self._remember)
+
     def _enter(self) -> None:
         """Who one is, and where, is known."""
         self._where.enter(self._chat, self._composer)
@@ -238,6 +248,8 @@ class App:
             case UnknownKey():
                 back = self._came_from.server if self._came_from is not None else ""
                 self._welcome = Welcome(server=event.server, fingerprint=event.fingerprint, came_from=back)
+            case Unsafe():
+                self._chat.distrust(str(event), _now())
             case TokenNotKept(text):
                 self._chat.note(text, _now(), important=True)
             case _:
@@ -308,8 +320,10 @@ class App:
         elif len(key) == 1:
             self._composer.write(key)
         self._shown.draft = self._composer.draft
-        if self._shown is self._chat.active and self._composer.draft.text != before:
-            self._chat.typed(self._composer.draft.text, _now())
+        if self._composer.draft.text != before:
+            self._remember_what_is_written()
+            if self._shown is self._chat.active:
+                self._chat.typed(self._composer.draft.text, _now())
 
     def _find(self, key: str) -> bool:
         """Whether a key belongs to the search in the messages."""
@@ -409,6 +423,9 @@ class App:
                 self._fulfil(wish)
         except (WrongInput, Failed) as wrong:
             self._chat.note(str(wrong), _now(), important=True)
+            if isinstance(wrong, TooLong):
+                self._composer.give_back(text)
+                self._shown.draft = self._composer.draft
 
     def _fulfil(self, wish: commands.Wish) -> None:
         """Does what a command wants of the program. Raises `WrongInput` and `Failed`."""

@@ -75,13 +75,17 @@ class Command(NamedTuple):
 
 def enter(chat: Chat, line: str, now: int) -> Wish | None:
     """What the user typed and sent: a command, or a text for the active buffer. Raises `WrongInput`."""
-    if line.startswith("//"):
-        chat.say(line[1:], now)
-    elif line.startswith("/"):
+    text = said(line)
+    if line and not text:
         return _run(chat, line, now)
-    elif line.strip():
-        chat.say(line, now)
+    if text.strip():
+        chat.say(text, now)
     return None
+
+
+def said(line: str) -> str:
+    """What a line would say in the conversation; empty if it is a command, which tells itself what is wrong with it."""
+    return "" if line.startswith("/") and not line.startswith("//") else line.removeprefix("/")
 
 
 def _run(chat: Chat, line: str, now: int) -> Wish | None:

@@ -86,6 +86,10 @@ class Composer:
             self.history.add(text)
         return text
 
+    def give_back(self, text: str) -> None:
+        """What was taken cannot be used: it is in the line again."""
+        self._editor.load(Draft(text, len(text)))
+
     def suggestions(self) -> tuple[Sequence[Suggestion], int | None]:
         """What could stand at the cursor, and which of it the last Tab has put there."""
         return self._completer.choices(self.draft, self._words) if self.mode is Mode.WRITING else ((), None)

@@ -40,7 +40,7 @@ class TokenNotKept(NamedTuple):
     text: str
 
 
-Told: TypeAlias = Event | TokenNotKept | UnknownKey
+Told: TypeAlias = Event | TokenNotKept | Unsafe
 Report: TypeAlias = Callable[[Told], None]
 
 
@@ -167,6 +167,8 @@ class Connection:
             raise unsafe
         if isinstance(unsafe, UnknownKey):
             self._ask(unsafe)
+        else:
+            self._report(unsafe)
         return str(unsafe)
 
     async def _converse(self, reader: asyncio.StreamReader) -> str:

@@ -91,6 +91,8 @@ class Face:
         if composer.mode is Mode.LEAVING:
             ways = keymap.told((Action.INTERRUPT, "again leaves"), (Action.SEND, "leaves, too"))
             return [[("faint", f"  {ways}, any other key stays")]]
+        if excess := self._chat.excess(commands.said(composer.shown.text)):
+            return [[("important", f"  {excess:,} bytes too long: the server takes {self._chat.most_bytes:,} of one message")]]
         shown, chosen = composer.suggestions()
         usage = commands.usage(composer.shown.text)
         if usage and not shown:

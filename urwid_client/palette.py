@@ -1,9 +1,9 @@
 """The themes: the colours of the styles that `rendering` speaks of. Each is readable on its background; a test computes it.
 
 `auto` leaves background and ordinary text to the terminal. Its other colours are of middle brightness: each has a contrast of at
-least 3.5:1 both to black and to white, so there is nothing to choose. `dark`, `light` and `contrast` bring their own background,
-with at least 4.5:1 (`contrast`: 7:1). `16` has named colours only, which the terminal's own theme makes fit. `none`, and a
-terminal without colours or with NO_COLOR, make do with bold and underline.
+least 4.5:1 both to black and to white, so there is nothing to choose; there are no more than these among the 256 colours. `dark`,
+`light` and `contrast` bring their own background, with at least 4.5:1 (`contrast`: 7:1). `16` has named colours only, which the
+terminal's own theme makes fit. `none`, and a terminal without colours or with NO_COLOR, make do with bold and underline.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _AUTO = _Theme(
     background="default",
     text="default",
     grey="g46",
-    red="#d00",
-    accent="#08d",
-    green="#080",
-    names=("#d60", "#080", "#a6d", "#088", "#a60", "#08d", "#d66", "#680", "#d0a", "#68a", "#a68", "#66f"),
+    red="#d0a",
+    accent="#66f",
+    green="#086",
+    names=(("#a66", "#086", "#86d", "#d0a", "#66f") * 3)[:12],
 )
 _DARK = _Theme(
     background="g11",

@@ -36,6 +36,10 @@ class WrongInput(Exception):
     """What the user asked for cannot be done; one line that says why, for them."""
 
 
+class TooLong(WrongInput):
+    """It was to be sent, and is longer than the server takes: it is the user's again, to be made shorter."""
+
+
 class Sending(Filing):
     """The conversations, and what is on its way into them."""
 
@@ -82,7 +86,7 @@ class Sending(Filing):
 
     def say(self, text: str, now: int) -> None:
         """Sends to the active buffer. Raises `WrongInput`."""
-        self._send(self.active, text, now, self.active.conv)
+        self._send(self.active, self._sendable(text), now, self.active.conv)
 
     def say_to(self, name: str, text: str, now: int) -> None:
         """Sends to whoever goes by this name now, or to a room that one is in, and opens that conversation. Raises `WrongInput`.
@@ -90,6 +94,7 @@ class Sending(Filing):
         A conversation that is known may have been with another person of that name: where the message went, its
         acknowledgement tells.
         """
+        text = self._sendable(text)
         buffer = self.room(name) if m.is_room(name) else self.direct(name)
         self._send(buffer, text, now, conv=None)
         self.open(buffer)
@@ -114,6 +119,22 @@ class Sending(Filing):
         """The greatest id that was seen: where notes are put."""
         return self.protocol.cursor or 0
 
+    @property
+    def most_bytes(self) -> int:
+        """What the server takes of one message."""
+        return int(self.protocol.limits.get("text_bytes", Limits().text_bytes))
+
+    def excess(self, text: str) -> int:
+        """By how many bytes a message is too long."""
+        return max(len(_as_sent(text).encode()) - self.most_bytes, 0) if 4 * len(text) > self.most_bytes else 0
+
+    def _sendable(self, text: str) -> str:
+        """Raises `TooLong`."""
+        if excess := self.excess(text):
+            most = self.most_bytes
+            raise TooLong(f"this is {excess:,} bytes too long, the server takes {most:,}: shorten it, or send it in parts")
+        return _as_sent(text)
+
     def _send(self, buffer: Buffer, text: str, now: int, conv: str | None) -> None:
         if buffer.kind is Kind.SERVER:
             key = self.keymap.called(Action.PREVIOUS_BUFFER)
@@ -121,11 +142,6 @@ class Sending(Filing):
             raise WrongInput(f"nobody would read this here; go to a conversation first ({ways})")
         if not buffer.joined and buffer.joining is None:
             raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
-        text = emoji.replace(clean(text).rstrip("\n"))
-        most = self.protocol.limits.get("text_bytes", Limits().text_bytes)
-        size = len(text.encode())
-        if size > most:
-            raise WrongInput(f"this message has {size:,} bytes, the server takes {most:,}; send it in parts")
         self._tell_if_away(buffer, now)
         buffer.typing_told = now - EVERY_MS + AFTER_MESSAGE_MS
         ref = self.protocol.send(buffer.title, text, conv)
@@ -231,6 +247,10 @@ class Sending(Filing):
         text, own = clean(message.text), self.is_own(message)
         mentioned = self.name if not own and is_mentioned(self.name, text) else ""
         return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentioned)
+
+
+def _as_sent(text: str) -> str:
+    return emoji.replace(clean(text).rstrip("\n"))
 
 
 def is_mentioned(name: str, text: str) -> bool:

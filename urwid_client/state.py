@@ -72,6 +72,8 @@ class Chat(Sending):
         self.wrote_elsewhere = 0
         """When one wrote last from another device."""
         self._welcomed = False
+        self._distrust = ""
+        """Why the server is not believed, as it was said last."""
         self._lost_at: int | None = None
         """When it was said, where the user looks, that there is no connection (milliseconds)."""
         self._away_asked = 0
@@ -202,6 +204,14 @@ class Chat(Sending):
         if does is not None:
             does(event, now)
 
+    def distrust(self, why: str, now: int) -> None:
+        """Nothing is said to this server, and trying again does not help: told once, where the user looks."""
+        said = f"not connected: {clean_line(why)}"
+        if said != self._distrust:
+            self._distrust = said
+            self.note(said, now, important=True)
+        self._lost_at = now if self._lost_at is None else self._lost_at
+
     def disconnected(self, reason: str, now: int) -> None:
         """The connection is gone, and with it what was asked and not answered."""
         said = f"not connected: {clean_line(reason)}"
@@ -221,7 +231,7 @@ class Chat(Sending):
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
         self.name_refused = None
-        again, self._welcomed = self._welcomed, True
+        again, self._welcomed, self._distrust = self._welcomed, True, ""
         if self.identity not in (None, welcomed.identity):
             self.begin_directs_anew()
         self.identity = welcomed.identity

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-EXPIRES_MS = 6_000
-"""So long after the last time that it was told, nobody is typing any more."""
 EVERY_MS = 3_000
 """How often others are told that the user is typing, at most."""
+EXPIRES_MS = EVERY_MS + 1_000
+"""So long after the last time that it was told, nobody is typing any more: it may have been a moment late."""
 AFTER_MESSAGE_MS = 1_000
 """How soon after a message it is told again: a server does not listen to more than one such word in a second."""
 _MOST = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,23 @@ def test_a_changed_key_is_told_on_the_screen_and_nothing_is_said(tmp_path: Path)
         with terminal(client_command(server, tmp_path / "ada", "--name", "ada"), cols=100) as window:
             wait_for_words(window, f"the key of 127.0.0.1:{server.port} has changed")
             assert server.log.read_text().count("ada came") == 1
+
+
+def test_a_key_that_changes_while_one_is_there_is_told_in_full_where_one_looks(tmp_path: Path) -> None:
+    pem = MADE.write(tmp_path / "pem")
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server(tmp_path / "data", "--tls-cert", str(pem), workers=1))
+        command = client_command(server, tmp_path / "ada", "--name", "ada", "--tls", "--accept-new")
+        window = stack.enter_context(terminal(command, cols=100))
+        window.wait_for("● ada")
+        server.stop()
+        window.wait_for("the server is stopping")
+        make().write(pem)
+        again = running_server(tmp_path / "data", "--tls-cert", str(pem), "--port", str(server.port), workers=1)
+        stack.enter_context(again)
+        window.wait_for("somebody may be in", "ask its operator", "start once with --fingerprint", limit=10)
+        window.settle()
+        assert window.text.count("has changed: it was") == 1
 
 
 def wait_for_words(window: Terminal, words: str) -> None:

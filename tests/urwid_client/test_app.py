@@ -16,7 +16,7 @@ from common import messages as m
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener
-from urwid_client import typists
+from urwid_client import app, typists
 from urwid_client.app import App
 from urwid_client.preferences import Preferences
 from urwid_client.settings import ClientSettings
@@ -148,6 +148,25 @@ def test_the_first_start_asks_for_a_name_and_a_server_and_the_next_for_nothing(t
     assert prompt(shown[1]) == "> a draft"
 
 
+def test_what_is_being_written_is_on_the_disk_a_moment_after_the_last_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only now and then: the machine may be switched off."""
+    monkeypatch.setattr(app, "_WRITTEN_SECONDS", 0.05)
+    monkeypatch.setattr(typists, "EXPIRES_MS", 500)  # what is waited for here is another drawing
+    kept: list[str] = []
+
+    class Looks(Waiting):
+        def draw_screen(self, size: tuple[int, int], canvas: urwid.Canvas) -> None:
+            super().draw_screen(size, canvas)
+            kept.append((tmp_path / "memory.json").read_text() if (tmp_path / "memory.json").exists() else "")
+
+    screen = Looks([*"half a line"], [], waits=["bob is typing", "!is typing"])
+    run(screen, settings(tmp_path), TellsOfTyping(ModelServer()))
+    assert "half a line" not in kept[0]
+    assert "half a line" in kept[-1]
+
+
 class TellsOfTyping(Listener):
     """Says a moment after the beginning that somebody is typing."""
 
@@ -179,6 +198,22 @@ def test_drafts_belong_to_their_conversations(tmp_path: Path) -> None:
 def test_keys_that_come_at_once_reach_what_the_first_of_them_opened(tmp_path: Path) -> None:
     shown = run(Waiting([*"one", "ctrl n", *"two", "ctrl p", *"three"], ["ctrl n"]), settings(tmp_path))
     assert [prompt(text) for text in shown] == [">", "> onethree", "> two"]
+
+
+@pytest.mark.parametrize("command", ["", "/me "])
+def test_what_is_too_long_stays_in_the_line(tmp_path: Path, command: str) -> None:
+    model, text = ModelServer(), command + "x" * 15_999
+    screen = Waiting(
+        ["begin paste", *text, *"yyy", "end paste"],
+        ["enter"],
+        ["backspace", "backspace", "backspace", *["backspace"] * len(command), "enter"],
+        [],
+        waits=["● ada", "yyy", "parts", "!yyy"],
+    )
+    shown = run(screen, settings(tmp_path), Listener(model))
+    assert ("2 bytes too long: the server takes 16,000 of one message" in shown[1]) == (not command)
+    assert "yyy" in shown[2]
+    assert [entry.text for entry in model.entries] == [text[: len(text) - len(command)]]
 
 
 def test_a_paste_is_written_and_not_done(tmp_path: Path) -> None:

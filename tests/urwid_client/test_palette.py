@@ -36,8 +36,8 @@ def test_colours_can_be_read_on_black_and_on_white(style: str) -> None:
     if spec.foreground.split(",")[0] != "default":
         red, green, blue = (part or 0 for part in spec.get_rgb_values()[:3])
         brightness = luminance(red, green, blue)
-        assert (brightness + 0.05) / 0.05 >= 3.5
-        assert 1.05 / (brightness + 0.05) >= 3.5
+        assert (brightness + 0.05) / 0.05 >= 4.5
+        assert 1.05 / (brightness + 0.05) >= 4.5
 
 
 @pytest.mark.parametrize(("theme", "least"), OWN_BACKGROUND.items())

@@ -171,8 +171,9 @@ def test_where_nobody_would_read_it_nothing_is_sent() -> None:
     with pytest.raises(WrongInput, match="nobody would read this here"):
         ada.say("hello", NOON)
     ada.open(ada.lobby)
-    with pytest.raises(WrongInput, match="has 16,001 bytes, the server takes 16,000"):
-        ada.say("x" * 16_001, NOON)
+    with pytest.raises(WrongInput, match="7 bytes too long, the server takes 16,000"):
+        ada.say("x" * 16_007, NOON)
+    assert [ada.excess(text) for text in ("", "x" * 16_000, "é" * 8_005, ":tada: " * 3_000)] == [0, 0, 10, 0]
     assert not ada.protocol.outbox
 
 

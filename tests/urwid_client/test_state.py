@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import messages as m
-from common.client_protocol import Delivered, NameRefused, RequestFailed, RoomJoined, SendFailed, Welcomed
+from common.client_protocol import Closed, Delivered, NameRefused, RequestFailed, RoomJoined, SendFailed, Welcomed
 from common.errors import Code
 from common.log import direct
 from tests.support.model_server import ModelServer, identity_of
@@ -14,7 +14,7 @@ from urwid_client import rendering
 from urwid_client.buffers import Buffer, Delivery, Said
 from urwid_client.editing import Draft
 from urwid_client.missing import AWAITED_MS
-from urwid_client.sending import Lookup, WrongInput, is_mentioned
+from urwid_client.sending import Lookup, TooLong, WrongInput, is_mentioned
 from urwid_client.state import PAGE, Chat
 
 
@@ -113,9 +113,12 @@ def test_a_full_disk_is_told_once_and_the_message_waits() -> None:
 
 def test_a_text_that_is_too_long_is_not_sent() -> None:
     ada = talk()
-    with pytest.raises(WrongInput, match="16,001 bytes, the server takes 16,000"):
+    with pytest.raises(WrongInput, match="1 bytes too long, the server takes 16,000"):
         ada.chat.say("x" * 16_001, NOON)
     assert texts(ada.chat.lobby) == []
+    with pytest.raises(TooLong):
+        ada.chat.say_to("bob", "é" * 8_001, NOON)
+    assert titles(ada.chat) == ["server", "#lobby"]
 
 
 def test_nobody_would_read_what_is_written_to_the_server_s_buffer() -> None:
@@ -970,6 +973,22 @@ def test_a_lost_connection_is_told_once_where_the_user_looks() -> None:
     ada.connect()
     ada.disconnect()
     assert notes(ada.chat.lobby) == [said, "connected again after 1 s", said]
+
+
+def test_why_a_server_is_not_believed_is_told_once_where_the_user_looks() -> None:
+    """Also where it was told already that the server is stopping; and not twice to who looks at what the program says."""
+    ada = talk()
+    ada.chat.handle(Closed("shutdown", "bye"), NOON)
+    for _ in range(2):
+        ada.chat.distrust("the key has changed", NOON)
+        ada.chat.disconnected("the key has changed", NOON)
+    assert notes(ada.chat.lobby)[1:] == ["not connected: the key has changed"]
+    ada.disconnect()
+    ada.connect()
+    ada.chat.open(ada.chat.server)
+    ada.chat.distrust("the key has changed", NOON)
+    ada.chat.disconnected("the key has changed", NOON)
+    assert notes(ada.chat.server)[-2:] == ["connected as ada", "not connected: the key has changed"]
 
 
 @pytest.mark.parametrize(
