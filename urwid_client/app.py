@@ -16,9 +16,9 @@ from urwid.display.common import InputClosedError
 
 from common.client_protocol import ClientProtocol, NameRefused, Welcomed
 from common.errors import Code
-from common.invitations import Invitation
 from common.text import clean, clean_line
 from urwid_client import alerts, commands, garbage, rendering
+from urwid_client.buffers import Kind
 from urwid_client.completion import Words
 from urwid_client.composer import PASTE_KEYS, Composer
 from urwid_client.connection import Connection, TokenNotKept, Told
@@ -372,7 +372,7 @@ class App:
             connection.believe(welcome.fingerprint)
             return
         if welcome.place is not None:
-            self.go_on = self._where.elsewhere(welcome.place, None)
+            self.go_on = self._where.elsewhere(welcome.place)
         elif self._came_from is not None:
             self.go_on = self._came_from, {}
         self._quit()
@@ -436,7 +436,8 @@ class App:
                 if server.server == self._where.settings.server:
                     here = f"you are on {server.server} already"
                     raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
-                self._go_elsewhere(server, None)
+                self._remember()
+                self._go_on(self._where.elsewhere(server))
             case commands.Rename(name):
                 self._rename(name)
             case commands.ListServers():
@@ -453,10 +454,9 @@ class App:
             case commands.Open(number):
                 self._open_link(number)
 
-    def _go_elsewhere(self, server: Invitation | None, name: str | None) -> None:
+    def _go_on(self, there: tuple[ClientSettings, Place]) -> None:
         """Leaves, and begins anew on another server or under another name."""
-        self._remember()
-        self.go_on = self._where.elsewhere(server, name)
+        self.go_on = there
         self._quit()
 
     def _rename(self, name: str) -> None:
@@ -479,7 +479,9 @@ class App:
             self._chat.note(f"{problem.rstrip('.')}; you are still {self._chat.name}", _now(), important=True)
             self._draw_soon()
         else:
-            self._go_elsewhere(None, name)
+            self._remember()
+            here = self._chat.active
+            self._go_on(self._where.as_another(name, here.title if here.kind is Kind.ROOM and here.joined else None))
 
     def _apply_preferences(self) -> None:
         """What was set holds at once."""

@@ -89,8 +89,8 @@ class Face:
         if composer.mode is Mode.CONFIRMING:
             return rendering.pasted(composer.pasted, keymap)
         if composer.mode is Mode.LEAVING:
-            ways = keymap.told((Action.INTERRUPT, "again leaves"), (Action.SEND, "leaves, too"))
-            return [[("faint", f"  {ways}, any other key stays")]]
+            again, enter = keymap.called(Action.INTERRUPT), keymap.called(Action.SEND)
+            return [[("faint", f"  {again} again or {enter} leaves, any other key goes on")]]
         if excess := self._chat.excess(commands.said(composer.shown.text)):
             return [[("important", f"  {excess:,} bytes too long: the server takes {self._chat.most_bytes:,} of one message")]]
         shown, chosen = composer.suggestions()

@@ -75,13 +75,15 @@ class Whereabouts:
                 self._kept, self._before = place, of_another_name(place)
                 self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place))
 
-    def elsewhere(self, server: Invitation | None, name: str | None) -> tuple[ClientSettings, Place]:
-        """Another server, under the name that one had there if there was one; or another name here. And what goes along."""
-        if server is None:
-            return self.settings._replace(name=name, room=None, server_given=True), self._before
+    def elsewhere(self, server: Invitation) -> tuple[ClientSettings, Place]:
+        """Another server, under the name that one had there if there was one. And what goes along."""
         there = self.settings.at(server)
         names = [known.name for known in self.servers() if known.server == there.server]
         return there._replace(name=names[0] if names else there.name), {}
+
+    def as_another(self, name: str, room: str | None) -> tuple[ClientSettings, Place]:
+        """Another name here, and in the `room` that one is looking at. And what goes along."""
+        return self.settings._replace(name=name, room=room, server_given=True), self._before
 
     def _recall(self, use: Callable[[Memory], _Answer]) -> _Answer | None:
         """Uses the memory; where that is not possible, the user is told, and it is done without."""

@@ -227,8 +227,8 @@ def test_a_paste_is_written_and_not_done(tmp_path: Path) -> None:
 def test_ctrl_c_clears_and_then_offers_to_leave(tmp_path: Path) -> None:
     shown = run(Waiting([*"half", "ctrl c"], ["ctrl c"], ["x"], ["ctrl c", "ctrl y"]), settings(tmp_path))
     assert [prompt(text) for text in shown] == [">", ">", "> /quit", "> x", "> x"]
-    assert "Ctrl+C again leaves" in shown[2]
-    assert "again leaves" not in shown[3]
+    assert "Ctrl+C again or Enter leaves" in shown[2]
+    assert "again or" not in shown[3]
 
 
 def test_ctrl_c_twice_leaves(tmp_path: Path) -> None:

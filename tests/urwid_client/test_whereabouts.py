@@ -58,11 +58,11 @@ def test_elsewhere_is_another_server_or_another_name(tmp_path: Path) -> None:
     remembered(tmp_path, "bob", "three:3")
     where = here(tmp_path, "ada", "one:1")
     where.remember(talk().chat, Composer(Words))
-    there, place = where.elsewhere(Invitation("two", 2), None)
+    there, place = where.elsewhere(Invitation("two", 2))
     assert (there.name, there.server, place) == ("ada", "two:2", {})
-    there, place = where.elsewhere(Invitation("three", 3), None)
+    there, place = where.elsewhere(Invitation("three", 3))
     assert (there.name, there.server, place) == ("bob", "three:3", {})
-    there, place = where.elsewhere(None, "eve")
+    there, place = where.as_another("eve", "#dev")
     assert (there.name, there.server) == ("eve", "one:1")
     assert place["identity"] == ""
 
@@ -73,9 +73,9 @@ KEY = "SHA256:" + "A" * 43
 def test_what_was_wished_of_the_encryption_holds_for_the_server_that_the_run_begins_with(tmp_path: Path) -> None:
     insecure = ClientSettings("127.0.0.1", 1, "ada", "#ops", tmp_path, Wishes(tls=False))
     where = Whereabouts(insecure, {}, told.append)
-    assert where.elsewhere(None, "eve")[0].wishes == Wishes(tls=False)
-    assert where.elsewhere(Invitation("two", 2), None)[0].wishes == Wishes()
-    there, _ = where.elsewhere(Invitation("two", 2, "#dev", KEY), None)
+    assert where.as_another("eve", "#dev")[0].wishes == Wishes(tls=False)
+    assert where.elsewhere(Invitation("two", 2))[0].wishes == Wishes()
+    there, _ = where.elsewhere(Invitation("two", 2, "#dev", KEY))
     assert (there.room, there.wishes) == ("#dev", Wishes(fingerprint=KEY))
 
 
@@ -83,8 +83,8 @@ def test_that_all_is_to_be_encrypted_holds_wherever_one_goes(tmp_path: Path) -> 
     """Who refused a server's key is asked for another server, and may name the same one."""
     careful = ClientSettings("127.0.0.1", 1, "ada", None, tmp_path, Wishes(tls=True, fingerprint=KEY, accept_new=True))
     where = Whereabouts(careful, {}, told.append)
-    assert where.elsewhere(Invitation("127.0.0.1", 1), None)[0].wishes == Wishes(tls=True)
-    assert where.elsewhere(Invitation("two", 2, "#dev", KEY), None)[0].wishes == Wishes(tls=True, fingerprint=KEY)
+    assert where.elsewhere(Invitation("127.0.0.1", 1))[0].wishes == Wishes(tls=True)
+    assert where.elsewhere(Invitation("two", 2, "#dev", KEY))[0].wishes == Wishes(tls=True, fingerprint=KEY)
 
 
 @pytest.mark.parametrize(
