@@ -289,6 +289,7 @@ class Chat(Sending):
     def _shut_out(self, buffer: Buffer, said: str, now: int) -> None:
         """One is not in a room. If it was opened for that, it goes again, unless something was written there."""
         opened, buffer.joined, buffer.joining = buffer.joining is not None, False, None
+        buffer.set_people((), 0)
         if opened and self.is_blank(buffer) and not buffer.pending:
             self.remove(buffer)
         written_in = buffer if opened and buffer in self.buffers else None
