@@ -70,6 +70,17 @@ class NameRefused(NamedTuple):
     text: str
 
 
+class Topic(NamedTuple):
+    """What a room is about at some place in the log; without a text it has no topic."""
+
+    text: str = ""
+    by: str = ""
+    """Who set it: their name at that time."""
+    time_ms: int = 0
+    at: int = 0
+    """The id up to which this is so: messages with greater ones may set another, those up to there are history."""
+
+
 class RoomJoined(NamedTuple):
     room: str
     conv: str
@@ -80,6 +91,7 @@ class RoomJoined(NamedTuple):
     members: list[str]
     away: Sequence[str] = ()
     """Who of the members is away."""
+    topic: Topic = Topic()
 
 
 class RoomParted(NamedTuple):
@@ -174,6 +186,7 @@ class _Outgoing(NamedTuple):
     to: str
     conv: str | None
     text: str
+    topic: bool
 
 
 _PASSING: frozenset[str] = frozenset(code for code, meaning in MEANINGS.items() if meaning.passing)
@@ -291,11 +304,14 @@ class ClientProtocol:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def send(self, to: str, text: str, conv: str | None = None) -> int:
-        """Puts a message into the outbox, and on its way if one is connected: its ref, which `Acknowledged` names."""
+    def send(self, to: str, text: str, conv: str | None = None, topic: bool = False) -> int:
+        """Puts a message into the outbox, and on its way if one is connected: its ref, which `Acknowledged` names.
+
+        As a `topic` it sets that of the room; an empty text clears it.
+        """
         before = self._newest()
         ref = self._next_ref()
-        self.outbox[ref] = _Outgoing(to, conv, text)
+        self.outbox[ref] = _Outgoing(to, conv, text, topic)
         if self._retry:
             self._retry.add(ref)  # it follows what was refused
         elif self._sending:
@@ -413,12 +429,14 @@ class ClientProtocol:
 
     def _send_one(self, ref: int, before: int | None) -> None:
         """Each message names the one `before` it, so that a refused one is not overtaken by those behind it."""
-        to, conv, text = self.outbox[ref]
+        to, conv, text, topic = self.outbox[ref]
         options: m.Options = {}
         if conv is not None:
             options["conv"] = conv
         if before is not None:
             options["prev"] = before
+        if topic:
+            options["topic"] = True
         self._write(m.Send(ref, to, text, options))
 
     def _newest(self) -> int | None:
@@ -501,7 +519,7 @@ class ClientProtocol:
                 Code.BAD_TOKEN,
                 "the server takes you for somebody new; whether this was sent is not known",
             )
-            for ref, (to, _, text) in self.outbox.items()
+            for ref, (to, _, text, _) in self.outbox.items()
         ]
         self.outbox.clear()
         self._last_committed = None
@@ -513,14 +531,16 @@ class ClientProtocol:
             return []  # nobody wants to be there
         self._remember(joined.room)
         options = joined.options
+        position = options.get("last", 0)
         return [
             RoomJoined(
                 joined.room,
                 options.get("conv", joined.room),
-                options.get("last", 0),
+                position,
                 options.get("count", 0),
                 options.get("members", []),
                 options.get("away", ()),
+                Topic(options.get("topic", ""), options.get("topic_by", ""), options.get("topic_ms", 0), position),
             )
         ]
 
@@ -593,5 +613,5 @@ class ClientProtocol:
             self.retry_after = max(self.retry_after, min(wait_in(error.text) or 0, _WAIT_MOST))
             return [SendDelayed(ref, error.code, error.text)]
         self._retry.discard(ref)
-        to, _, text = self.outbox.pop(ref)
+        to, _, text, _ = self.outbox.pop(ref)
         return [SendFailed(ref, to, text, error.code, error.text)]

@@ -508,7 +508,8 @@ class App:
     def _words(self) -> Words:
         rooms = sorted(self._chat.rooms_seen.values())
         likes, servers = self._preferences.suggestions(), [known.server for known in self._where.known]
-        return Words(self._chat.speakers(), rooms, commands.SUGGESTIONS, commands.ARGUMENTS, likes, servers)
+        topics = [topic] if (topic := self._chat.active.topic.text) else []
+        return Words(self._chat.speakers(), rooms, commands.SUGGESTIONS, commands.ARGUMENTS, likes, servers, topics)
 
     def _switch(self, number: int) -> None:
         if (buffer := self._chat.find_number(number)) is not None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
+from common.client_protocol import Topic
 from common.names import fold
 from urwid_client.editing import Draft
 from urwid_client.scrolling import Key, Viewport
@@ -53,6 +54,13 @@ class Said(NamedTuple):
     delivery: Delivery = Delivery.COMMITTED
     problem: str = ""
     """Why it failed."""
+    topic: bool = False
+    """It sets the room's topic."""
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it counts as unread: what others said, and not what a room is about from then on."""
+        return not self.own and not self.topic
 
 
 class Note(NamedTuple):
@@ -121,6 +129,7 @@ class Buffer:
         """Who of them is away: the folded names."""
         self.head_count = 0
         """How many are in the room."""
+        self.topic = Topic()  # as far as the server told
         self.draft = Draft()
         self.viewport = Viewport()
         self.seen: Key = (0, 0)
@@ -173,8 +182,8 @@ class Buffer:
 
     # --- one's own messages -------------------------------------------------------------------------------------------
 
-    def add_pending(self, ref: int, sender: str, text: str, time_ms: int) -> None:
-        self.pending[ref] = Said((_PENDING_ID, ref), time_ms, sender, text, own=True, delivery=Delivery.PENDING)
+    def add_pending(self, ref: int, sender: str, text: str, time_ms: int, topic: bool = False) -> None:
+        self.pending[ref] = Said((_PENDING_ID, ref), time_ms, sender, text, True, delivery=Delivery.PENDING, topic=topic)
 
     def fail(self, ref: int, problem: str, after: int) -> None:
         """A pending message was refused: it stays where it is now, and says why."""

@@ -15,11 +15,12 @@ from common.errors import Refused
 from common.invitations import Invitation, NoInvitation, understand
 from common.names import check_name
 from common.text import clean_line
+from urwid_client import rendering
 from urwid_client.buffers import Kind
 from urwid_client.completion import Suggestion
 from urwid_client.keys import Action
 from urwid_client.markup import ACTION, AWAY
-from urwid_client.sending import WrongInput
+from urwid_client.sending import WrongInput, check_is_room
 from urwid_client.state import Chat
 
 
@@ -71,6 +72,10 @@ class Command(NamedTuple):
     @property
     def usage(self) -> str:
         return f"/{self.name} {self.arguments}".rstrip()
+
+
+_CLEARING = ("-", "-delete")
+"""What clears a topic; the longer one is what people know from IRC clients."""
 
 
 def enter(chat: Chat, line: str, now: int) -> Wish | None:
@@ -156,6 +161,14 @@ def _part(chat: Chat, argument: str, now: int) -> None:
     chat.close(chat.room(argument) if argument else chat.active)
 
 
+def _topic(chat: Chat, argument: str, now: int) -> None:
+    check_is_room(chat.active)
+    if argument:
+        chat.set_topic("" if argument in _CLEARING else argument, now)
+    else:
+        chat.note(rendering.topic(chat.active), now)
+
+
 def _list(chat: Chat, argument: str, now: int) -> None:
     chat.list_people(m.LOBBY)
 
@@ -239,6 +252,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("me", "TEXT", "say what you do: /me waves", _me),
     Command("join", "#ROOM", "go into a room; it is made if there is none", _join),
     Command("part", "[#ROOM]", "leave this room, or put this conversation away", _part, ("leave",)),
+    Command("topic", "[TOPIC]", "show what this room is about, or set it; /topic - clears it", _topic),
     Command("list", "", "show who is there", _list),
     Command("names", "", "show who is in this room", _names),
     Command("rooms", "", "show which rooms there are", _rooms),

@@ -31,6 +31,8 @@ class Words(NamedTuple):
     """What follows a command, as its usage line has it, by the command with its slash."""
     settings: Sequence[Suggestion] = ()
     servers: Sequence[str] = ()
+    topics: Sequence[str] = ()
+    """The one that the room has: to change a part of it."""
 
 
 class Completer:
@@ -104,13 +106,14 @@ def _argument(word: str, first: str, words: Words) -> list[Suggestion]:
         "#ROOM": lambda: [*map(Suggestion, words.rooms)],
         "COMMAND": lambda: words.commands,
         "SETTING": lambda: words.settings,
+        "TOPIC": lambda: [*map(Suggestion, words.topics)],
         "SERVER": lambda: [*map(Suggestion, words.servers)],
     }
     if kind not in sources:
         return _said(word, first, words)
     if kind == "COMMAND" and not word.startswith("/"):
         word = "/" + word
-    return _matching(word, sources[kind](), " ")
+    return _matching(word, sources[kind](), "" if kind == "TOPIC" else " ")
 
 
 def _matching(word: str, candidates: Iterable[Suggestion], suffix: str) -> list[Suggestion]:

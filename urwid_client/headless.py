@@ -35,6 +35,7 @@ from common.text import clean, clean_line
 from urwid_client.connection import Connection, TokenNotKept, Told
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
+from urwid_client.markup import topic_change
 from urwid_client.output import complain, say
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import local
@@ -337,6 +338,7 @@ def _as_json(message: m.Msg) -> str:
             "text": clean(message.text),
             "conv": message.options.get("conv"),
             "from": message.options.get("from"),
+            "topic": message.options.get("topic", False),
         }
     )
 
@@ -344,7 +346,8 @@ def _as_json(message: m.Msg) -> str:
 def _as_line(message: m.Msg) -> str:
     at = local(message.time_ms)
     text = clean(message.text).replace("\n", " ⏎ ")
-    return f"{at:%Y-%m-%d %H:%M:%S} {clean_line(message.to)} {clean_line(message.sender)}: {text}"
+    said = f" {topic_change(text)}{text}" if message.options.get("topic") else f": {text}"
+    return f"{at:%Y-%m-%d %H:%M:%S} {clean_line(message.to)} {clean_line(message.sender)}{said}"
 
 
 def _own_name() -> str:

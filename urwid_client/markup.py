@@ -77,6 +77,11 @@ def _without_punctuation(link: str) -> str:
     return link
 
 
+def topic_change(topic: str, done: bool = True) -> str:
+    """What is said of who sets a topic, or clears it; the topic itself follows."""
+    return f"change{'d' if done else 's'} the topic to: " if topic else f"clear{'ed' if done else 's'} the topic"
+
+
 def because(away: str) -> str:
     """What is said behind "is away": the reason, if there is one."""
     return "" if away.lower() == AWAY else f": {away}"

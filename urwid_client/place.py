@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from common.names import fold
-from urwid_client.buffers import Buffer, Kind
+from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.editing import Draft
 from urwid_client.state import Chat
 
@@ -83,8 +83,13 @@ def _conversation(buffer: Buffer) -> dict[str, Any]:
         "unread": buffer.unread,
         "mentions": buffer.mentions,
         "read": buffer.unread_from[0] if buffer.unread and buffer.unread_from else 0,
-        "draft": "\n".join(filter(None, [*(said.text for said in buffer.pending.values()), buffer.draft.text])),
+        "draft": "\n".join(filter(None, [*map(_typed, buffer.pending.values()), buffer.draft.text])),
     }
+
+
+def _typed(said: Said) -> str:
+    """How the user wrote it."""
+    return f"/topic {said.text or '-'}" if said.topic else said.text
 
 
 def _restore(chat: Chat, told: dict[str, Any]) -> None:

@@ -103,7 +103,7 @@ def context(entry: Entry, before: Entry | None, unread_from: Key | None, zone: Z
         and isinstance(before, Said)
         and entry.sender == before.sender
         and entry.own == before.own
-        and not (is_action(entry) or is_action(before))
+        and not (_names_itself(entry) or _names_itself(before))
         and 0 <= entry.time_ms - before.time_ms < _GROUPED_FOR
     )
     return Context(new_day, first_unread, (now.hour, now.minute) == (then.hour, then.minute), continues)
@@ -121,7 +121,9 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool =
     match entry:
         case Said():
             name = clean_line(entry.sender)
-            label: Span = ("", "") if seen_in.continues else (name_style(name), "*" if is_action(entry) else name)
+            label: Span = ("", "") if seen_in.continues else (name_style(name), name)
+            if _names_itself(entry):
+                label = ("note", "·") if entry.topic else (name_style(name), "*")
             body = _said(entry, full_emoji)
             return Block(rules, time, label, _marked(body, sought) if sought else body)
         case Note():
@@ -132,15 +134,22 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool =
 
 def is_action(said: Said) -> bool:
     """Whether it tells what its sender does."""
-    return said.text.startswith(markup.ACTION)
+    return not said.topic and said.text.startswith(markup.ACTION)
+
+
+def _names_itself(said: Said) -> bool:
+    """Whether the sender's name is a part of what is shown of it."""
+    return said.topic or is_action(said)
 
 
 def _said(said: Said, full_emoji: bool) -> Spans:
     text = _body(said.text) if not full_emoji else _cleaned(said.text)
-    did: Spans = []
-    if is_action(said):
-        name = clean_line(said.sender)
-        text, did = text.removeprefix(markup.ACTION), [(name_style(name), f"{name} ")]
+    name = clean_line(said.sender)
+    did: Spans = [(name_style(name), f"{name} ")] if _names_itself(said) else []
+    if said.topic:
+        did.append(("note", markup.topic_change(text, done=said.delivery is Delivery.COMMITTED)))
+    elif is_action(said):
+        text = text.removeprefix(markup.ACTION)
     match said.delivery:
         case Delivery.PENDING:
             return [*did, ("pending", f"{text} …")]
@@ -171,13 +180,13 @@ def _styled(piece: Piece, mentioned: str) -> Spans:
 
 def links(buffer: Buffer, number: int) -> str:
     """The link of this number in a conversation, counted from the newest one; empty if there is none."""
-    found = (
-        link
-        for entry in reversed(buffer.entries)
-        if isinstance(entry, Said)
-        for link in reversed(markup.links(_body(entry.text)))
-    )
+    texts = (entry.text for entry in reversed(buffer.entries) if isinstance(entry, Said))
+    found = (link for text in (*texts, buffer.topic.text) for link in reversed(markup.links(_body(text))))
     return next(itertools.islice(found, number - 1, None), "") if number else ""
+
+
+def _line(text: str) -> str:
+    return emoji.plain(clean_line(text))
 
 
 def _body(text: str) -> str:
@@ -213,6 +222,7 @@ def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None
             pass  # not told yet
         case Kind.ROOM if buffer.joined:
             spans.append(("faint", f"  {buffer.head_count:,} {'person' if buffer.head_count == 1 else 'people'}"))
+            spans += _topic(buffer.topic.text)
         case Kind.ROOM:
             spans.append(("faint", "  you are not in this room" if buffer.joining is None else "  joining …"))
         case Kind.DIRECT:
@@ -221,6 +231,20 @@ def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None
         case Kind.SERVER:
             spans.append(("faint", "  what the program has to say"))
     return spans
+
+
+def _topic(topic: str) -> Spans:
+    """What a room is about, behind its name: as much of it as there is room for."""
+    return [("faint", " — "), *(span for piece in markup.pieces(_line(topic)) for span in _styled(piece, ""))] if topic else []
+
+
+def topic(buffer: Buffer, zone: Zone = local) -> str:
+    """The whole topic of a room, and where it comes from."""
+    text, by, time_ms, _ = buffer.topic
+    room = title(buffer)
+    if not text:
+        return f"{room} has no topic; /topic TEXT sets one"
+    return f"the topic of {room}, set by {clean_line(by)} on {zone(time_ms):%-d %B %Y at %H:%M}: {_line(text)}"
 
 
 class Line(NamedTuple):

@@ -11,7 +11,7 @@ from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDela
 from common.errors import Code, Refused
 from common.limits import MEMBERS_SHOWN, Limits
 from common.names import as_room, check_name, fold
-from common.text import clean, clean_line
+from common.text import clean, clean_line, is_blank
 from urwid_client import emoji
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.filing import Filing
@@ -140,14 +140,30 @@ class Sending(Filing):
             key = self.keymap.called(Action.PREVIOUS_BUFFER)
             ways = ", ".join(filter(None, [key, "/join #room", "/query NAME"]))
             raise WrongInput(f"nobody would read this here; go to a conversation first ({ways})")
-        if not buffer.joined and buffer.joining is None:
-            raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
+        _check_joined(buffer)
         self._tell_if_away(buffer, now)
         buffer.typing_told = now - EVERY_MS + AFTER_MESSAGE_MS
-        ref = self.protocol.send(buffer.title, text, conv)
-        buffer.add_pending(ref, self.name, text, now)
+        self._put(buffer, text, now, conv)
+
+    def _put(self, buffer: Buffer, text: str, now: int, conv: str | None, topic: bool = False) -> None:
+        """On its way."""
+        ref = self.protocol.send(buffer.title, text, conv, topic)
+        buffer.add_pending(ref, self.name, text, now, topic)
         buffer.viewport.to_end()
         self.pending_in[ref] = buffer
+
+    def set_topic(self, text: str, now: int) -> None:
+        """Says what the active room is about from now on; with an empty text, nothing any more. Raises `WrongInput`."""
+        room = self.active
+        check_is_room(room)
+        _check_joined(room)
+        line = emoji.replace(clean_line(text))
+        if text and is_blank(line):
+            raise WrongInput("nothing would be seen of this topic; /topic - clears it")
+        most = self.protocol.limits.get("topic_bytes", Limits().topic_bytes)
+        if (excess := len(line.encode()) - most) > 0:
+            raise TooLong(f"this topic is {excess:,} bytes too long, the server takes {most:,}: shorten it")
+        self._put(room, line, now, room.conv, topic=True)
 
     def typed(self, text: str, now: int) -> None:
         """The user has changed what they are writing into the active buffer: tells the others, if there are few, now and then."""
@@ -245,8 +261,12 @@ class Sending(Filing):
 
     def said_of(self, message: m.Msg) -> Said:
         text, own = clean(message.text), self.is_own(message)
-        mentioned = self.name if not own and is_mentioned(self.name, text) else ""
-        return Said((message.id, 0), message.time_ms, clean_line(message.sender), text, own, mentioned)
+        topic = message.options.get("topic", False)
+        mentioned = self.name if not (own or topic) and is_mentioned(self.name, text) else ""
+        sender = clean_line(message.sender)
+        if topic:
+            text = clean_line(text)
+        return Said((message.id, 0), message.time_ms, sender, text, own, mentioned, topic=topic)
 
 
 def _as_sent(text: str) -> str:
@@ -256,6 +276,16 @@ def _as_sent(text: str) -> str:
 def is_mentioned(name: str, text: str) -> bool:
     """Whether the name stands in the text as a word of its own."""
     return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def check_is_room(buffer: Buffer) -> None:
+    if buffer.kind is not Kind.ROOM:
+        raise WrongInput("this is not a room, so it has no topic")
+
+
+def _check_joined(buffer: Buffer) -> None:
+    if not buffer.joined and buffer.joining is None:
+        raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
 
 
 def check_as_input(check: Callable[[str], str], name: str) -> None:

@@ -24,6 +24,7 @@ from common.client_protocol import (
     RoomParted,
     SendDelayed,
     SendFailed,
+    Topic,
     Welcomed,
 )
 from common.errors import MEANINGS, Code, Reason
@@ -264,6 +265,7 @@ class Chat(Sending):
             buffer.clear()
         buffer.conv, buffer.joining = joined.conv, None
         before = {**self._missing.of(fold(buffer.title)), **buffer.people}
+        buffer.topic = joined.topic._replace(text=clean_line(joined.topic.text), by=clean_line(joined.topic.by))
         buffer.set_people(map(clean_line, joined.members), joined.people, map(clean_line, joined.away))
         self._tell_who_changed(buffer, before, now)
         self.rooms_seen.setdefault(fold(buffer.title), buffer.title)
@@ -361,6 +363,7 @@ class Chat(Sending):
     def _on_delivered(self, delivered: Delivered, now: int) -> None:
         message = delivered.message
         self.typists.stopped(message.options.get("conv", ""), message.options.get("from", ""))
+        self._learn_topic(message)
         if self._is_ignored(message):
             return
         buffer = self.buffer_of(message)
@@ -373,9 +376,15 @@ class Chat(Sending):
         buffer.trim()
         if said.own:
             self.wrote_elsewhere = max(self.wrote_elsewhere, min(said.time_ms, now))
-        else:
+        elif said.is_news:
             self._count(buffer, said)
             self.arrived.append(Arrival(buffer, said))
+
+    def _learn_topic(self, message: m.Msg) -> None:
+        """Whoever said so, and unless one was told a newer one when one came in."""
+        buffer = self.find_conv(message.options.get("conv", message.to)) if message.options.get("topic") else None
+        if buffer is not None and message.id > buffer.topic.at:
+            buffer.topic = Topic(clean_line(message.text), clean_line(message.sender), message.time_ms, message.id)
 
     def _count(self, buffer: Buffer, said: Said) -> None:
         """Marks what is new in a buffer; in the active one, what came before this run of the program began."""

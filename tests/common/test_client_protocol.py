@@ -23,6 +23,7 @@ from common.client_protocol import (
     RoomParted,
     SendDelayed,
     SendFailed,
+    Topic,
     Welcomed,
 )
 from common.codec import encode
@@ -856,3 +857,35 @@ def test_what_cannot_be_understood_breaks_the_connection_behind_what_can(client:
 
 def test_messages_of_a_newer_server_are_passed_over(client: Client) -> None:
     assert client.protocol.receive(encode(["confetti", 1])) == []
+
+
+# --- topics -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_topic_is_sent_like_any_message(client: Client) -> None:
+    client.protocol.send("#lobby", "hello")
+    client.protocol.send("#lobby", "tea", topic=True)
+    client.protocol.send("#lobby", "", topic=True)
+    events = client.exchange()
+    assert [send.options for send in sends(client.line)] == [{}, {"prev": 2, "topic": True}, {"prev": 3, "topic": True}]
+    assert [event.message.options.get("topic") for event in events if isinstance(event, Delivered)] == [None, True, True]
+    assert not client.protocol.outbox
+
+
+def test_a_topic_that_was_not_acknowledged_is_sent_again_as_one(client: Client) -> None:
+    client.protocol.send("#lobby", "tea", topic=True)
+    client.cut()
+    client.connect()
+    client.exchange()
+    assert sends(client.line)[0].options["topic"] is True
+    assert [(entry.text, entry.topic) for entry in client.server.entries] == [("tea", True)]
+    assert not client.protocol.outbox
+
+
+def test_who_joins_is_told_the_topic(client: Client) -> None:
+    topic = client.server.say("bob", "#dev", "tea", topic=True)
+    client.server.say("bob", "#dev", "hello")
+    client.protocol.join("#dev")
+    (joined,) = client.exchange()
+    assert isinstance(joined, RoomJoined)
+    assert joined.topic == Topic("tea", "bob", topic.time_ms, client.server.last)

@@ -37,4 +37,6 @@ def test_random_schedules() -> None:
         counts["slowed down"] += sum("rate_limited" in client.delayed for client in world.clients)
         seed += 1
     print(f"seeds {first} to {seed - 1}: {dict(counts)}")
-    assert all(counts[what] for what in ("lagged", "broke", "crashed", "disk failed", "fell behind", "messages", "slowed down"))
+    assert all(
+        counts[what] for what in ("lagged", "broke", "crashed", "disk failed", "fell behind", "messages", "slowed down", "topics")
+    )

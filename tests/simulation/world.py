@@ -67,6 +67,8 @@ class SimClient(Witness):
         """Who is in each room that it is in, as far as it knows."""
         self.away: dict[str, set[str]] = {}
         """Who of them is away."""
+        self.topics: dict[str, tuple[int, str]] = {}
+        """What each room is about, and up to which id that is so."""
 
     def connected(self) -> None:
         self.people.clear()
@@ -81,6 +83,7 @@ class SimClient(Witness):
                 self.names += 1
                 self.protocol.choose_name(f"{self.protocol.name[:6]}{self.names}")
             case cp.RoomJoined():
+                self.topics[event.conv] = event.topic.at, event.topic.text
                 self.people[event.conv] = set(event.members)
                 self.away[event.conv] = set(event.away)
             case cp.RoomParted():
@@ -88,6 +91,10 @@ class SimClient(Witness):
             case m.Presence() if fold(event.room) in self.people:
                 self.hear_of_people(self.people[fold(event.room)], event.options)
                 self.hear_of_away(self.away[fold(event.room)], event.options)
+            case cp.Delivered(msg) if msg.options.get("topic"):
+                at, _ = self.topics.get(msg.options["conv"], (0, ""))
+                if msg.id > at:
+                    self.topics[msg.options["conv"]] = msg.id, msg.text
         super().handle(event)
 
     @staticmethod
@@ -265,8 +272,14 @@ class World:
                 protocol.typing(self.rng.choice(["#lobby", *protocol.rooms, self.rng.choice(self.clients).protocol.name]))
             case 6 | 7:
                 self._say(client, self.rng.choice(self.clients).protocol.name)
+            case 8:
+                self._set_topic(client, self.rng.choice(["#lobby", *protocol.rooms]))
             case _:
                 self._say(client, self.rng.choice(["#lobby", *protocol.rooms]))
+
+    def _set_topic(self, client: SimClient, room: str) -> None:
+        self.counts["topics"] += 1
+        client.send(room, self.rng.choice(["", f"topic {len(client.sent)} of {client.protocol.name}"]), topic=True)
 
     def _say(self, client: SimClient, to: str) -> None:
         text = f"{len(client.sent)} from {client.protocol.name} to {to} " + "x" * self.rng.choice([0, 0, 0, 300])
@@ -423,5 +436,8 @@ class World:
                 there = {other.protocol.name for other in self.clients if conv in other.people}
                 assert people == there, f"{client.protocol.name} takes {people} to be in {conv}, where {there} are"
                 away = {other.protocol.name for other in self.clients if conv in other.people and other.protocol.away}
+                topics = [entry.text for entry in self.log.entries if entry.topic and entry.conv == conv]
+                _, topic = client.topics[conv]
+                assert topic == (topics[-1] if topics else ""), f"{client.protocol.name} takes {topic} for the topic of {conv}"
                 known = client.away[conv]
                 assert known == away, f"{client.protocol.name} takes {known} to be away in {conv}, where {away} are"

@@ -49,11 +49,15 @@ class ModelServer:
         self.connections.append(connection)
         return connection
 
-    def say(self, sender: str, to: str, text: str) -> Entry:
+    def topic_of(self, conv: str) -> Entry | None:
+        """The message that set it last."""
+        return next((entry for entry in reversed(self.entries) if entry.topic and entry.conv == conv), None)
+
+    def say(self, sender: str, to: str, text: str, topic: bool = False) -> Entry:
         """Somebody who needs no connection says something."""
         identity = identity_of(sender)
         conv = fold(to) if m.is_room(to) else direct(identity, identity_of(to))
-        return self.commit(Entry(0, 0, conv, to, sender, identity, self.last + 1, text))
+        return self.commit(Entry(0, 0, conv, to, sender, identity, self.last + 1, text, topic))
 
     def turn(self, name: str, text: str) -> None:
         """Somebody in the lobby, who needs no connection, is away or back; everybody in it hears of it."""
@@ -171,6 +175,8 @@ class ModelConnection:
         options = {"last": self.server.last, "conv": fold(room), "count": len(names), "members": names}
         if away := [name for name in names if name in self.server.away]:
             options["away"] = away
+        if (topic := self.server.topic_of(fold(room))) is not None and topic.text:
+            options |= {"topic": topic.text, "topic_by": topic.sender, "topic_ms": topic.time_ms}
         self.reply(m.Joined(ref, fold(room), options))
 
     def _history(self, history: m.History) -> None:
@@ -182,23 +188,25 @@ class ModelConnection:
         self.reply(m.Page(history.ref, history.to, rows, {"more": len(found) > limit, "conv": conv}))
 
     def _send(self, send: m.Send) -> None:
-        first = self._committed(send.ref)
+        first, topic = self._committed(send.ref), send.options.get("topic", False)
         if first is not None:
-            if first.text != send.text:
+            if (first.text, first.topic) != (send.text, topic):
                 raise Refused(Code.ID_REUSED)
             self.reply(first.as_msg(again=True))
             return
         conv = fold(send.to) if m.is_room(send.to) else direct(self.identity, identity_of(send.to))
         if m.is_room(send.to) and conv not in self.rooms:
             raise Refused(Code.NOT_IN_ROOM)
-        if is_blank(send.text):
+        if topic and not m.is_room(send.to):
+            raise Refused(Code.BAD_ROOM)
+        if is_blank(send.text) and not (topic and not send.text):
             raise Refused(Code.EMPTY_TEXT)
         before = send.options.get("prev")
         if before is not None and self._committed(m.make_ref(m.split_ref(send.ref)[0], before)) is None:
             raise Refused(Code.OUT_OF_ORDER)
         if self.server.failing is not None:
             raise Refused(self.server.failing)
-        self.server.commit(Entry(0, 0, conv, send.to, self.name, self.identity, send.ref, send.text))
+        self.server.commit(Entry(0, 0, conv, send.to, self.name, self.identity, send.ref, send.text, topic))
 
     def _committed(self, ref: int) -> Entry | None:
         key = (self.identity, ref)

@@ -33,7 +33,8 @@ class Witness:
 
     def __init__(self, name: str, instance: int) -> None:
         self.protocol = StrictProtocol(name, instance=instance)
-        self.sent: dict[int, tuple[str, str]] = {}
+        self.sent: dict[int, tuple[str, str, bool]] = {}
+        """To whom, the text, and whether it sets a topic."""
         self.acknowledged: dict[int, m.Msg] = {}
         self.failed: set[int] = set()
         self.delivered: list[m.Msg] = []
@@ -52,9 +53,9 @@ class Witness:
         self._resumed_rooms = {m.LOBBY, *map(fold, self.protocol.rooms)}
         self.protocol.connected()
 
-    def send(self, to: str, text: str) -> int:
-        ref = self.protocol.send(to, text)
-        self.sent[ref] = (to, text)
+    def send(self, to: str, text: str, topic: bool = False) -> int:
+        ref = self.protocol.send(to, text, topic=topic)
+        self.sent[ref] = (to, text, topic)
         return ref
 
     def part(self, room: str) -> None:
@@ -118,7 +119,8 @@ class Witness:
             assert ref in by_ref, f"lost: {self.sent[ref]} was acknowledged and is not in the log"
             entry = by_ref[ref]
             assert entry.id == message.id
-            assert entry.text == message.text == self.sent[ref][1]
+            assert (entry.text, entry.topic) == self.sent[ref][1:]
+            assert message.text == entry.text
         refs = [entry.ref for entry in own]
         assert refs == sorted(refs), "messages overtook each other"
         assert len(by_ref) == len(refs), "a message is in the log twice"

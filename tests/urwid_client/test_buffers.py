@@ -149,3 +149,9 @@ def test_the_time_of_a_line_about_people_is_that_of_the_first_and_later_ones_get
         (0, ("bob", "carla"), ()),
         (300_000, (), ("bob",)),
     ]
+
+
+def test_what_counts_as_news() -> None:
+    assert [said(1)._replace(own=own, topic=topic).is_news for own in (False, True) for topic in (False, True)] == [
+        True, False, False, False,
+    ]  # fmt: skip

@@ -242,3 +242,52 @@ def test_who_somebody_is() -> None:
     ada = talk()
     enter(ada, "/whois bob")
     assert notes(ada.chat.lobby) == ["bob: nobody goes by this name"]
+
+
+def test_a_topic_is_set_shown_and_cleared() -> None:
+    ada = talk()
+    enter(ada, "/topic")
+    enter(ada, "/topic  tea at\tfive, see https://example.org/tea ")
+    enter(ada, "/topic")
+    enter(ada, "/topic -")
+    enter(ada, "/topic")
+    assert [(entry.text, entry.topic) for entry in ada.server.entries] == [
+        ("tea at five, see https://example.org/tea", True),
+        ("", True),
+    ]
+    none, told, none_again = notes(ada.chat.lobby)
+    assert none == none_again == "#lobby has no topic; /topic TEXT sets one"
+    assert re.fullmatch(
+        r"the topic of #lobby, set by ada on 1 January 1970 at \d\d:\d\d: tea at five, see https://example.org/tea", told
+    )
+
+
+def test_a_topic_is_cleared_as_people_are_used_to() -> None:
+    ada = talk()
+    enter(ada, "/topic tea", "/topic -delete")
+    assert [entry.text for entry in ada.server.entries] == ["tea", ""]
+
+
+@pytest.mark.parametrize(
+    ("topic", "told"),
+    [
+        ("\u200b", "nothing would be seen of this topic; /topic - clears it"),
+        ("\u3164", "nothing would be seen of this topic; /topic - clears it"),
+        ("x" * 1001, "this topic is 1 bytes too long, the server takes 1,000: shorten it"),
+        ("é" * 501, "this topic is 2 bytes too long, the server takes 1,000: shorten it"),
+    ],
+)
+def test_a_topic_that_the_server_would_not_take_is_not_sent(topic: str, told: str) -> None:
+    assert wrong(talk(), f"/topic {topic}") == told
+
+
+def test_only_rooms_have_a_topic() -> None:
+    ada = talk()
+    ada.chat.open(ada.chat.direct("bob"))
+    for line in ("/topic", "/topic tea", "/topic -"):
+        assert wrong(ada, line) == "this is not a room, so it has no topic"
+    ada.chat.open(ada.chat.server)
+    assert wrong(ada, "/topic tea") == "this is not a room, so it has no topic"
+    ada.chat.open(ada.chat.lobby)
+    ada.chat.lobby.joined = False
+    assert wrong(ada, "/topic tea") == "you are not in #lobby; /join #lobby"

@@ -18,9 +18,11 @@ WORDS = Words(
         "/set": "[SETTING] [VALUE]",
         "/list": "",
         "/connect": "[SERVER]",
+        "/topic": "[TOPIC]",
     },
     [Suggestion("theme"), Suggestion("mouse")],
     ["one:1", "two:2"],
+    ["tea at five"],
 )
 
 
@@ -121,3 +123,10 @@ def test_only_the_word_before_the_cursor_changes(text: str, at: int, steps: list
         draft = completer.complete(draft, WORDS, step)
         assert draft.text.endswith(text[at:])
         assert draft.text[draft.cursor :] == text[at:]
+
+
+def test_the_topic_that_there_is_is_completed_to_be_changed() -> None:
+    assert complete("/topic ", 1) == ["/topic tea at five|"]
+    assert complete("/topic te", 1) == ["/topic tea at five|"]
+    assert complete("/topic x", 1) == ["/topic x|"]
+    assert complete("/topic with b", 1) == ["/topic with Bob |"]

@@ -363,10 +363,19 @@ def test_how_a_message_is_printed() -> None:
         "text": "one\ntwo[2J",
         "conv": "#dev",
         "from": "id",
+        "topic": False,
     }
     line = headless._as_line(message)
     assert line.endswith(" #dev bob: one ⏎ two[2J")
     assert len(line.split(" #dev")[0]) == len("2026-01-01 10:00:00")
+
+
+def test_how_a_topic_is_printed() -> None:
+    options = {"conv": "#dev", "from": "id", "topic": True}
+    message = m.Msg(7, 1_767_265_200_123, "#dev", "b\x1bob", 5, "tea\x1b[2J", options)
+    assert json.loads(headless._as_json(message))["topic"] is True
+    assert headless._as_line(message).endswith(" #dev bob changed the topic to: tea[2J")
+    assert headless._as_line(message._replace(text="")).endswith(" #dev bob cleared the topic")
 
 
 def test_a_message_of_no_calendar_is_printed_too() -> None:

@@ -138,3 +138,13 @@ def test_what_is_no_place_is_known(key: str) -> None:
     assert not is_place({other: value for other, value in place.items() if other != key})
     assert not is_place({**place, "conversations": [{}]})
     assert not is_place([])
+
+
+def test_a_topic_that_could_not_be_set_is_there_to_be_set_again() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.set_topic("tea", NOON)
+    assert back(ada.server, left(ada)).chat.lobby.draft.text == "/topic tea"
+    ada.chat.lobby.pending.clear()
+    ada.chat.set_topic("", NOON)
+    assert back(ada.server, left(ada)).chat.lobby.draft.text == "/topic -"

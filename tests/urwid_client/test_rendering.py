@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.client_protocol import Topic
 from common.text import clean
 from urwid_client import rendering
 from urwid_client.buffers import Buffer, Delivery, Kind, Note, Said, Traffic
@@ -286,3 +287,65 @@ def test_a_paste_is_asked_about() -> None:
     usual, own = KeyMap({}), KeyMap({"send": ["f9"], "close": []})
     assert "2 lines were pasted: Enter puts them into the message, Esc drops" in words(rendering.pasted("one\ntwo", usual)[1])
     assert words(rendering.pasted("one\ntwo", own)[1]).endswith(": F9 puts them into the message")
+
+
+def test_who_changed_the_topic() -> None:
+    block = look(said(text="tea at *five*", topic=True))
+    assert block.label == ("note", "·")
+    assert block.body == [
+        (rendering.name_style("bob"), "bob "),
+        ("note", "changed the topic to: "),
+        ("text", "tea at "),
+        ("strong", "*five*"),
+    ]
+    assert words(look(said(text="", topic=True)).body) == "bob cleared the topic"
+    pending = look(said(text="tea", topic=True, own=True, delivery=Delivery.PENDING))
+    assert words(pending.body) == "bob changes the topic to: tea …"
+    refused = look(said(text="", topic=True, own=True, delivery=Delivery.FAILED, problem="the text is longer"))
+    assert words(refused.body) == "bob clears the topic ✗ not sent: the text is longer"
+    assert words(look(said(text="/me waves", topic=True)).body) == "bob changed the topic to: /me waves"
+
+
+def test_a_topic_stands_alone() -> None:
+    for topic, message in ((said(1, topic=True), said(2)), (said(2, topic=True), said(1))):
+        assert not rendering.context(max(topic, message), min(topic, message), None, utc).continues
+
+
+def with_topic(text: str) -> Buffer:
+    room = Buffer(Kind.ROOM, "#dev")
+    room.set_people(["ada", "bob"], 2)
+    room.topic = Topic(text, "b\x1bob", NOON, 7)
+    return room
+
+
+def test_the_topic_stands_behind_the_room_s_name_with_its_links() -> None:
+    assert rendering.heading(with_topic("")) == rendering.heading(with_topic(""))[:2]
+    assert rendering.heading(with_topic("*tea*, see https://example.org/tea"))[1:] == [
+        ("faint", "  2 people"),
+        ("faint", " — "),
+        ("strong", "*tea*"),
+        ("text", ", see "),
+        (rendering.Link("https://example.org/tea"), "https://example.org/tea"),
+    ]
+    room = with_topic("tea")
+    room.joined = False
+    assert words(rendering.heading(room)) == "(#dev)  you are not in this room"
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_no_topic_acts_on_the_screen(text: str) -> None:
+    room = with_topic(text)
+    for shown in (words(rendering.heading(room)), rendering.topic(room, utc)):
+        assert clean(shown) == shown
+        assert "\n" not in shown
+
+
+def test_the_whole_topic_is_told_with_who_set_it() -> None:
+    assert rendering.topic(with_topic("tea"), utc) == "the topic of #dev, set by bob on 1 July 2026 at 12:00: tea"
+    assert rendering.topic(with_topic(""), utc) == "#dev has no topic; /topic TEXT sets one"
+
+
+def test_the_links_of_the_topic_come_behind_those_of_the_messages() -> None:
+    room = with_topic("https://topic.example")
+    room.add(said(text="https://one"))
+    assert [rendering.links(room, number) for number in (1, 2, 3)] == ["https://one", "https://topic.example", ""]

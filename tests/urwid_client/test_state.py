@@ -1126,3 +1126,108 @@ def test_a_message_to_a_room_goes_there() -> None:
     ada.exchange()
     assert ada.chat.active.title == "#dev"
     assert texts(ada.chat.active) == ["hello"]
+
+
+# --- topics -----------------------------------------------------------------------------------------------------------
+
+
+def topic_of(ada: Talk) -> str:
+    return ada.chat.active.topic.text
+
+
+def test_the_topic_of_a_room_is_known_from_joining_and_kept_up_to_date() -> None:
+    server = ModelServer()
+    server.say("bob", m.LOBBY, "tea", topic=True)
+    ada = talk(server=server)
+    assert ada.chat.lobby.topic[:3] == ("tea", "bob", 0)
+    server.say("cyd", m.LOBBY, "milk", topic=True)
+    ada.exchange()
+    assert ada.chat.lobby.topic[:2] == ("milk", "cyd")
+    assert [entry.topic for entry in ada.chat.lobby.entries if isinstance(entry, Said)] == [True]
+    server.say("cyd", m.LOBBY, "", topic=True)
+    ada.exchange()
+    assert topic_of(ada) == ""
+
+
+def test_topics_that_were_missed_are_history_and_the_last_one_holds() -> None:
+    ada = talk()
+    ada.disconnect()
+    for text in ("tea", "milk", "coffee"):
+        ada.server.say("bob", m.LOBBY, text, topic=True)
+    ada.line = ada.server.connect()
+    ada.chat.protocol.connected()
+    ada.line.receive(ada.chat.protocol.data_to_send())
+    seen = []
+    for byte in bytes(ada.line.out):
+        for event in ada.chat.protocol.receive(bytes([byte])):
+            ada.chat.handle(event, NOON)
+            seen.append(topic_of(ada))
+    assert seen[0] == ""
+    assert {*seen[1:]} == {"coffee"}
+    assert texts(ada.chat.lobby) == ["tea", "milk", "coffee"]
+
+
+def test_earlier_topics_that_are_loaded_change_nothing() -> None:
+    server = ModelServer()
+    for text in ("tea", "milk"):
+        server.say("bob", m.LOBBY, text, topic=True)
+    ada = talk(server=server)
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby) == ["tea", "milk"]
+    assert topic_of(ada) == "milk"
+
+
+def test_another_log_has_other_topics() -> None:
+    ada = talk()
+    for number in range(5):
+        ada.server.say("bob", m.LOBBY, f"topic {number}", topic=True)
+    ada.exchange()
+    ada.disconnect()
+    ada.server = ModelServer("log-2")
+    ada.connect()
+    assert topic_of(ada) == ""
+    ada.server.say("bob", m.LOBBY, "new", topic=True)
+    ada.exchange()
+    assert topic_of(ada) == "new"
+
+
+def test_a_topic_is_no_mention_and_alerts_nobody() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.server.say("bob", m.LOBBY, "ada: look here", topic=True)
+    ada.exchange()
+    assert (ada.chat.lobby.unread, ada.chat.lobby.mentions, ada.chat.arrived) == (0, 0, [])
+    assert [entry.mentioned for entry in ada.chat.lobby.entries if isinstance(entry, Said)] == [""]
+
+
+def test_the_topic_of_who_is_ignored_is_the_room_s_all_the_same() -> None:
+    ada = talk()
+    ada.chat.ignore("bob")
+    ada.server.say("bob", m.LOBBY, "tea", topic=True)
+    ada.exchange()
+    assert topic_of(ada) == "tea"
+    assert texts(ada.chat.lobby) == []
+
+
+def test_a_topic_waits_like_a_message_while_there_is_no_connection() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.set_topic("tea :tada:", NOON)
+    (said,) = [entry for entry in ada.chat.lobby.shown() if isinstance(entry, Said)]
+    assert (said.topic, said.delivery, topic_of(ada)) == (True, Delivery.PENDING, "")
+    ada.connect()
+    assert deliveries(ada.chat.lobby) == [Delivery.COMMITTED]
+    assert topic_of(ada) == "tea 🎉"
+    assert [(entry.text, entry.topic) for entry in ada.server.entries] == [("tea 🎉", True)]
+
+
+def test_a_topic_that_is_refused_says_why() -> None:
+    ada = talk()
+    ada.server.failing = Code.STORAGE_FULL
+    ada.chat.set_topic("tea", NOON)
+    ada.exchange()
+    assert topic_of(ada) == ""
+    assert deliveries(ada.chat.lobby) == [Delivery.PENDING]
+    assert notes(ada.chat.lobby)[-1].startswith("your message waits: ")

@@ -200,7 +200,7 @@ class MessageList:
         counted = self._buffer, start, len(blocks)
         if counted != self._counted:
             below = itertools.islice(blocks.entries, start, start + _COUNTED)
-            self._counted, self._newer = counted, sum(isinstance(entry, Said) and not entry.own for entry in below)
+            self._counted, self._newer = counted, sum(isinstance(entry, Said) and entry.is_news for entry in below)
         return self._newer
 
     def scroll(self, rows: int) -> None:

@@ -114,9 +114,9 @@ class Screen(urwid.Widget):
         return urwid.CanvasCombine([(line, None, line is below) for line in lines])
 
     def _heading(self, cols: int) -> urwid.Canvas:
-        hint_cols = len(self.help_hint) + 2 if cols >= 50 else 0
+        hint_cols = len(self.help_hint) + 3 if cols >= 50 else 0
         left = canvases.text([("title", " "), *self.heading], cols - hint_cols)
-        right = [(canvases.text([("faint", self.help_hint)], hint_cols), hint_cols)] if hint_cols else []
+        right = [(canvases.text([("faint", f" {self.help_hint}")], hint_cols), hint_cols)] if hint_cols else []
         return canvases.beside([(left, cols - hint_cols), *right])
 
     def _status(self, cols: int) -> urwid.Canvas:

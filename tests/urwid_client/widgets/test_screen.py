@@ -6,6 +6,7 @@ from urwid import calc_width
 
 from common.text import clean_line
 from tests.support.groups import rounds
+from urwid_client import rendering
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.editing import Draft
 from urwid_client.keys import KeyMap
@@ -157,3 +158,16 @@ def test_where_there_is_no_room_beside_the_messages_a_list_takes_their_place() -
     assert "hello there" in "".join(rows(shown, **narrow))
     shown.toggle(Side.CONVERSATIONS)
     assert "hello there" in "".join(rows(shown))
+
+
+def test_a_long_topic_is_cut_where_the_screen_ends() -> None:
+    shown = screen("ada", "bob")
+    shown.heading += [
+        ("faint", " — "),
+        ("text", "日本語 " * 3),
+        (rendering.Link("https://example.org"), "https://example.org" * 9),
+    ]
+    assert rows(shown)[0] == " #lobby  2 people — 日本語 日本語 日本語 https://example.orghttps://e… F1 help"
+    assert rows(shown, cols=30)[0] == " #lobby  2 people — 日本語 日…"
+    for cols in range(1, 90):
+        assert shown.render((cols, 9)).cols() == cols
