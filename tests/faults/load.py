@@ -78,8 +78,8 @@ class Talker(Witness):
     def wants_to_write(self) -> bool:
         return bool(self._unsent) or (self.socket is not None and self.protocol.phase is cp.Phase.OFFLINE)
 
-    def send(self, to: str, text: str) -> int:
-        ref = super().send(to, text)
+    def send(self, to: str, text: str, topic: bool = False) -> int:
+        ref = super().send(to, text, topic)
         self._sent_at[ref] = time.monotonic()
         return ref
 
@@ -378,13 +378,15 @@ class Load:
                 self._say(talker, m.LOBBY)
             case 1 | 2 | 3:
                 self._say(talker, self.rng.choice(self.talkers).protocol.name)
+            case 4:
+                self._say(talker, self._room_of(talker), topic=True)
             case _:
                 self._say(talker, self._room_of(talker))
 
     def _room_of(self, talker: Talker) -> str:
         return self.rng.choice([*talker.protocol.rooms] or [m.LOBBY])
 
-    def _say(self, talker: Talker, to: str) -> int:
-        kind = "lobby" if to == m.LOBBY else "room" if m.is_room(to) else "person"
+    def _say(self, talker: Talker, to: str, topic: bool = False) -> int:
+        kind = "topic" if topic else "lobby" if to == m.LOBBY else "room" if m.is_room(to) else "person"
         self.said[kind] += 1
-        return talker.send(to, f"{len(talker.sent)} of {talker.protocol.name} to {to}")
+        return talker.send(to, f"{len(talker.sent)} of {talker.protocol.name} to {to}", topic)

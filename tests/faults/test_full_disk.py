@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
 import time
 from collections.abc import Iterator
@@ -87,14 +88,38 @@ def fill_up(server: Server, ada: Wire, bob: Wire, said: list[str], time_: int, p
     assert refused is not None, "storage_full is told before more is taken than the disk holds"
     assert len(refused.text) > 1000
     others_go_on(server, bob, time_)
+    topic = until_topic_refused(ada, bob, said, time_)
     ada.send(refused)
     assert answer(ada, refused.ref) == Code.STORAGE_FULL
     filler.unlink()
     began = time.monotonic()
     while isinstance(said_now := again(ada, refused), str):
         assert time.monotonic() - began < seconds(patience), f"sending works again once there is room, but {said_now}"
-    said.append(refused.text)
-    assert bob_hears_all(bob, refused.ref)
+    assert again(ada, topic) is None
+    said += refused.text, topic.text
+    assert bob_hears_all(bob, topic.ref)
+    assert topic_told(bob) == topic.text
+
+
+def until_topic_refused(ada: Wire, bob: Wire, said: list[str], time_: int) -> m.Send:
+    """The same with topics, which are short. What was refused is not told to be the topic."""
+    topic = next((text for text in reversed(said) if text.startswith("topic")), None)
+    for number in itertools.count(1):
+        send = m.Send(m.make_ref(1000 + time_, number), "#dev", f"topic {time_} {number} ".ljust(900, "x"), {"topic": True})
+        if (told := again(ada, send)) is not None:
+            assert told == Code.STORAGE_FULL
+            assert topic_told(bob) == topic
+            return send
+        topic = send.text
+        said.append(topic)
+    raise AssertionError
+
+
+def topic_told(bob: Wire) -> str | None:
+    """What the room is about, as who joins it is told."""
+    bob.send(m.Join(3, "#dev", {}))
+    topic: str | None = bob.expect(m.Joined).options.get("topic")
+    return topic
 
 
 def until_refused(ada: Wire, said: list[str], time_: int) -> m.Send | None:

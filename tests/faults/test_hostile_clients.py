@@ -27,6 +27,10 @@ from tests.support.wire import Wire
 Deed: TypeAlias = Callable[["Stranger"], None]
 LIMITS = {"messages_per_second": 500, "burst_seconds": 4, "members_per_room": 5}
 _NUMBERS = itertools.count(1)
+ACTING = ("\x1b]0;pwn\x07", "\x1b[2J", "\x9b31m", "a\0b\x85c\u2028d\r\ne\rf", "\u202eabc")
+"""Texts that would act on a terminal, or on the order of what stands there."""
+ACTS = "\x1b\x07\x9b\0\x85\u2028\r\u202e"
+"""What does so in them."""
 
 
 class Stranger:
@@ -229,9 +233,44 @@ def texts_of_all_lengths(stranger: Stranger) -> None:
 @deed
 def texts_that_would_act(stranger: Stranger) -> None:
     wire = stranger.guest()
-    for number, text in enumerate(["\x1b]0;pwn\x07", "\x1b[2J", "\x9b31m", "a\0b\x85c\u2028d\r\ne\rf", "\u202eabc"]):
+    for number, text in enumerate(ACTING):
         heard = wire.say(m.make_ref(5, number), m.LOBBY, text + "!")
-        assert not any(sign in heard.text for sign in "\x1b\x07\x9b\0\x85\u2028\r\u202e")
+        assert not any(sign in heard.text for sign in ACTS)
+
+
+@deed
+def topics_that_would_act(stranger: Stranger) -> None:
+    wire = stranger.guest(rooms=["#acting"])
+    for number, text in enumerate(ACTING):
+        heard = wire.say(m.make_ref(5, number), "#acting", text + "!", topic=True)
+        assert not any(sign in heard.text for sign in ACTS + "\n")
+        wire.send(m.Join(1, "#acting", {}))
+        assert wire.expect(m.Joined).options["topic"] == heard.text
+
+
+@deed
+def topics_that_are_none(stranger: Stranger) -> None:
+    most, topic = Limits().topic_bytes, {"topic": True}
+    junk: list[Any] = [1, "x", None, [], {}]
+    asked: list[Any] = [["send", number, m.LOBBY, "x", {"topic": wrong}] for number, wrong in enumerate(junk)]
+    asked += [["send", 10, m.LOBBY, "x" * (most + 1), topic], ["send", 11, m.LOBBY, "x" * 60_000, topic]]
+    asked += [["send", 12, m.LOBBY, "\u200b\n", topic], ["send", 13, "nobody", "x", topic], ["send", 14, "#not-in", "x", topic]]
+    codes = ["bad_message"] * 5 + ["bad_room", "empty_text", "not_in_room"] + ["too_long"] * 2
+    assert sorted(stranger.asks(*asked)) == sorted(codes)
+
+
+@deed
+def a_topic_ten_thousand_times(stranger: Stranger) -> None:
+    wire = stranger.guest(rooms=["#changing"])
+    sends = [m.Send(m.make_ref(5, number), "#changing", f"topic {number}", {"topic": True}) for number in range(10_000)]
+    wire.send_bytes(b"".join(map(m.encode, sends)))
+    answered, topic = 0, ""
+    while answered < 10_000:
+        reply = wire.receive()
+        answered += isinstance(reply, m.Msg | m.Error)
+        topic = reply.text if isinstance(reply, m.Msg) else topic
+    wire.send(m.Join(1, "#changing", {}))
+    assert wire.expect(m.Joined).options["topic"] == topic
 
 
 @deed
@@ -250,12 +289,12 @@ def reasons_to_be_away_that_are_none(stranger: Stranger) -> None:
 @deed
 def reasons_to_be_away_that_would_act(stranger: Stranger) -> None:
     wire = stranger.guest()
-    for number, reason in enumerate(["\x1b]0;pwn\x07", "\x1b[2J", "\x9b31m", "a\0b\x85c\u2028d\r\ne\rf", "\u202eabc"]):
+    for number, reason in enumerate(ACTING):
         wire.send(m.Away(number, reason + "!", {}))
         heard = wire.expect(m.Away)
         assert heard.ref == number
         assert heard.text
-        assert not any(sign in heard.text for sign in "\x1b\x07\x9b\0\x85\u2028\r\n\u202e")
+        assert not any(sign in heard.text for sign in ACTS + "\n")
 
 
 @deed

@@ -118,11 +118,13 @@ def test_nothing_that_a_server_says_acts_on_the_terminal(start: Start) -> None:
         match request:
             case m.Hello(ref):
                 yield welcome(request, server=ACTING, log=ACTING, refused={ACTING: ACTING})
-                yield packed("joined", ref, ACTING, {"conv": ACTING, "members": [ACTING], "last": 1, "count": 1})
+                about = {"topic": ACTING, "topic_by": ACTING, "topic_ms": 2**63 - 1}
+                yield packed("joined", ref, ACTING, {"conv": ACTING, "members": [ACTING], "last": 1, "count": 1, **about})
                 yield packed("presence", ACTING, {"joined": [ACTING], "left": [ACTING], "away": [ACTING], "back": [ACTING]})
                 yield packed("away", ref, ACTING)
                 yield packed("error", None, ACTING, ACTING)
                 yield packed("msg", 11, 1, m.LOBBY, ACTING, 1, f"live {ACTING}", {"conv": m.LOBBY, "from": ACTING})
+                yield packed("msg", 12, 1, m.LOBBY, ACTING, 1, ACTING, {"conv": m.LOBBY, "from": ACTING, "topic": True})
             case m.History(ref):
                 yield packed(
                     "page", ref, ACTING, [[5, 1, ACTING, ACTING, 1, f"old {ACTING}", {"conv": m.LOBBY}]], {"more": False}
@@ -149,6 +151,9 @@ UNREADABLE = {
     "a text that is none": packed("msg", 11, 1, m.LOBBY, "eve", 1, None, {}),
     "options that are none": packed("msg", 11, 1, m.LOBBY, "eve", 1, "x", {"conv": 5}),
     "members that are none": packed("joined", 1, m.LOBBY, {"members": [1]}),
+    "a topic that is none": packed("joined", 1, m.LOBBY, {"topic": 7}),
+    "a topic of no time": packed("joined", 1, m.LOBBY, {"topic": "x", "topic_ms": 2**63}),
+    "a message that is neither a topic nor none": packed("msg", 11, 1, m.LOBBY, "eve", 1, "x", {"topic": "x"}),
     "people away that are none": packed("presence", m.LOBBY, {"away": [1]}),
     "devices that are none": packed("whois", 1, "eve", {"devices": -1}),
     "rooms of somebody that are none": packed("whois", 1, "eve", {"rooms": ["#x", 7]}),
@@ -227,6 +232,7 @@ def test_a_flood_is_borne(start: Start) -> None:
         for said in (
             ("presence", m.LOBBY, {"joined": [f"n{number}" * 8 for number in range(200)]}),
             ("joined", 7, "#x", {"members": ["x" * 200] * 200}),
+            ("msg", 1, 1, m.LOBBY, "eve", 1, "x" * 20_000, {"conv": m.LOBBY, "topic": True}),
             ("rooms", 7, [[f"#r{number}" * 30, 1] for number in range(200)], {"more": True}),
             ("members", 7, m.LOBBY, ["x" * 200] * 200, {"more": True}),
             ("page", 7, m.LOBBY, [[1, 1, m.LOBBY, "eve", 1, "x" * 200, {}]] * 100, {"more": True}),

@@ -32,6 +32,7 @@ REQUESTS: list[m.Request] = [
     m.Part(3, "#x", {}),
     m.Send(m.make_ref(9, 4), m.LOBBY, "hello", {"prev": 1}),
     m.Send(m.make_ref(9, 5), "fuzz", "hello", {"conv": "#x"}),
+    m.Send(m.make_ref(9, 6), m.LOBBY, "tea", {"topic": True}),
     m.History(6, m.LOBBY, {"before": 9, "limit": 3, "conv": "x~y"}),
     m.Members(7, m.LOBBY, {"after": "x", "limit": 3}),
     m.Rooms(8, {"after": "#x"}),

@@ -17,8 +17,9 @@ def act(request: m.Request) -> Iterator[bytes]:
     """What acts, wherever a server can say something; then wrong types, and once more what is right."""
     match request:
         case m.Hello(ref):
+            lobby = {"conv": m.LOBBY, "topic": f"about {ACTING}", "topic_by": f"eve{ACTING}", "topic_ms": 2**63 - 1}
             yield welcome(request, server=ACTING, refused={ACTING: ACTING})
-            yield packed("joined", ref, m.LOBBY, {"conv": m.LOBBY, "members": [f"eve{ACTING}", "bob"], "last": 1, "count": 2})
+            yield packed("joined", ref, m.LOBBY, {**lobby, "members": [f"eve{ACTING}", "bob"], "last": 1, "count": 2})
             yield packed("presence", m.LOBBY, {"joined": [f"dan{ACTING}"], "left": ["bob"], "away": [f"dan{ACTING}"], "count": 2})
             yield packed("error", None, ACTING, f"trouble {ACTING}")
             yield packed("msg", 11, 1, m.LOBBY, f"eve{ACTING}", 1, f"in the lobby {ACTING}", {"conv": m.LOBBY, "from": "geve"})
@@ -26,7 +27,10 @@ def act(request: m.Request) -> Iterator[bytes]:
                 "msg", 12, 1, request.name, f"mallory{ACTING}", 1, f"direct {ACTING}", {"conv": "geve~gme", "from": "geve"}
             )
             yield packed("typing", m.LOBBY, f"fay{ACTING}", {"conv": m.LOBBY, "from": ACTING})
-            yield packed("msg", 13, 1, m.LOBBY, "eve", 1, "good\rEVIL", {"conv": m.LOBBY, "from": "geve"})
+            yield packed(
+                "msg", 13, 1, m.LOBBY, f"eve{ACTING}", 1, f"new {ACTING}", {"conv": m.LOBBY, "from": "ge", "topic": True}
+            )
+            yield packed("msg", 14, 1, m.LOBBY, "eve", 1, "good\rEVIL", {"conv": m.LOBBY, "from": "geve"})
         case m.History(ref, to):
             row = [5, 1, to, f"old{ACTING}", 1, f"before {ACTING}", {"conv": m.LOBBY}]
             yield packed("page", ref, to, [row], {"more": False, "conv": m.LOBBY})
@@ -56,6 +60,9 @@ def test_nothing_acts_on_the_terminal(tmp_path: Path) -> None:
         ]
         with terminal(command) as window:
             window.wait_for("in the lobby", "good", "before")
+            window.wait_for("changed the topic to: new", " — new")
+            window.enter("/topic")
+            window.wait_for("the topic of #lobby, set by", "1970 at 00:00: new")
             window.enter("hello")
             window.wait_for("refused")
             window.enter("/rooms")
