@@ -11,7 +11,7 @@ from common.invitations import Invitation
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
 from urwid_client import commands
 from urwid_client.commands import COMMANDS
-from urwid_client.sending import WrongInput
+from urwid_client.sending import TooLong, WrongInput
 
 
 def enter(ada: Talk, *lines: str) -> None:
@@ -279,6 +279,11 @@ def test_a_topic_is_cleared_as_people_are_used_to() -> None:
 )
 def test_a_topic_that_the_server_would_not_take_is_not_sent(topic: str, told: str) -> None:
     assert wrong(talk(), f"/topic {topic}") == told
+
+
+def test_a_topic_that_is_too_long_is_the_user_s_again() -> None:
+    with pytest.raises(TooLong):
+        commands.enter(talk().chat, f"/topic {'x' * 1001}", NOON)
 
 
 def test_only_rooms_have_a_topic() -> None:
