@@ -1,16 +1,18 @@
-"""Starting one child process, with its control socket. When and why one is started is the supervisor's business."""
+"""Starting one child process, with its control socket, and the user's command. When and why one is started is the supervisor's business."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from broker.roles import Key
-from common.child import Boot
+from common.child import Boot, end_with
 from common.control import Control
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -61,6 +63,15 @@ def start(module: str, key: Key, boot: Boot, log_fd: int) -> Child:
             ours.close()
             raise
     return Child(key, boot.generation, process, Control(ours))
+
+
+def start_command(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Starts what the user wants to run beside the server. Raises `OSError`.
+
+    If this process is killed, it gets the signal of a closed terminal: the shell takes the terminal back at that moment.
+    """
+    tie = functools.partial(end_with, os.getpid(), signal.SIGHUP)
+    return subprocess.Popen(command, env=environ, preexec_fn=tie)  # there are no other threads, who might hold a lock
 
 
 @contextlib.contextmanager

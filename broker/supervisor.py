@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from broker import status, status_socket
-from broker.children import STOP_SIGNALS, Child, how_it_ended, start
+from broker.children import STOP_SIGNALS, Child, how_it_ended, start, start_command
 from broker.encryption import CertificateUnusable, Encryption
 from broker.listening import Address
 from broker.output import say
@@ -286,7 +286,7 @@ class Supervisor:
             fingerprint = encryption.certificate.fingerprint
             environment |= {"CHAT_CLIENT_TLS": "true", "CHAT_CLIENT_INSECURE": "", "CHAT_CLIENT_FINGERPRINT": fingerprint}
         try:
-            self._command = subprocess.Popen(self._plan.command, env=environment)
+            self._command = start_command(self._plan.command, environment)
         except OSError as problem:
             self._give_up(f"cannot run {self._plan.command[0]}: {problem.strerror}")
 

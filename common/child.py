@@ -82,7 +82,7 @@ def run() -> None:
     """
     module, boot = sys.argv[1], Boot.from_json(sys.argv[2])
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
-    _die_with(boot.parent)
+    end_with(boot.parent, signal.SIGKILL)  # the closing of the control socket tells only one that is not stopped or busy
     logs.set_up(boot.name, boot.log_format, boot.log_level)
     control = Control(socket.socket(fileno=boot.control_fd))
     try:
@@ -106,16 +106,12 @@ def _main_of(module: str) -> Main:
     return main
 
 
-def _die_with(parent: int) -> None:
-    """Ties this process's life to the supervisor's.
-
-    The closing of the control socket does that for a child that runs; on Linux the kernel does it also for one that
-    is stopped or busy.
-    """
+def end_with(parent: int, number: signal.Signals) -> None:
+    """Ties this process's life to its parent's: on Linux the kernel sends it this signal when that ends, however it does."""
     if sys.platform == "linux":
         import ctypes
 
         set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, number)
     if os.getppid() != parent:
         sys.exit(1)  # it was gone before the kernel was asked

@@ -27,7 +27,7 @@ from urwid_client.errors import Failed
 from urwid_client.face import Face
 from urwid_client.keys import EDITING, Action
 from urwid_client.opening import open_link
-from urwid_client.output import discard_output
+from urwid_client.output import complain, discard_output
 from urwid_client.pacing import Pace
 from urwid_client.palette import palette
 from urwid_client.place import Place
@@ -57,6 +57,8 @@ _WHEEL = {4: 3, 5: -3}
 """How many rows up each of the wheel's buttons scrolls."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_STARTED_BY = os.getppid()
 
 Input: TypeAlias = list[str | tuple[str, int, int, int]]
 
@@ -112,6 +114,8 @@ class App:
         self._expiring: asyncio.TimerHandle | None = None
         """Until one of those who are typing is not any more, or one who was awaited is not."""
         self._status = 0
+        self._last_words = ""
+        """What is said once the terminal is given back."""
         self._leaving = False
         self.go_on: tuple[ClientSettings, Place] | None = None
         """After the run: where to go on, and with what, if the user did not leave altogether."""
@@ -149,7 +153,7 @@ class App:
     def run(self) -> int:
         """Returns the exit status."""
         for number in _ENDING:
-            self._loop.add_signal_handler(number, self._exit, 1)
+            self._loop.add_signal_handler(number, self._end_by, number)
         self._events.alarm(0, self._begin)
         if self._welcome is None:
             self._enter()
@@ -160,10 +164,12 @@ class App:
             if not is_gone(problem):
                 raise
             discard_output()
-            return 1
+            self._status = 1
         finally:
             self._remember()
             self._end()
+        if self._last_words:
+            complain(self._last_words)
         return self._status
 
     def _end(self) -> None:
@@ -184,6 +190,11 @@ class App:
         self._events.enter_idle(self._after_drawing)
         if self._welcome is None:
             self._loop.call_later(0, self._connect)
+
+    def _end_by(self, number: signal.Signals) -> None:
+        gone = "" if os.getppid() == _STARTED_BY else ": what had started it is gone (chat-broker, say)"
+        self._last_words = f"ended by {number.name}{gone}"
+        self._exit(1)
 
     def _exit(self, status: int = 0) -> None:
         self._status = status

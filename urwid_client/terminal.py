@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from typing import Any, TextIO
 
@@ -27,6 +28,20 @@ class Terminal(urwid.display.raw.Screen):
         context = super().start(*args, **kwargs)
         self.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
         return context
+
+    def _stop(self) -> None:
+        """Gives the terminal back. Where another program has it now (the shell, if what started this one was killed), that has
+        set its driver as it wants it.
+        """
+        if not self._is_ours():
+            self._old_termios_settings = self._old_signal_keys = None
+        super()._stop()
+
+    def _is_ours(self) -> bool:
+        try:
+            return os.tcgetpgrp(self._input_fileno() or 0) == os.getpgrp()
+        except OSError:
+            return False
 
     def tell(self, sequence: str) -> None:
         """Writes something that changes nothing on the screen."""

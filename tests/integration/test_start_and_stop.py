@@ -179,6 +179,13 @@ def test_told_to_end_it_ends_the_command_too(place: Place) -> None:
         assert run.end() == 0
 
 
+def test_killed_it_takes_the_command_along(place: Place) -> None:
+    with place.serve("--", "sleep", "60") as run:
+        wait_until(lambda: any(command_of(pid) == b"sleep\x0060\x00" for pid in run.alive()), "the command runs")
+        run.send(signal.SIGKILL)
+        assert run.end() == -signal.SIGKILL
+
+
 def command_of(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()

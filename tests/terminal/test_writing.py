@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -169,7 +171,7 @@ def test_signals_end_it_and_the_terminal_is_restored(open_client: Open, number: 
     window.process.send_signal(number)
     assert window.wait_exit() == 1
     assert window.is_restored()
-    assert b"Traceback" not in window.output
+    assert window.output.endswith(f"chat-client: ended by {number.name}\r\n".encode())
 
 
 def test_a_closed_window_ends_it(open_client: Open, tmp_path: Path) -> None:
@@ -193,6 +195,22 @@ def test_a_client_whose_terminal_was_given_to_another_program_ends(server: Serve
             os.killpg(group, signal.SIGTERM)
         window.wait_until(lambda: not is_there(group), "it ended")
     assert not (data / "crash.txt").exists()
+
+
+def test_a_client_whose_server_is_killed_gives_the_terminal_back_to_the_shell(tmp_path: Path) -> None:
+    command = f"{SCRIPTS}/chat-broker --port 0 --workers 1 --data-dir {tmp_path}/server -- {SCRIPTS}/chat-client"
+    with terminal(["bash", "--norc", "-i"], cols=100) as window:
+        window.enter(f"{command} --name ada36 --data-dir {tmp_path}/ada; echo ended with $?")
+        window.wait_for("● ada36", limit=10)
+        status = [SCRIPTS / "chat-broker", "status", "--json", "--data-dir", tmp_path / "server"]
+        os.kill(json.loads(subprocess.check_output(status, timeout=seconds(5)))["supervisor"], signal.SIGKILL)
+        window.wait_for("ended with 137", "chat-client: ended by SIGHUP: what had started it is gone (chat-broker, say)")
+        window.settle()
+        for mode in (b"\x1b[?1049", b"\x1b[?1004", b"\x1b[?1002"):
+            assert window.output[window.output.rfind(mode) + len(mode) :][:1] == b"l"
+        window.enter("echo it is $((40 + 2)) again")
+        window.wait_for("it is 42 again")
+        assert window.text.count("echo it is") == 1, "the shell echoes what is typed, and nobody else does"
 
 
 def is_there(group: int) -> bool:

@@ -133,7 +133,7 @@ def waits_for_the_stopped(supervisor: Any) -> None:
 @build("common.child")
 def outlives_its_parent(child: Any) -> None:
     """A child does not notice that the supervisor is gone."""
-    child._die_with = lambda parent: None
+    child.end_with = lambda parent, number: None
 
 
 @build("workers.acceptor")
