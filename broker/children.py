@@ -1,4 +1,4 @@
-"""Starting one child process, with its control socket, and the user's command. When and why one is started is the supervisor's business."""
+"""Starting one child process, with its control socket, or the user's command. When and why is the supervisor's business."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def start_command(command: Sequence[str], environ: Mapping[str, str]) -> subproc
     If this process is killed, it gets the signal of a closed terminal: the shell takes the terminal back at that moment.
     """
     tie = functools.partial(end_with, os.getpid(), signal.SIGHUP)
-    return subprocess.Popen(command, env=environ, preexec_fn=tie)  # there are no other threads, who might hold a lock
+    return subprocess.Popen(command, env=environ, preexec_fn=tie)  # noqa: PLW1509 - there is one thread
 
 
 @contextlib.contextmanager

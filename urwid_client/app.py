@@ -275,7 +275,7 @@ class App:
 
     def _on_status(self, status: Status) -> None:
         if status.stage is Stage.WAITING:
-            self._chat.disconnected(status.problem, _now())
+            self._chat.disconnected(self._where.settings.server, f"{status.problem}{status.advice}", _now())
         if self._ticking is not None:
             self._ticking.cancel()
         self._ticking = self._loop.call_later(1.0, self._tick) if status.stage is Stage.WAITING else None

@@ -6,10 +6,12 @@ What the bytes mean is the protocol's business, when to try again is `reconnecti
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import os
 import random
 import re
+import socket
 import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -30,6 +32,7 @@ _SLEEP_CHECK_SECONDS = 5.0
 _READ_BYTES = 65_536
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a server that does not read. One does not wait for it: it may be waiting for us to read."""
+_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, socket.EAI_AGAIN)
 _OTHER_RUN_SECONDS = 0.4
 """How long another run of this program may take to store the token for the name that it was given a moment ago."""
 
@@ -122,40 +125,39 @@ class Connection:
 
     async def run(self) -> None:
         """Connects, and again whenever the connection is lost, until `leave`. Raises `Unreachable` and `Unsafe`."""
-        problem = ""
         while True:
-            self._set(Status(Stage.CONNECTING, problem))
-            problem = await self._attempt()
+            self._set(Status(Stage.CONNECTING))
+            problem, advice = await self._attempt()
             if self._leaving:
                 return
             self._lost_at = self._lost_at or _now()
             if self._patience is not None and _now() - self._lost_at >= self._patience:
-                raise Unreachable(f"{self.server} cannot be reached: {problem}")
+                raise Unreachable(f"{self.server} cannot be reached: {problem}{advice}")
             if not self._answered.is_set():
                 await self._answered.wait()
                 continue
             delay = self._backoff.failed(0.0 if self._welcomed_at is None else _now() - self._welcomed_at)
             self._welcomed_at = None
-            self._set(Status(Stage.WAITING, problem, _now() + delay))
+            self._set(Status(Stage.WAITING, problem, _now() + delay, advice))
             await asyncio.sleep(delay)
 
-    async def _attempt(self) -> str:
-        """One connection from its beginning to its end; why it ended."""
+    async def _attempt(self) -> tuple[str, str]:
+        """One connection from its beginning to its end; why it ended, and what to do about that, if there is something."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 reader, self._writer = await self._dialer.dial()
         except Unsafe as unsafe:
-            return self._refuse(unsafe)
+            return self._refuse(unsafe), ""
         except (OSError, ValueError) as problem:
             if self._patience is not None and self._protocol.identity is None:
-                raise Unreachable(f"{self.server} cannot be reached: {in_words(problem)}; is a server running there?") from None
-            return in_words(problem)
+                raise Unreachable(f"{self.server} cannot be reached: {in_words(problem)}{advice(problem)}") from None
+            return in_words(problem), advice(problem)
         try:
-            return await self._converse(reader)
+            return await self._converse(reader), ""
         except Unsafe as unsafe:
-            return self._refuse(unsafe)
+            return self._refuse(unsafe), ""
         except OSError as problem:
-            return in_words(problem)
+            return in_words(problem), ""
         finally:
             self._writer.transport.abort()  # closing would wait until the server has read everything
             self._writer = None
@@ -305,11 +307,26 @@ def _counting_sleep() -> float:
 
 def in_words(problem: Exception) -> str:
     """Why a connection failed, without the numbers and addresses."""
-    if isinstance(problem, TimeoutError):
+    if isinstance(problem, TimeoutError) and problem.errno is None:
         return "no answer in time"
     if not isinstance(problem, OSError):
         return "this is not the name of a host"
-    several = re.search(r"\[Errno (\d+)\]", str(problem))  # one attempt for each address of the host
-    number = problem.errno if problem.errno is not None else int(several[1]) if several else None
-    text = os.strerror(number) if number is not None and number > 0 else problem.strerror or str(problem)
+    number = _number_of(problem)
+    text = os.strerror(number) if number > 0 else problem.strerror or str(problem)
     return text[:1].lower() + text[1:]
+
+
+def advice(problem: Exception) -> str:
+    """What to look at where there is no connection at all, to be said behind `in_words`."""
+    number = _number_of(problem) if isinstance(problem, OSError) else 0
+    if isinstance(problem, TimeoutError) or number in _NO_WAY:
+        return ", see whether the address is right, and the network up"
+    if isinstance(problem, socket.gaierror | ValueError):
+        return ", see whether the name is right"
+    return ", see whether a server runs there" if number == errno.ECONNREFUSED else ""
+
+
+def _number_of(problem: OSError) -> int:
+    """What went wrong, as `errno` has it; 0 if that is not told. There may have been one attempt for each address of the host."""
+    several = re.search(r"\[Errno (\d+)\]", str(problem))
+    return problem.errno if problem.errno is not None else int(several[1]) if several else 0

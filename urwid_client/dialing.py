@@ -68,6 +68,10 @@ class Dialer:
             trust.check_key(self.server, self._wishes, known_by, shown)
         self._pins.keep(self.server, shown)
 
+    def _is_only_wished(self) -> bool:
+        """Whether it would be plain text if the user had not said `--tls`."""
+        return not trust.encrypts(self._host, self._wishes._replace(tls=None), self._pins.find(self.server))
+
     async def _open(self, context: ssl.SSLContext) -> Streams:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
@@ -75,7 +79,7 @@ class Dialer:
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError as problem:
-            unsafe = trust.explained(self.server, problem.reason)
+            unsafe = trust.explained(self.server, problem.reason, self._is_only_wished())
             raise unsafe or _cut(problem) from None
         except ConnectionError as problem:
             raise problem if problem.errno else _cut(problem) from None

@@ -50,6 +50,8 @@ class Status(NamedTuple):
     """Why there was none the last time."""
     retry_at: float = 0.0
     """When the next attempt comes."""
+    advice: str = ""
+    """What to do about the problem, as its sentence goes on; empty where there is nothing to say."""
 
 
 class Backoff:

@@ -213,9 +213,10 @@ class Chat(Sending):
             self.note(said, now, important=True)
         self._lost_at = now if self._lost_at is None else self._lost_at
 
-    def disconnected(self, reason: str, now: int) -> None:
+    def disconnected(self, server: str, reason: str, now: int) -> None:
         """The connection is gone, and with it what was asked and not answered."""
-        said = f"not connected: {clean_line(reason)}"
+        where = "" if server in reason else f" to {clean_line(server)}"
+        said = f"not connected{where}: {clean_line(reason)}"
         last = self.server.entries[-1] if self.server.entries else None
         if not isinstance(last, Note) or last.text != said:  # else it is the next attempt, and nothing new
             self.note(said, now, self.server)

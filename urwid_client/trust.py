@@ -104,8 +104,13 @@ def check_refusal(server: str, code: int, message: str) -> None:
         raise Unsafe(f"the certificate of {server} is refused: {why}; if you know its key, add --fingerprint SHA256:…")
 
 
-def explained(server: str, reason: str | None) -> Unsafe | None:
-    """What a handshake that failed for this reason (OpenSSL's word) means, if trying again is of no use."""
+def explained(server: str, reason: str | None, only_wished: bool) -> Unsafe | None:
+    """What a handshake that failed for this reason (OpenSSL's word) means, if trying again is of no use.
+
+    `only_wished`: there was one only because the user said `--tls`.
+    """
+    if reason in _NO_TLS and only_wished:
+        return Unsafe(f"{server} does not speak TLS: leave --tls away if plain text is meant, or name another server")
     if reason in _NO_TLS:
         return Unsafe(f"{server} does not speak TLS; --insecure talks to it in plain text, which others can read and change")
     if reason in _OLD_TLS:

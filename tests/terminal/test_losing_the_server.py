@@ -58,6 +58,7 @@ def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
         port = str(place.getsockname()[1])
     with terminal([SCRIPTS / "chat-client", "--port", port, "--name", "ada", "--data-dir", tmp_path / "ada"]) as ada:
         ada.wait_for("not connected", "connection refused", "trying again in")
+        ada.wait_for(f"not connected to 127.0.0.1:{port}:", "connection refused, see whether a server")
         ada.enter("first!")
         ada.wait_for("first! …")
         with running_server(tmp_path / "server", "--port", port):

@@ -202,7 +202,7 @@ def test_a_client_whose_server_is_killed_gives_the_terminal_back_to_the_shell(tm
     with terminal(["bash", "--norc", "-i"], cols=100) as window:
         window.enter(f"{command} --name ada36 --data-dir {tmp_path}/ada; echo ended with $?")
         window.wait_for("● ada36", limit=10)
-        status = [SCRIPTS / "chat-broker", "status", "--json", "--data-dir", tmp_path / "server"]
+        status: list[str | Path] = [SCRIPTS / "chat-broker", "status", "--json", "--data-dir", tmp_path / "server"]
         os.kill(json.loads(subprocess.check_output(status, timeout=seconds(5)))["supervisor"], signal.SIGKILL)
         window.wait_for("ended with 137", "chat-client: ended by SIGHUP: what had started it is gone (chat-broker, say)")
         window.settle()

@@ -31,7 +31,7 @@ class Talk:
         self.line.close()
         self.line = None
         self.chat.protocol.disconnected()
-        self.chat.disconnected("the cable was pulled", NOON)
+        self.chat.disconnected("here:1", "the cable was pulled", NOON)
 
     def exchange(self) -> list[Event]:
         """Lets both sides talk until neither has anything to say; what the client was told."""

@@ -19,7 +19,7 @@ from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener, listening
 from urwid_client import connection as connection_module
 from urwid_client import reconnecting
-from urwid_client.connection import Connection, TokenNotKept, Told, Unreachable, in_words
+from urwid_client.connection import Connection, TokenNotKept, Told, Unreachable, advice, in_words
 from urwid_client.dialing import Dialer
 from urwid_client.pins import Pins
 from urwid_client.reconnecting import Stage, Status
@@ -285,7 +285,7 @@ def test_no_server_the_first_time_is_told_at_once_to_the_impatient(tmp_path: Pat
         client = Client(free_port(), tmp_path, patience=math.inf)
         client.connection.choose_name("ada")
         with pytest.raises(
-            Unreachable, match=r"127\.0\.0\.1:\d+ cannot be reached: connection refused; is a server running there\?"
+            Unreachable, match=r"127\.0\.0\.1:\d+ cannot be reached: connection refused, see whether a server runs there"
         ):
             await asyncio.wait_for(client.connection.run(), seconds(2))
 
@@ -448,15 +448,24 @@ def free_port() -> int:
         return port
 
 
+RUNNING, NAME = ", see whether a server runs there", ", see whether the name is right"
+NETWORK = ", see whether the address is right, and the network up"
+
+
 @pytest.mark.parametrize(
-    ("problem", "words"),
+    ("problem", "words", "what_to_do"),
     [
-        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"), "connection refused"),
-        (OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 111] …"), "connection refused"),
-        (socket.gaierror(-2, "Name or service not known"), "name or service not known"),
-        (TimeoutError(), "no answer in time"),
-        (UnicodeError("label too long"), "this is not the name of a host"),
+        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"), "connection refused", RUNNING),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), …"), "connection refused", RUNNING),
+        (socket.gaierror(-2, "Name or service not known"), "name or service not known", NAME),
+        (socket.gaierror(-3, "Temporary failure in name resolution"), "temporary failure in name resolution", NETWORK),
+        (TimeoutError(), "no answer in time", NETWORK),
+        (TimeoutError(110, "Connect call failed"), "connection timed out", NETWORK),
+        (OSError(113, "Connect call failed"), "no route to host", NETWORK),
+        (OSError(101, "Connect call failed"), "network is unreachable", NETWORK),
+        (UnicodeError("label too long"), "this is not the name of a host", NAME),
+        (ConnectionResetError(104, "Connection reset by peer"), "connection reset by peer", ""),
     ],
 )
-def test_problems_in_words(problem: Exception, words: str) -> None:
-    assert in_words(problem) == words
+def test_problems_in_words(problem: Exception, words: str, what_to_do: str) -> None:
+    assert (in_words(problem), advice(problem)) == (words, what_to_do)

@@ -166,6 +166,18 @@ def test_one_that_spoke_tls_and_now_does_not(tmp_path: Path) -> None:
     play(scene())
 
 
+def test_tls_where_there_is_plain_text(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with recording(_Plain()) as server:
+            with pytest.raises(Unsafe, match="does not speak TLS: leave --tls away if plain text is meant"):
+                await visit(server, tmp_path)
+            assert b"ada" not in server.heard
+            await visit(server, tmp_path, Wishes())
+            assert b"very secret" in server.heard
+
+    play(scene())
+
+
 class _Plain(Recorder):
     """A server of ours without a certificate: the first bytes of TLS are a frame that is too long."""
 

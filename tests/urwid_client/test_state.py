@@ -828,8 +828,8 @@ def test_why_the_connection_is_gone_is_noted_with_the_server() -> None:
     ada = talk()
     ada.disconnect()
     for _ in range(3):  # attempts
-        ada.chat.disconnected("the cable was pulled", NOON)
-    assert notes(ada.chat.server) == ["connected as ada", "not connected: the cable was pulled"]
+        ada.chat.disconnected("here:1", "the cable was pulled", NOON)
+    assert notes(ada.chat.server) == ["connected as ada", "not connected to here:1: the cable was pulled"]
 
 
 def test_a_taken_name_is_remembered_until_there_is_a_welcome() -> None:
@@ -967,8 +967,8 @@ def _do(ada: Talk, step: str, place: str, text: str, said: list[str]) -> None:
 def test_a_lost_connection_is_told_once_where_the_user_looks() -> None:
     ada = talk()
     ada.disconnect()
-    ada.chat.disconnected("connection refused", NOON)
-    said = "not connected: the cable was pulled; what you write is sent as soon as there is a connection, /quit leaves"
+    ada.chat.disconnected("here:1", "connection refused", NOON)
+    said = "not connected to here:1: the cable was pulled; what you write is sent as soon as there is a connection, /quit leaves"
     assert notes(ada.chat.lobby) == [said]
     ada.connect()
     ada.disconnect()
@@ -980,15 +980,15 @@ def test_why_a_server_is_not_believed_is_told_once_where_the_user_looks() -> Non
     ada = talk()
     ada.chat.handle(Closed("shutdown", "bye"), NOON)
     for _ in range(2):
-        ada.chat.distrust("the key has changed", NOON)
-        ada.chat.disconnected("the key has changed", NOON)
-    assert notes(ada.chat.lobby)[1:] == ["not connected: the key has changed"]
+        ada.chat.distrust("the key of here:1 has changed", NOON)
+        ada.chat.disconnected("here:1", "the key of here:1 has changed", NOON)
+    assert notes(ada.chat.lobby)[1:] == ["not connected: the key of here:1 has changed"]
     ada.disconnect()
     ada.connect()
     ada.chat.open(ada.chat.server)
-    ada.chat.distrust("the key has changed", NOON)
-    ada.chat.disconnected("the key has changed", NOON)
-    assert notes(ada.chat.server)[-2:] == ["connected as ada", "not connected: the key has changed"]
+    ada.chat.distrust("the key of here:1 has changed", NOON)
+    ada.chat.disconnected("here:1", "the key of here:1 has changed", NOON)
+    assert notes(ada.chat.server)[-2:] == ["connected as ada", "not connected: the key of here:1 has changed"]
 
 
 @pytest.mark.parametrize(
@@ -996,7 +996,7 @@ def test_why_a_server_is_not_believed_is_told_once_where_the_user_looks() -> Non
 )
 def test_a_new_connection_is_told_with_how_long_there_was_none(ms: int, lasting: str) -> None:
     ada = talk()
-    ada.chat.disconnected("the cable was pulled", NOON - ms)
+    ada.chat.disconnected("here:1", "the cable was pulled", NOON - ms)
     ada.disconnect()
     ada.connect()
     assert notes(ada.chat.lobby)[-1] == f"connected again after {lasting}"
@@ -1004,7 +1004,7 @@ def test_a_new_connection_is_told_with_how_long_there_was_none(ms: int, lasting:
 
 def test_the_first_connection_is_told_where_one_had_to_wait_for_it() -> None:
     ada = Talk()
-    ada.chat.disconnected("connection refused", NOON - 2_000)
+    ada.chat.disconnected("here:1", "connection refused", NOON - 2_000)
     ada.connect()
     assert notes(ada.chat.lobby)[-1] == "connected after 2 s"
     assert notes(talk().chat.lobby) == []

@@ -105,10 +105,16 @@ def test_only_that_nobody_vouches_for_a_certificate_is_forgiven() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"),
-    [("WRONG_VERSION_NUMBER", "--insecure"), ("TLSV1_ALERT_PROTOCOL_VERSION", "update"), ("OTHER", None), (None, None)],
+    ("reason", "only_wished", "words"),
+    [
+        ("WRONG_VERSION_NUMBER", False, "--insecure"),
+        ("WRONG_VERSION_NUMBER", True, "leave --tls away"),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", True, "update"),
+        ("OTHER", False, None),
+        (None, True, None),
+    ],
 )
-def test_handshakes_that_cannot_succeed(reason: str | None, words: str | None) -> None:
-    unsafe = explained("host:1", reason)
+def test_handshakes_that_cannot_succeed(reason: str | None, only_wished: bool, words: str | None) -> None:
+    unsafe = explained("host:1", reason, only_wished)
     assert (unsafe is None) == (words is None)
     assert unsafe is None or (words or "") in str(unsafe)
