@@ -16,12 +16,13 @@ from urwid.display.common import InputClosedError
 
 from common.client_protocol import ClientProtocol, NameRefused, Welcomed
 from common.errors import Code
+from common.invitations import Invitation
 from common.text import clean, clean_line
 from urwid_client import alerts, commands, garbage, rendering
 from urwid_client.buffers import Kind
 from urwid_client.completion import Words
 from urwid_client.composer import PASTE_KEYS, Composer
-from urwid_client.connection import Connection, TokenNotKept, Told
+from urwid_client.connection import Connection, TokenNotKept, Told, why_unreachable
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
 from urwid_client.face import Face
@@ -111,6 +112,8 @@ class App:
         self._remembering: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         """Until what is being written is written down."""
+        self._trying: asyncio.Task[None] | None = None
+        """Whether there is a server where the user wants to go."""
         self._expiring: asyncio.TimerHandle | None = None
         """Until one of those who are typing is not any more, or one who was awaited is not."""
         self._status = 0
@@ -444,11 +447,7 @@ class App:
             case commands.Quit():
                 self._quit()
             case commands.Connect(server):
-                if server.server == self._where.settings.server:
-                    here = f"you are on {server.server} already"
-                    raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
-                self._remember()
-                self._go_on(self._where.elsewhere(server))
+                self._go_elsewhere(server)
             case commands.Rename(name):
                 self._rename(name)
             case commands.ListServers():
@@ -469,6 +468,28 @@ class App:
         """Leaves, and begins anew on another server or under another name."""
         self.go_on = there
         self._quit()
+
+    def _go_elsewhere(self, server: Invitation) -> None:
+        """To another server, if that one can be reached. Raises `WrongInput`."""
+        if server.server == self._where.settings.server:
+            here = f"you are on {server.server} already"
+            raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
+        if self._trying is not None:
+            self._trying.cancel()
+        self._chat.note(f"connecting to {server.server} …", _now())
+        self._trying = self._loop.create_task(self._try(self._where.elsewhere(server)))
+        self._trying.add_done_callback(_let_it_be_known)
+
+    async def _try(self, there: tuple[ClientSettings, Place]) -> None:
+        problem = await why_unreachable(dialer_for(there[0]))
+        if self._leaving:
+            return
+        if problem:
+            self._chat.note(f"{problem}; you are still on {self._where.settings.server}", _now(), important=True)
+            self._draw_soon()
+        else:
+            self._remember()
+            self._go_on(there)
 
     def _rename(self, name: str) -> None:
         """Goes on under another name, if it can be had. Raises `WrongInput`."""

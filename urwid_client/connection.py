@@ -296,6 +296,21 @@ class Connection:
         self._changed(status)
 
 
+async def why_unreachable(dialer: Dialer) -> str:
+    """Why one cannot go to a server, in a sentence; empty if one can, perhaps after a question about its key."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await dialer.dial()
+    except UnknownKey:
+        return ""
+    except Unsafe as unsafe:
+        return str(unsafe)
+    except (OSError, ValueError) as problem:
+        return f"{dialer.server} cannot be reached: {in_words(problem)}{advice(problem)}"
+    writer.transport.abort()
+    return ""
+
+
 def _now() -> float:
     return asyncio.get_running_loop().time()
 

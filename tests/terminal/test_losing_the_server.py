@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.support.server import SCRIPTS, running_server
 from tests.support.terminal import terminal
-from tests.terminal.conftest import client_command
+from tests.terminal.conftest import Open, client_command
 
 
 def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
@@ -58,13 +58,25 @@ def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
         port = str(place.getsockname()[1])
     with terminal([SCRIPTS / "chat-client", "--port", port, "--name", "ada", "--data-dir", tmp_path / "ada"]) as ada:
         ada.wait_for("not connected", "connection refused", "trying again in")
-        ada.wait_for(f"not connected to 127.0.0.1:{port}:", "connection refused, see whether a server")
+        ada.wait_for(f"not connected to 127.0.0.1:{port}:", "see whether a server runs there")
         ada.enter("first!")
         ada.wait_for("first! …")
         with running_server(tmp_path / "server", "--port", port):
             ada.wait_for("● ada", limit=15)
             ada.wait_gone("first! …")
             ada.wait_for("ada first!")
+
+
+def test_a_server_that_cannot_be_reached_is_not_gone_to(open_client: Open) -> None:
+    ada = open_client("ada80", "--room", "#room80", cols=120)
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        nowhere = f"127.0.0.1:{place.getsockname()[1]}"
+    for server, why in ((nowhere, "connection refused"), ("nosuch.invalid", "see whether the name is right")):
+        ada.enter(f"/connect {server}")
+        ada.wait_for(f"{server}", why, "you are still on 127.0.0.1:", "#room80  1 person", "● ada80", limit=15)
+        ada.enter("and here I am")
+        ada.wait_for("ada80 and here I am")
+        ada.wait_gone("am …")
 
 
 def test_a_killed_worker_is_hardly_noticed(tmp_path: Path) -> None:
