@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.files import without_waiting
+from common.spelling import meant
 
 _FILE_BYTES = 1024 * 1024
 _SHOWN_CHARS = 60
@@ -33,6 +34,12 @@ class Kind(abc.ABC):
 
     wants = ""
     metavar = ""
+    words: Sequence[str] = ()
+    """All the values that there are, where they are few."""
+
+    def shown(self, value: Any) -> str:
+        """A value as people write it."""
+        return str(value)
 
     def from_text(self, text: str) -> Any:
         """The value that the command line or the environment means. Raises `ValueError`."""
@@ -82,12 +89,12 @@ class Choice(Kind):
     """One of a few words."""
 
     def __init__(self, *words: str) -> None:
-        self._words = words
+        self.words = words
         self.metavar = "|".join(words)
         self.wants = "one of " + ", ".join(words)
 
     def from_toml(self, value: Any) -> str:
-        if value not in self._words:
+        if value not in self.words:
             raise ValueError
         return str(value)
 
@@ -125,6 +132,10 @@ class Switch(Kind):
 
     metavar = "on|off"
     wants = "on or off"
+    words = ("on", "off")
+
+    def shown(self, value: Any) -> str:
+        return "on" if value else "off"
 
     def from_text(self, text: str) -> bool:
         return self.from_toml(text.lower())
@@ -157,6 +168,13 @@ class Setting(NamedTuple):
     def key(self) -> str:
         """The name with its section: unique in the table, and the key of the values."""
         return f"{self.section}.{self.name}" if self.section else self.name
+
+    @property
+    def usually(self) -> str:
+        """The default as people write it; empty where there is none to speak of."""
+        if self.default_text or self.default is None or isinstance(self.kind, Flag):
+            return self.default_text
+        return self.kind.shown(self.default)
 
     @property
     def option(self) -> str:
@@ -240,8 +258,8 @@ def describe(settings: Iterable[Setting]) -> str:
     width = max(map(len, options))
     lines = []
     for option, setting in zip(options, shown, strict=True):
-        default = setting.default_text or ("" if setting.default in (None, False) else str(setting.default))
-        lines.append(f"  {option:<{width}}  {setting.help}" + (f" (default: {default})" if default else ""))
+        default = f" (default: {setting.usually})" if setting.usually else ""
+        lines.append(f"  {option:<{width}}  {setting.help}{default}")
     return "\n".join(lines)
 
 
@@ -348,7 +366,5 @@ def _shown(text: str) -> str:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    import difflib  # only for those who mistype
-
-    close = difflib.get_close_matches(name[:_SHOWN_CHARS], list(known), n=1)
-    return f", did you mean {close[0]}?" if close else ", --help lists what there is"
+    close = meant(name[:_SHOWN_CHARS], [*known])
+    return f", did you mean {close}?" if close else ", --help lists what there is"

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from common import __version__
-from common.settings import Choice, Location, Setting, Switch
+from common.settings import Location, Setting
 from urwid_client import keys
 from urwid_client.commands import COMMANDS, help_of
 from urwid_client.settings import PREFERENCES, SCREEN, SEND, TAIL
@@ -54,8 +54,7 @@ def _cell(text: str) -> str:
 
 
 def _setting(setting: Setting) -> str:
-    default = {True: "on", False: "off"}.get(setting.default, setting.default)
-    return f"{setting.help}: {setting.kind.wants.removeprefix('one of ')}; usually {default}"
+    return f"{setting.help}: {setting.kind.wants.removeprefix('one of ')}; usually {setting.usually}"
 
 
 # --- the man page -----------------------------------------------------------------------------------------------------
@@ -118,8 +117,7 @@ def _options(settings: Sequence[Setting]) -> list[str]:
     for setting in settings:
         if setting.section:
             continue
-        default = setting.default_text or ("" if isinstance(setting.default, bool | None) else str(setting.default))
-        told = setting.help + (f" (default: {default})" if default else "")
+        told = setting.help + (f" (default: {setting.usually})" if setting.usually else "")
         lines += [".TP", f".B {_roff(setting.option)} \\fI{_roff(setting.kind.metavar)}\\fR", _roff(told)]
     return lines
 
@@ -156,12 +154,6 @@ def _shown(settings: Sequence[Setting]) -> list[Setting]:
     return [setting for setting in settings if not setting.section]
 
 
-def _values(setting: Setting) -> list[str]:
-    if isinstance(setting.kind, Choice | Switch):
-        return setting.kind.metavar.split("|")
-    return []
-
-
 def _names_a_file(setting: Setting) -> bool:
     return isinstance(setting.kind, Location)
 
@@ -170,12 +162,12 @@ def bash() -> str:
     options = {form: " ".join(setting.option for setting in _shown(settings)) for form, settings in FORMS.items()}
     every = {setting.option: setting for settings in FORMS.values() for setting in _shown(settings)}
     values = "".join(
-        f'        {option}) COMPREPLY=($(compgen -W "{" ".join(_values(setting))}" -- "$word")); return ;;\n'
+        f'        {option}) COMPREPLY=($(compgen -W "{" ".join(setting.kind.words)}" -- "$word")); return ;;\n'
         for option, setting in every.items()
-        if _values(setting)
+        if setting.kind.words
     )
     files = "|".join(option for option, setting in every.items() if _names_a_file(setting))
-    taking = "|".join(option for option, setting in every.items() if setting.kind.metavar and not _values(setting))
+    taking = "|".join(option for option, setting in every.items() if setting.kind.metavar and not setting.kind.words)
     taking = "|".join(option for option in taking.split("|") if option not in files.split("|"))
     return f"""\
 # Completion of chat-client for bash; written by docs/make_reference.py.
@@ -224,7 +216,7 @@ def _zsh_option(setting: Setting) -> str:
     told = setting.help.replace("'", "'\\''").replace("[", "(").replace("]", ")").replace(":", "\\:")
     takes = ""
     if setting.kind.metavar:
-        values = f"({' '.join(_values(setting))})" if _values(setting) else "_files" if _names_a_file(setting) else " "
+        values = f"({' '.join(setting.kind.words)})" if setting.kind.words else "_files" if _names_a_file(setting) else " "
         takes = f":{setting.kind.metavar.split('|')[0]}:{values}"
     return f"'{setting.option}[{told}]{takes}'"
 
@@ -242,7 +234,8 @@ def fish() -> str:
             condition = f" -n '__fish_seen_subcommand_from {' '.join(forms)}'"
         takes = ""
         if setting.kind.metavar:
-            takes = f" -x -a '{' '.join(_values(setting))}'" if _values(setting) else " -rF" if _names_a_file(setting) else " -x"
+            words = " ".join(setting.kind.words)
+            takes = f" -x -a '{words}'" if words else " -rF" if _names_a_file(setting) else " -x"
         told = setting.help.replace("'", "\\'")
         lines.append(f"complete -c chat-client{condition} -l {setting.option[2:]}{takes} -d '{told}'")
     return "\n".join(lines) + "\n"

@@ -539,9 +539,18 @@ class App:
 
     def _words(self) -> Words:
         rooms = sorted(self._chat.rooms_seen.values())
-        likes, servers = self._preferences.suggestions(), [known.server for known in self._where.known]
+        likes, servers = self._preferences, [known.server for known in self._where.known]
         topics = [topic] if (topic := self._chat.active.topic.text) else []
-        return Words(self._chat.speakers(), rooms, commands.SUGGESTIONS, commands.ARGUMENTS, likes, servers, topics)
+        return Words(
+            self._chat.speakers(),
+            rooms,
+            commands.SUGGESTIONS,
+            commands.ARGUMENTS,
+            likes.suggestions(),
+            servers,
+            topics,
+            likes.words,
+        )
 
     def _switch(self, number: int) -> None:
         if (buffer := self._chat.find_number(number)) is not None:

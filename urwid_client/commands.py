@@ -14,6 +14,7 @@ from common import messages as m
 from common.errors import Refused
 from common.invitations import Invitation, NoInvitation, understand
 from common.names import check_name
+from common.spelling import meant
 from common.text import clean_line
 from urwid_client import rendering
 from urwid_client.buffers import Kind
@@ -106,10 +107,8 @@ def _run(chat: Chat, line: str, now: int) -> Wish | None:
 
 
 def _meant(name: str) -> str:
-    import difflib  # only for those who mistype
-
-    close = difflib.get_close_matches(name.lower(), _BY_NAME, n=1)
-    return f" (did you mean /{close[0]}?)" if close else ""
+    close = meant(name.lower(), [*_BY_NAME])
+    return f" (did you mean /{close}?)" if close else ""
 
 
 def _shortened(text: str) -> str:

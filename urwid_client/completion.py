@@ -33,6 +33,8 @@ class Words(NamedTuple):
     servers: Sequence[str] = ()
     topics: Sequence[str] = ()
     """The one that the room has: to change a part of it."""
+    values: Callable[[str], Sequence[str]] = lambda setting: ()
+    """What a setting may be, where that is one of a few words."""
 
 
 class Completer:
@@ -107,6 +109,7 @@ def _argument(word: str, first: str, words: Words) -> list[Suggestion]:
         "COMMAND": lambda: words.commands,
         "SETTING": lambda: words.settings,
         "TOPIC": lambda: [*map(Suggestion, words.topics)],
+        "VALUE": lambda: [*map(Suggestion, words.values(given[0]))],
         "SERVER": lambda: [*map(Suggestion, words.servers)],
     }
     if kind not in sources:

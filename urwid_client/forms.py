@@ -43,7 +43,9 @@ A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for -
 }
 _SHOWN = 60
 _SETTINGS = {"": SCREEN, "send": SEND, "tail": TAIL}
-_MORE = f"Those from --host to --alert can stand in the environment ({PREFIX}_HOST …) and in the TOML file, too."
+_MORE = f"""\
+All but {{}} can also stand in the environment and in the TOML file:
+--data-dir as {PREFIX}_DATA_DIR and data_dir; what takes no value as {PREFIX}_TLS=true and tls = true."""
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -134,7 +136,8 @@ def _command(form: str) -> str:
 
 
 def _help(form: str, settings: Sequence[Setting]) -> str:
-    return f"{_USAGES[form]}\n\n{describe(settings)}\n\n{_MORE}"
+    alone = ", ".join(setting.option for setting in settings if setting.option_only)
+    return f"{_USAGES[form]}\n\n{describe(settings)}\n\n{_MORE.format(alone)}"
 
 
 def _remember(problem: Exception, settings: ClientSettings | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from common.names import fold
 from common.settings import ANY, Setting, find
+from common.spelling import meant
 from common.text import clean_line
 from urwid_client import settings_file
 from urwid_client.completion import Suggestion
@@ -122,17 +123,20 @@ class Preferences:
         """The keys with their help, for completion."""
         return [Suggestion(key, setting.help) for key, setting in CHANGEABLE.items() if setting.name != ANY]
 
+    def words(self, key: str) -> Sequence[str]:
+        """What a setting may be, for completion; nothing where that is more than a few words, or there is no such setting."""
+        setting = find(key, CHANGEABLE)
+        return (*setting.kind.words, _RESET) if setting is not None and setting.kind.words else ()
+
     def _kept_in(self) -> str:
         return f", and keeps it in {self._file}" if self._file is not None else ""
 
     def _find(self, key: str) -> Setting:
         setting = find(key, CHANGEABLE) if not key.endswith((".", ANY)) else None
         if setting is None:
-            import difflib  # only for those who mistype
-
-            close = difflib.get_close_matches(key, list(CHANGEABLE), n=1)
-            meant = f", did you mean {close[0]}?" if close else "; /set lists what there is"
-            raise WrongInput(f"there is no setting {clean_line(key)[:40]}{meant}")
+            close = meant(key, [*CHANGEABLE])
+            instead = f", did you mean {close}?" if close else "; /set lists what there is"
+            raise WrongInput(f"there is no setting {clean_line(key)[:40]}{instead}")
         return setting
 
     def _said(self, key: str) -> str:

@@ -89,7 +89,7 @@ COMMON = (
     Setting("host", Text("HOST"), "the server's name or address", default_text=DEFAULT_HOST),
     Setting("port", Number(1, 65535), "the server's port", default_text=str(DEFAULT_PORT)),
     NAME,
-    Setting("room", Text("ROOM"), "a room to go into, beside the lobby; tail prints that room alone"),
+    Setting("room", Text("ROOM"), "a room to go into, too; tail prints that alone, send writes where --to says"),
     DATA_DIR,
     *ENCRYPTION,
     CONFIG,

@@ -5,7 +5,7 @@ complete -c chat-client -n __fish_use_subcommand -a tail -d 'print the messages,
 complete -c chat-client -l host -x -d 'the server\'s name or address'
 complete -c chat-client -l port -x -d 'the server\'s port'
 complete -c chat-client -l name -x -d 'your name'
-complete -c chat-client -l room -x -d 'a room to go into, beside the lobby; tail prints that room alone'
+complete -c chat-client -l room -x -d 'a room to go into, too; tail prints that alone, send writes where --to says'
 complete -c chat-client -l data-dir -rF -d 'where is kept who you are'
 complete -c chat-client -l tls -d 'encrypt, also on this machine; other machines are spoken to so anyway'
 complete -c chat-client -l insecure -d 'do not encrypt: others can read and change what is said'

@@ -19,6 +19,7 @@ from common.settings import (
     Location,
     Number,
     Setting,
+    Switch,
     Text,
     UsageError,
     describe,
@@ -148,6 +149,7 @@ def test_the_help_has_a_line_for_each_option() -> None:
     assert lines[0] == "  --port N                port to listen on (default: 65432)"
     assert lines[3] == "  --data-dir DIR          where the data is (default: somewhere)"
     assert lines[4] == "  --insecure              do not encrypt"
+    assert describe([Setting("bell", Switch(), "ring", True)]) == "  --bell on|off  ring (default: on)"
     assert len(lines) == len([setting for setting in TABLE if not setting.section])
 
 

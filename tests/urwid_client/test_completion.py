@@ -23,6 +23,7 @@ WORDS = Words(
     [Suggestion("theme"), Suggestion("mouse")],
     ["one:1", "two:2"],
     ["tea at five"],
+    lambda setting: ("dark", "light", "default") if setting == "theme" else (),
 )
 
 
@@ -56,6 +57,14 @@ def test_backwards_from_the_last() -> None:
 def test_rooms_and_commands() -> None:
     assert complete("/join #de", 1, 1) == ["/join #dev |", "/join #design |"]
     assert complete("/l", 1, 1) == ["/list |", "/leave |"]
+
+
+def test_settings_and_what_they_may_be() -> None:
+    assert complete("/set t", 1) == ["/set theme |"]
+    assert complete("/set theme ", 1, 1) == ["/set theme dark |", "/set theme light |"]
+    assert complete("/set theme de", 1) == ["/set theme default |"]
+    assert complete("/set mouse ", 1) == ["/set mouse |"]
+    assert complete("/set theme dark ", 1) == ["/set theme dark |"]
 
 
 def test_a_slash_later_is_no_command() -> None:

@@ -108,3 +108,20 @@ def test_what_there_is_is_shown() -> None:
     assert "keys.undo = F5" in shown
     assert likes.show("theme") == "theme is auto: the colours (one of auto, dark, light, contrast, 16, none, or default)"
     assert {suggestion.word for suggestion in likes.suggestions()} >= {"theme", "keys.send"}
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("mouse", ("on", "off", "default")),
+        ("theme", ("auto", "dark", "light", "contrast", "16", "none", "default")),
+        ("alerts.#dev", ("mentions", "all", "none", "default")),
+        ("keys.send", ()),
+        ("nothing", ()),
+    ],
+)
+def test_what_a_setting_may_be(key: str, words: tuple[str, ...]) -> None:
+    likes = Preferences({})
+    assert likes.words(key) == words
+    for word in words:
+        likes.change(key, word)
