@@ -27,7 +27,7 @@ class Face:
         self.screen = Screen(chat.active)
         self.help = Help(keymap)
         self._page = Page()
-        self.finder = Finder(self.screen.messages, self._load_older)
+        self.finder = Finder(self.screen.messages, self._load_older, lambda: chat.active.older_exist)
         self._chat = chat
         self._composer = composer
 

@@ -23,6 +23,7 @@ HELP: tuple[tuple[Action, str], ...] = (
 )
 """What keys do while one is searching."""
 _LOADING = "searching further back …"
+_NOT_LOADED = "there is none in what is loaded; you are not connected, so earlier ones cannot be"
 
 
 class Messages(Protocol):
@@ -38,10 +39,11 @@ class Messages(Protocol):
 class Finder:
     """One search after the other."""
 
-    def __init__(self, messages: Messages, load: Callable[[], bool]) -> None:
-        """`load` asks for earlier messages; whether some are on their way."""
+    def __init__(self, messages: Messages, load: Callable[[], bool], may_exist: Callable[[], bool]) -> None:
+        """`load` asks for earlier messages; whether some are on their way. `may_exist`: whether there may be some in any case."""
         self._messages = messages
         self._load = load
+        self._may_exist = may_exist
         self._pages = 0
         """How many more of them may be looked through."""
         self.query: str | None = None
@@ -116,7 +118,7 @@ class Finder:
             self.outcome = _LOADING
         else:
             self._pages = 0
-            self.outcome = "there is no earlier one here"
+            self.outcome = _NOT_LOADED if self._may_exist() else "there is no earlier one here"
 
 
 def found_in(text: str, query: str) -> bool:

@@ -176,7 +176,7 @@ class Chat(Sending):
         if self.online:
             self.lookups[self.protocol.whois(name)] = Lookup(self.active, name)
         else:
-            self.note(describe(self, name), now)
+            self.note(describe(self, name, as_of=self._lost_at if self._welcomed else None), now)
 
     @property
     def away(self) -> bool:

@@ -13,13 +13,21 @@ from urwid_client.rendering import Zone, local
 from urwid_client.sending import Sending
 
 
-def describe(chat: Sending, name: str, told: Mapping[str, Any] | None = None, zone: Zone = local) -> str:
+def describe(
+    chat: Sending, name: str, told: Mapping[str, Any] | None = None, zone: Zone = local, as_of: int | None = None
+) -> str:
     """A line about whoever goes by this name.
 
-    `told` are the options of the server's answer, empty where it knows nobody of this name; None: it could not be asked.
+    `told` are the options of the server's answer, empty where it knows nobody of this name; None: it could not be asked. Then
+    what was seen is `as_of` the end of the last connection, if there was one.
     """
     folded = fold(clean_line(name))
-    known = _seen_in(chat, folded) if told is None else _told(told, zone)
+    if told is not None:
+        known = _told(told, zone)
+    elif as_of is not None:
+        known = [f"you are not connected, so this is as of {_at(as_of, zone)}", *_seen_in(chat, folded)]
+    else:
+        known = ["you are not connected"]
     if folded == fold(chat.name):
         known.append("that is you")
     directs = chat.find_directs(name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.support.server import SCRIPTS, running_server
 from tests.support.terminal import terminal
 from tests.terminal.conftest import Open, client_command
+from tests.terminal.test_chatting import say
 
 
 def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
@@ -65,6 +66,22 @@ def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
             ada.wait_for("● ada", limit=15)
             ada.wait_gone("first! …")
             ada.wait_for("ada first!")
+
+
+def test_what_is_known_without_a_server_is_told_as_such(tmp_path: Path) -> None:
+    with running_server(tmp_path / "server") as server:
+        say(server, tmp_path / "bob", "bob", "#dev", "the first", *(f"hay {number}" for number in range(300)))
+        with terminal(client_command(server, tmp_path / "ada", "--name", "ada", "--room", "#dev"), cols=130) as ada:
+            ada.wait_for("hay 299")
+            server.stop()
+            ada.wait_for("connection refused")
+            ada.press("ctrl f")
+            ada.type("the first")
+            ada.wait_for("there is none in what is loaded; you are not connected, so earlier ones cannot be")
+            ada.press("esc")
+            ada.wait_gone("find:")
+            ada.enter("/whois bob")
+            ada.wait_for("bob: you are not connected, so this is as of ", "said something last in #dev")
 
 
 def test_a_server_that_cannot_be_reached_is_not_gone_to(open_client: Open) -> None:

@@ -15,11 +15,12 @@ class Shelf:
         self.at = len(texts)
         self.asked = 0
         self.marked = ""
-        self.finder = Finder(self, self.load)
+        self.connected = True
+        self.finder = Finder(self, self.load, lambda: self.first > 0)
 
     def load(self) -> bool:
         self.asked += self.first > 0
-        return self.first > 0
+        return self.connected and self.first > 0
 
     def page_comes(self) -> None:
         self.first = max(self.first - 10, 0)
@@ -122,3 +123,16 @@ def test_words_are_found_however_they_are_written() -> None:
     assert found_in("what a (good) day", "(GOOD)")
     assert not found_in("what a good day", "g..d")
     assert parted("one Two one", "ONE") == ["", "one", " Two ", "one", ""]
+
+
+def test_without_a_connection_only_what_is_loaded_is_searched() -> None:
+    shelf = Shelf("needle", "hay", "more hay", loaded=2)
+    shelf.connected = False
+    shelf.finder.begin()
+    shelf.finder.write("n")
+    assert shelf.finder.outcome == "there is none in what is loaded; you are not connected, so earlier ones cannot be"
+    assert not shelf.finder.waits
+    shelf.connected = True
+    shelf.finder.do(Action.FIND)
+    shelf.page_comes()
+    assert shelf.at == 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -224,7 +226,12 @@ def test_who_somebody_is_without_a_server_that_says_it() -> None:
     assert notes(ada.chat.lobby)[-1] == "the connection was lost before the answer came; ask again"
     assert not any("answer" in said for said in notes(ada.chat.server)), "the user did not ask that"
     ada.chat.look_up("bob", NOON)
-    assert notes(ada.chat.lobby)[-1] == "bob: not here, as far as one sees"
+    seen = re.compile("bob: you are not connected, so this is as of 1 January at [0-9:]+; not here, as far as one sees")
+    said = notes(ada.chat.lobby)[-1]
+    assert seen.fullmatch(said)
+    ada.chat.disconnected("here:1", "still refused", NOON + 3_600_000)
+    ada.chat.look_up("bob", NOON + 3_600_000)
+    assert notes(ada.chat.lobby)[-1] == said, "it is as old as the loss"
     ada.connect()
     ada.chat.look_up("bob", NOON)
     (ref,) = ada.chat.lookups

@@ -5,6 +5,8 @@ import datetime
 from tests.urwid_client.talk import NOON, talk
 from urwid_client.whois import describe
 
+AS_OF = "you are not connected, so this is as of 1 January at 11:00"
+
 
 def zone(time_ms: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
@@ -17,15 +19,18 @@ def test_what_was_seen_of_somebody() -> None:
     ada.exchange()
     ada.chat.direct("bob")
     ada.chat.ignored["bob"] = "bob"
-    assert describe(ada.chat, "BOB", zone=zone).startswith("Bob: in #lobby; said something last in #lobby, ")
-    assert describe(ada.chat, "BOB", zone=zone).endswith("; a conversation with them is open; ignored by you")
+    assert describe(ada.chat, "BOB", zone=zone, as_of=NOON).startswith(
+        f"Bob: {AS_OF}; in #lobby; said something last in #lobby, "
+    )
+    assert describe(ada.chat, "BOB", zone=zone, as_of=NOON).endswith("; a conversation with them is open; ignored by you")
 
 
 def test_oneself_and_strangers() -> None:
     ada = talk()
     ada.chat.lobby.set_people(["ada"], 1)
-    assert describe(ada.chat, "ada", zone=zone) == "ada: in #lobby; that is you"
-    assert describe(ada.chat, "no\x1bbody", zone=zone) == "nobody: not here, as far as one sees"
+    assert describe(ada.chat, "ada", zone=zone, as_of=NOON) == f"ada: {AS_OF}; in #lobby; that is you"
+    assert describe(ada.chat, "no\x1bbody", zone=zone, as_of=NOON) == f"nobody: {AS_OF}; not here, as far as one sees"
+    assert describe(ada.chat, "bob", zone=zone) == "bob: you are not connected"
 
 
 def test_what_the_server_tells() -> None:
