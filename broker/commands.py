@@ -81,7 +81,15 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return 0
     if dashes and not command:
         raise UsageError("a command is missing after --, write for example: chat-broker -- chat-client")
-    return _run_server(settings.server_settings(given, environ), command, lambda: settings.server_settings(given, environ).limits)
+    wanted = settings.server_settings(given, environ)
+
+    def reload() -> Limits:
+        renewed = settings.server_settings(given, environ)
+        if changed := settings.only_at_start(wanted, renewed):
+            logger.warning("%s: that needs a restart", ", ".join(changed))
+        return renewed.limits
+
+    return _run_server(wanted, command, reload)
 
 
 def _split(arguments: Sequence[str]) -> tuple[Sequence[str], bool, Sequence[str]]:

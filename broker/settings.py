@@ -95,6 +95,13 @@ def server_settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Ser
     )
 
 
+def only_at_start(before: ServerSettings, after: ServerSettings) -> list[str]:
+    """What has changed and cannot be changed while the server runs: all but the limits."""
+    fields = (field for field in ServerSettings._fields if field != "limits")
+    changed = ((field, getattr(before, field), getattr(after, field)) for field in fields)
+    return [f"{field} {old} -> {new}" for field, old, new in changed if old != new]
+
+
 def data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
     """The data directory that `chat-broker status` and `check` are to look at. Raises `UsageError`."""
     return _directory(load(SERVE, given, environ, PREFIX))

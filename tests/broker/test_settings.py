@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.settings import CHECK, SERVE, STATUS, data_dir, server_settings
+from broker.settings import CHECK, SERVE, STATUS, data_dir, only_at_start, server_settings
 from common.limits import Limits
 from common.settings import Setting, UsageError, read_options
 
@@ -56,6 +56,13 @@ def test_every_option_is_a_variable_and_a_key_of_the_file(setting: Setting, tmp_
     config.write_text(f"{setting.name} = {value if value.isdigit() or value == 'true' else repr(value)}\n")
     by_file = server_settings(usual | {"config": config}, {})
     assert by_option == by_variable == by_file != server_settings(usual, {})
+
+
+def test_what_cannot_be_changed_while_it_runs() -> None:
+    before = server_settings({"port": 1, "workers": 2}, {})
+    after = server_settings({"port": 2, "workers": 3, "limits.text_bytes": 7}, {})
+    assert only_at_start(before, after) == ["port 1 -> 2", "workers 2 -> 3"]
+    assert only_at_start(before, before) == []
 
 
 def test_a_key_without_a_certificate() -> None:

@@ -177,6 +177,13 @@ def test_limits_are_read_anew_and_nobody_is_cut_off(tmp_path: Path, config: Path
                 wire.say(m.make_ref(number, 1), m.LOBBY, "also those that are started later have them")
 
 
+def test_what_takes_a_new_start_is_told(tmp_path: Path, config: Path) -> None:
+    with configured(tmp_path, config, "text_bytes = 3") as server:
+        text = 'host = "127.0.0.2"\nlog_format = "json"\nport = 1\n[limits]\ntext_bytes = 4\n'  # the port is on the command line
+        reload(server, config, text, " host 127.0.0.1 -> 127.0.0.2, log_format text -> json: that needs a restart\n")
+        assert "the limits were read anew, text_bytes 3 -> 4\n" in server.log.read_text()
+
+
 NO_GOOD = {
     "[limits]\nconnection = 3\n": "there is no setting 'limits.connection', did you mean limits.connections?",
     "[limits]\nconnections = 0\n": "limits.connections must be a whole number from 1 to 1000000",
