@@ -189,6 +189,49 @@ class _Outgoing(NamedTuple):
     topic: bool
 
 
+class _Absence:
+    """Whether one is away: what was said of it here, and what the server says of it, for it may be said on another device."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        """Why one is; empty while one is not."""
+        self.unsaid = False
+        """That has been said here, and the server has not answered."""
+        self.ref: int | None = None
+        """The request that says it and is not answered."""
+        self.waits = False
+        """It was refused for a passing reason."""
+        self._there = ""
+        """What the server said last."""
+
+    def lost(self) -> None:
+        """The connection is gone, and what was asked on it."""
+        self.ref, self.waits = None, False
+
+    def say(self, text: str) -> None:
+        self.text, self.unsaid = text, True
+
+    def welcomed(self, told: str | None) -> bool:
+        """Whether it has to be said again. `told` is what the server knows, if one is here with other devices, too."""
+        self._there = told or ""
+        if told is not None and not self.unsaid:
+            self.text = told
+        return self.unsaid or self.text != self._there
+
+    def told(self, ref: int | None, text: str) -> None:
+        """By the answer, or since it was said on another device: that counts unless one has said otherwise meanwhile."""
+        self._there = text
+        if ref is not None and ref == self.ref:
+            self.ref, self.unsaid = None, False
+        if not self.unsaid:
+            self.text = text
+
+    def refused(self, passing: bool) -> None:
+        self.ref, self.waits = None, passing
+        if not passing:
+            self.text, self.unsaid = self._there, False
+
+
 _PASSING: frozenset[str] = frozenset(code for code, meaning in MEANINGS.items() if meaning.passing)
 
 
@@ -207,12 +250,7 @@ class ClientProtocol:
         """The rooms to be in, in the order of joining; they are joined again after a reconnect. Without the lobby."""
         self.outbox: dict[int, _Outgoing] = {}
         """What was sent and is not yet known to be committed, by ref, in order."""
-        self.away = ""
-        """Why one is away, as it is said after each welcome; empty while one is not."""
-        self._may_be_away = False
-        """The server was told that one is away, and has not answered that one is back."""
-        self._away_asked: tuple[int, str] | None = None
-        """The request that says so and is not answered, and what `away` was before."""
+        self._absence = _Absence()
         self._typing: int | None = 0
         """The ref of what told last that one is typing; None where the server does not know what to make of that."""
         self._token = token
@@ -241,7 +279,6 @@ class ClientProtocol:
             m.Resumed: self._on_resumed,
             m.Joined: self._on_joined,
             m.Parted: self._on_parted,
-            m.Presence: self._on_presence,
             m.Away: self._on_away,
             m.Ping: self._on_ping,
             m.Goodbye: self._on_goodbye,
@@ -263,7 +300,7 @@ class ClientProtocol:
         self._retry.clear()
         self._retried.clear()
         self._joining.clear()
-        self._away_asked = None
+        self._absence.lost()
 
     def choose_name(self, name: str) -> None:
         """Another name, after `NameRefused` or before connecting. Another person's token does not go with it."""
@@ -357,15 +394,23 @@ class ClientProtocol:
 
     def be_away(self, text: str) -> int:
         """Away from now on, whatever connection there is, or back with an empty text. The ref, 0 where it is said later."""
-        before, self.away = self.away, text
-        return self._say_away(before) if self.phase in (Phase.REPLAYING, Phase.LIVE) else 0
+        self._absence.say(text)
+        return self._say_away() if self.phase in (Phase.REPLAYING, Phase.LIVE) else 0
 
-    def _say_away(self, before: str) -> int:
-        """`before` is what holds again if the server refuses it."""
-        self._may_be_away = self._may_be_away or bool(self.away)
-        ref = self._request(m.Away, self.away, {})
-        self._away_asked = ref, before
+    def _say_away(self) -> int:
+        self._absence.waits = False
+        self._absence.ref = ref = self._request(m.Away, self.away, {})
         return ref
+
+    @property
+    def away(self) -> str:
+        """Why one is away; empty while one is not. The server is told again where it has forgotten that."""
+        return self._absence.text
+
+    @property
+    def away_unsaid(self) -> bool:
+        """That has been said here, and the server has not answered."""
+        return self._absence.unsaid
 
     def ping(self) -> int:
         return self._request(m.Ping)
@@ -380,15 +425,19 @@ class ClientProtocol:
 
         Not all at once: the rest follows what is accepted, so that a server which takes little is not sent everything each time.
         """
-        if self._retry and self._sending:
-            self.retry_after = RETRY_SECONDS
+        if not self._sending:
+            return
+        self.retry_after = RETRY_SECONDS
+        if self._absence.waits:
+            self._say_away()
+        if self._retry:
             self._retried = {*itertools.islice(filter(self._retry.__contains__, self.outbox), _RETRIED_AT_ONCE)}
             self._retry -= self._retried
             self._send_outbox(self._retried)
 
     @property
     def wants_retry(self) -> bool:
-        return bool(self._retry)
+        return bool(self._retry) or self._absence.waits
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -461,15 +510,18 @@ class ClientProtocol:
         return [RoomParted(parted.room)]
 
     def _on_away(self, away: m.Away) -> list[Event]:
-        if self._away_asked is not None and self._away_asked[0] == away.ref:
-            self._away_asked, self._may_be_away = None, bool(away.text)
+        self._absence.told(away.ref, away.text)
         return [away]
 
-    def _on_presence(self, presence: m.Presence) -> list[Event]:
-        """Who came back on another device is not to be away again after the next welcome."""
-        if self._away_asked is None and fold(self.name) in map(fold, presence.options.get("back", ())):
-            self.away, self._may_be_away = "", False
-        return [presence]
+    def _on_away_refused(self, error: m.Error) -> list[Event]:
+        passing = error.code in _PASSING
+        self._absence.refused(passing)
+        if passing:
+            self._wait_as_told(error)
+        return [] if passing else [RequestFailed(error.ref, error.code, error.text)]
+
+    def _wait_as_told(self, error: m.Error) -> None:
+        self.retry_after = max(self.retry_after, min(wait_in(error.text) or 0, _WAIT_MOST))
 
     def _on_ping(self, ping: m.Ping) -> list[Event]:
         self._write(m.Pong(ping.ref))
@@ -504,8 +556,8 @@ class ClientProtocol:
         for room in [room for room in self._named if fold(room) not in wanted]:
             self.part(room)
         self._typing = 0
-        if self.away or self._may_be_away:
-            self._say_away(before="")
+        if self._absence.welcomed(options.get("away")):
+            self._say_away()
         failed = self._abandon_outbox() if stranger else []
         return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0), *failed]
 
@@ -576,9 +628,8 @@ class ClientProtocol:
             if error.ref == self._typing:
                 self._typing = None if error.code == Code.UNKNOWN_TYPE else 0
                 return []  # it was not worth an answer
-            if self._away_asked is not None and self._away_asked[0] == error.ref:
-                _, self.away = self._away_asked
-                self._away_asked, self._may_be_away = None, bool(self.away)
+            if error.ref == self._absence.ref:
+                return self._on_away_refused(error)
             room = self._joining.pop(error.ref, None)
             if room is not None:
                 self._forget(room)
@@ -610,7 +661,7 @@ class ClientProtocol:
             return []
         if error.code in _PASSING:
             self._retry.add(ref)
-            self.retry_after = max(self.retry_after, min(wait_in(error.text) or 0, _WAIT_MOST))
+            self._wait_as_told(error)
             return [SendDelayed(ref, error.code, error.text)]
         self._retry.discard(ref)
         to, _, text, _ = self.outbox.pop(ref)

@@ -100,9 +100,12 @@ class Rooms(NamedTuple):
 
 
 class Away(NamedTuple):
-    """I am away, on all of my connections; with an empty text: I am back. Also the answer, with the text as it is kept."""
+    """I am away, on all of my connections; with an empty text: I am back. Also the answer, with the text as it is kept.
 
-    ref: Ref
+    Without a ref the server tells so by itself: it has been said, on whichever connection.
+    """
+
+    ref: Ref | None
     text: str
     options: Options
 
@@ -143,7 +146,9 @@ class Bye(NamedTuple):
 
 
 class Welcome(NamedTuple):
-    """Options: `from`, `last`, `log`, `token`, `server`, `limits`, `refused` (a map of room to code)."""
+    """Options: `from`, `last`, `log`, `token`, `server`, `limits`, `refused` (a map of room to code), `away` (of who is here
+    on another connection, too).
+    """
 
     ref: Ref
     name: str
@@ -377,6 +382,7 @@ REPLIES: dict[str, Shape] = {
             "server": _is_str,
             "limits": _is_limits,
             "refused": _is_codes,
+            "away": _is_str,
         },
     ),
     "joined": Shape(
@@ -415,7 +421,7 @@ REPLIES: dict[str, Shape] = {
             "members": _is_names,
         },
     ),
-    "away": Shape(Away, (_is_ref, _is_str, _is_map), {}),
+    "away": Shape(Away, (_is_maybe_ref, _is_str, _is_map), {}),
     "whois": Shape(
         Whois,
         (_is_ref, _is_str, _is_map),

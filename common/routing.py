@@ -30,6 +30,8 @@ answered, and so each request can be carried out twice without harm.
         ["introduce"]                               what was said to this worker was lost: it is to introduce itself again
         ["lost", sid, code, text]                   an introduced session cannot go on
         ["welcome", sid, ref, name, position, [joined, ...], refused]
+                                                    or with why they are away behind it (empty: they are not), if the person
+                                                    is here with other sessions, too
         ["refused", sid, ref, code, text]           no welcome
         ["joined", sid, ref, position, joined]      joined: [room, conv, count, members, options]; the options go over the wire
                                                     as they are: who of the members is away, and the topic
@@ -40,8 +42,8 @@ answered, and so each request can be carried out twice without harm.
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
         ["presence", conv, room, joined, left, count]
         ["turned", conv, room, away, back, count]   who in the room went away, and who is back
-        ["away", sids, text]                        the person behind these sessions is away, or back: to be told to the next
-                                                    broker
+        ["away", sids, text]                        the person behind these sessions is away, or back: to be told to them if it
+                                                    is news, and to the next broker
         ["typing", conv, sids, identity, frame]     for these, or for all in the room but this person, if that costs little
         ["present", conv, frame]                    who is there, whatever was told before
         ["elsewhere", identity, connections, owed]  somebody who is here has so many connections at other workers, and owes so

@@ -281,7 +281,7 @@ class _Tail(_Headless):
     def on_status(self, status: Status) -> None:
         if status.stage is Stage.WAITING and not self._lost:
             self._lost = True
-            complain(f"not connected to {self.connection.server}: {status.problem}{status.advice}; trying again until it is back")
+            complain(f"not connected to {self.connection.server}: {status.problem}; trying again until it is back")
         elif status.stage is Stage.ONLINE and self._lost:
             self._lost = False
             complain("connected again")

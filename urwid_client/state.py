@@ -77,8 +77,8 @@ class Chat(Sending):
         """Why the server is not believed, as it was said last."""
         self._lost_at: int | None = None
         """When it was said, where the user looks, that there is no connection (milliseconds)."""
-        self._away_asked = 0
-        """The ref of the request by which the user went away, or came back, while it is not answered."""
+        self._away_told: str | None = ""
+        """Why the user is away, as it was told to them; None while they wait for the answer to what they said of it."""
         self.typists = Typists()
         self._missing = Missing()
         self._listings = Listings(protocol)
@@ -167,8 +167,10 @@ class Chat(Sending):
 
     def be_away(self, text: str, now: int) -> None:
         """Tells that the user is away, and why; with an empty text, that they are back."""
-        self._away_asked = self.protocol.be_away(text)
-        if not self._away_asked:
+        if self.protocol.be_away(text):
+            self._away_told = None
+        else:
+            self._away_told = text
             self.note(f"{_about_away(text)}; it is told as soon as you are connected", now)
 
     def look_up(self, name: str, now: int) -> None:
@@ -181,7 +183,7 @@ class Chat(Sending):
     @property
     def away(self) -> bool:
         """Whether the user is away: they said so here, or on another device of theirs."""
-        return bool(self.protocol.away) or fold(self.name) in self.lobby.away
+        return bool(self.protocol.away)
 
     def list_people(self, room: str) -> None:
         """Shows who is in a room, in the active buffer. Raises `WrongInput`."""
@@ -247,6 +249,7 @@ class Chat(Sending):
         if self._lost_at is not None:
             self.note(f"connected {'again ' if again else ''}after {_lasting(now - self._lost_at)}", now)
             self._lost_at = None
+        self._tell_away(now)
         for room, code in welcomed.refused.items():
             said = f"{clean_line(room)} could not be joined: {_meaning(code)}"
             if (refused := self.find_room(room)) is not None:
@@ -332,10 +335,15 @@ class Chat(Sending):
             if buffer.kind is Kind.DIRECT and fold(buffer.title) in folded:
                 buffer.away_asked = 0
 
-    def _on_away(self, answer: m.Away, now: int) -> None:
-        """What is said again after each welcome is no news."""
-        if answer.ref == self._away_asked:
-            self.note(_about_away(clean_line(answer.text)), now)
+    def _on_away(self, told: m.Away, now: int) -> None:
+        self._tell_away(now)
+
+    def _tell_away(self, now: int) -> None:
+        """Whether the user is away, if that is news: as answer to what they said, or since they said so on another device."""
+        away = clean_line(self.protocol.away)
+        if away != self._away_told and not self.protocol.away_unsaid:
+            self._away_told = away
+            self.note(_about_away(away), now)
 
     def _on_whois(self, answer: m.Whois, now: int) -> None:
         lookup = self.lookups.pop(answer.ref, None)
@@ -438,6 +446,8 @@ class Chat(Sending):
             return
         if failed.code == Code.NO_SUCH_USER:
             return  # of a conversation that is not there any more
+        if self._away_told is None and not self.protocol.away_unsaid:
+            self._away_told = clean_line(self.protocol.away)
         self.note(text, now, self._listings.fail(ref), important=True)
 
     def _on_closed(self, closed: Closed, now: int) -> None:

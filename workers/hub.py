@@ -136,7 +136,7 @@ class Hub:
             "refused": self._refused,
             "presence": self._presence_changed,
             "turned": self._presence_turned,
-            "away": self._remember_away,
+            "away": self._away_or_back,
             "typing": self._is_typing,
             "present": self._present,
             "elsewhere": self._elsewhere,
@@ -577,6 +577,7 @@ class Hub:
         limit, size = self._limits.away_bytes, len(line.encode())
         if size > limit:
             raise Refused(Code.TOO_LONG, f"why you are away is said in at most {limit} bytes, this has {size}")
+        self._pace.spend(session)
         self._ask(session, ["away", session.sid, ref, line])
 
     def _on_whois(self, session: Session, ref: int, name: str, options: m.Options) -> None:
@@ -620,7 +621,9 @@ class Hub:
         if session is not None and session.phase is not Phase.LEAVING:
             self._turn.to_session(sid, [NO_ID], [frame])
 
-    def _welcome(self, sid: int, ref: int, name: str, position: int, joined: list[list[Any]], refused: dict[str, str]) -> None:
+    def _welcome(
+        self, sid: int, ref: int, name: str, position: int, joined: list[list[Any]], refused: dict[str, str], *away: str
+    ) -> None:
         session = self._sessions.get(sid)
         if session is None or session.phase is not Phase.ASKED:
             return
@@ -638,6 +641,9 @@ class Hub:
             "limits": {"text_bytes": self._limits.text_bytes, "topic_bytes": self._limits.topic_bytes},
             "refused": refused,
         }
+        if away:
+            (options["away"],) = away
+            self._note_away(sid, *away)
         self._tell(session, m.Welcome(ref, name, options))
         live = session.resuming is None
         session.phase = Phase.LIVE if live else Phase.LAGGING
@@ -692,11 +698,17 @@ class Hub:
     def _presence_turned(self, conv: str, room: str, away: list[str], back: list[str], count: int) -> None:
         self._presence.turn(conv, room, away, back, count, self._now)
 
-    def _remember_away(self, sids: list[int], text: str) -> None:
-        for sid in sids:
-            self._away.pop(sid, None)
-            if text and sid in self._sessions:
-                self._away[sid] = text
+    def _away_or_back(self, sids: list[int], text: str) -> None:
+        """Told to those of the person's connections that do not know it, the one that said so among them."""
+        for session in [self._sessions[sid] for sid in sids if sid in self._sessions]:
+            if self._away.get(session.sid, "") != text:
+                self._note_away(session.sid, text)
+                self._tell(session, m.Away(None, text, {}))
+
+    def _note_away(self, sid: int, text: str) -> None:
+        self._away.pop(sid, None)
+        if text:
+            self._away[sid] = text
 
     def _is_typing(self, conv: str, sids: list[int], identity: str, frame: bytes) -> None:
         """Told to who is live and reads: later it would not be true any more."""

@@ -429,6 +429,7 @@ class Broker:
             if after is not None and (log not in (None, self._log.uuid) or after > self._position):
                 raise Refused(Code.BAD_RESUME)
             is_here = identity in self._people
+            away = [self._away.text_of(identity)] if is_here else []
             session = self._begin_session(number, worker, sid, identity, name, known)
             if not is_here:
                 self._people[identity].since_ms = self._now_ms
@@ -445,7 +446,7 @@ class Broker:
                 if len(refusals) < MAP_ITEMS:  # a frame holds no more, and names that long only in jest
                     refusals[room[:ROOM_CHARS]] = refused.code
         told = [*joined.values()]
-        welcome = ["welcome", sid, ref, session.name, 0, told, refusals]
+        welcome = ["welcome", sid, ref, session.name, 0, told, refusals, *away]
         self._steps.append(Tell(number, welcome, position_at=4, joined=told))
 
     def _begin_session(self, number: int, worker: Worker, sid: int, identity: str, name: str, known: bool = True) -> Session:

@@ -676,6 +676,39 @@ def test_a_reason_that_was_refused_after_a_welcome_is_dropped(client: Client) ->
     assert aways(client) == []
 
 
+def test_who_came_back_on_another_device_meanwhile_is_not_away(client: Client) -> None:
+    """The welcome tells; and it does not count against what has been said since."""
+    other = Client(client.server, ClientProtocol("ada", instance=2))
+    other.connect()
+    other.exchange()
+    client.protocol.be_away("lunch")
+    client.exchange()
+    client.cut()
+    other.protocol.be_away("")
+    other.exchange()
+    client.connect()
+    client.exchange()
+    assert (client.protocol.away, aways(client)) == ("", [])
+    client.cut()
+    client.protocol.be_away("dinner")
+    client.connect()
+    client.exchange()
+    other.exchange()
+    assert (client.protocol.away, other.protocol.away) == ("dinner", "dinner")
+
+
+def test_what_was_said_too_fast_is_said_again_after_a_while(client: Client) -> None:
+    client.protocol.data_to_send()
+    ref = client.protocol.be_away("lunch")
+    assert client.protocol.data_to_send()
+    assert client.protocol.receive(m.encode(m.Error(ref, Code.RATE_LIMITED, "too fast, wait 7 s"))) == []
+    assert (client.protocol.wants_retry, client.protocol.retry_after) == (True, 7)
+    client.protocol.retry()
+    client.exchange()
+    assert not client.protocol.wants_retry
+    assert client.server.away == {"ada": "lunch"}
+
+
 def test_who_came_back_on_another_device_is_not_away_after_the_next_welcome(client: Client) -> None:
     client.protocol.be_away("lunch")
     client.exchange()

@@ -29,6 +29,8 @@ class Pair(NamedTuple):
     ada: Wire
     bob: Wire
     names: tuple[str, str]
+    token: str
+    """Ada's."""
 
     def turned(self, wire: Wire, key: str, name: str) -> m.Presence:
         """The presence of their room that says so of somebody."""
@@ -57,11 +59,10 @@ def pair(server: Server) -> Iterator[Pair]:
     wait_until(lambda: server.status()["connections"] == 0, "nobody is left of other tests")
     with ExitStack() as stack:
         ada, bob = (stack.enter_context(Wire(server.host, server.port)) for _ in range(2))
-        pair = Pair(server, f"#room{number}", ada, bob, (f"ada{number}", f"bob{number}"))
-        for name, wire in zip(pair.names, (ada, bob), strict=True):
-            wire.hello(name, rooms=[pair.room])
+        room, names = f"#room{number}", (f"ada{number}", f"bob{number}")
+        token, _ = (wire.hello(name, rooms=[room]).options["token"] for name, wire in zip(names, (ada, bob), strict=True))
         assert [worker["connections"] for worker in server.status()["per_worker"]] == [1, 1]
-        yield pair
+        yield Pair(server, room, ada, bob, names, token)
 
 
 def test_who_is_away_is_told_across_workers(pair: Pair) -> None:
@@ -70,6 +71,7 @@ def test_who_is_away_is_told_across_workers(pair: Pair) -> None:
     assert pair.ada.expect(m.Away) == m.Away(5, "at lunch", {})
     pair.turned(pair.bob, "away", name)
     assert pair.away() == [name]
+    assert pair.ada.expect(m.Away) == m.Away(None, "at lunch", {})
     pair.ada.send(m.Away(6, "", {}))
     assert pair.ada.expect(m.Away) == m.Away(6, "", {})
     pair.turned(pair.bob, "back", name)
@@ -87,6 +89,21 @@ def test_who_is_away_stays_so_with_a_new_broker(pair: Pair) -> None:
     assert pair.away() == [ada]
     pair.bob.send(m.Away(6, "dinner", {}))
     pair.turned(pair.ada, "away", bob)
+
+
+def test_all_devices_of_a_person_know_whether_they_are_away(pair: Pair) -> None:
+    name, _ = pair.names
+    here = pair.server.host, pair.server.port
+    with Wire(*here) as other, Wire(*here) as third:
+        assert other.hello(name, token=pair.token).options["away"] == ""
+        pair.ada.send(m.Away(5, "lunch", {}))
+        assert other.expect(m.Away) == m.Away(None, "lunch", {})
+        assert third.hello(name, token=pair.token).options["away"] == "lunch"
+        other.send(m.Away(5, "", {}))
+        assert third.expect(m.Away) == m.Away(None, "", {})
+        told = [pair.ada.expect(m.Away) for _ in range(3)]
+        assert told == [m.Away(5, "lunch", {}), m.Away(None, "lunch", {}), m.Away(None, "", {})]
+    pair.turned(pair.bob, "back", name)
 
 
 def test_who_somebody_is_is_told_across_workers(pair: Pair) -> None:

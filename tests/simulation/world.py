@@ -412,7 +412,7 @@ class World:
                 client.link is not None
                 and not (client.link.up or client.link.down or client.link.unsent)
                 and client.protocol.phase is cp.Phase.LIVE
-                and not client.protocol.outbox
+                and not (client.protocol.outbox or client.protocol.wants_retry)
                 for client in self.clients
             )
             and not any(worker.inbox or worker.outbox for worker in self.workers.values())

@@ -67,6 +67,8 @@ class ModelServer:
         for connection in self.connections:
             if m.LOBBY in connection.rooms:
                 connection.reply(m.Presence(m.LOBBY, {"away" if text else "back": [name]}))
+            if connection.name == name:
+                connection.reply(m.Away(None, text, {}))
 
     def commit(self, entry: Entry) -> Entry:
         entry = entry._replace(id=self.last + 3)
@@ -142,8 +144,8 @@ class ModelConnection:
                 rooms = sorted({room for connection in self.server.connections for room in connection.rooms})
                 self.reply(m.RoomList(ref, [[room, len(self.server.names_in(room))] for room in rooms], {}))
             case m.Away(ref, text):
-                self.server.turn(self.name, text)
                 self.reply(m.Away(ref, text, {}))
+                self.server.turn(self.name, text)
             case m.Whois(ref, name):
                 devices = sum(connection.name == name for connection in self.server.connections)
                 if not devices and not any(entry.sender == name for entry in self.server.entries):
@@ -162,6 +164,8 @@ class ModelConnection:
         self.name = hello.name
         self.identity = identity_of(hello.name) if token is None else token.removeprefix("token of ")
         options: m.Options = {"from": self.identity, "last": self.server.last, "log": self.server.uuid}
+        if any(other.name == self.name for other in self.server.connections if other is not self):
+            options["away"] = self.server.away.get(self.name, "")
         self.reply(m.Welcome(hello.ref, hello.name, {**options, "token": f"token of {self.identity}"}))
         for room in (m.LOBBY, *hello.options.get("rooms", ())):
             self._join(hello.ref, room)

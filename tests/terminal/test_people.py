@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from tests.support.terminal import Terminal
-from tests.terminal.conftest import Open
+from tests.support.server import Server
+from tests.support.terminal import Terminal, terminal
+from tests.terminal.conftest import Open, client_command
 
 
 def person(window: Terminal, name: str) -> tuple[str, str]:
@@ -39,6 +41,21 @@ def test_who_is_away_is_dim_and_marked_and_said_once(open_client: Open) -> None:
     ada.wait_gone("the two of you, away")
     ada.press("alt 3")
     ada.wait_until(lambda: person(ada, "bob75") == here, "bob75 as before")
+
+
+def test_all_devices_know_whether_one_is_away(server: Server, tmp_path: Path) -> None:
+    command = client_command(server, tmp_path / "ada", "--name", "ada79")
+    with terminal(command) as one:
+        one.wait_for("● ada79")
+        with terminal(command) as other:
+            other.wait_for("● ada79")
+            one.enter("/away at lunch")
+            for window in (one, other):
+                window.wait_for("you are away: at lunch; /back ends it", "  away ")
+            other.enter("/back")
+            for window in (one, other):
+                window.wait_for("you are back")
+                window.wait_gone("  away ")
 
 
 def test_who_is_typing_is_told_calmly_and_can_be_turned_off(open_client: Open) -> None:

@@ -10,6 +10,7 @@ from common import messages as m
 from common.client_protocol import Closed, Delivered, NameRefused, RequestFailed, RoomJoined, SendFailed, Welcomed
 from common.errors import Code
 from common.log import direct
+from tests.support.frames import request_of
 from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
 from urwid_client import rendering
@@ -165,9 +166,45 @@ def test_without_a_connection_it_is_told_that_it_is_said_later() -> None:
 
 def test_one_who_went_away_on_another_device_sees_it() -> None:
     ada = talk()
-    ada.server.turn("ada", "lunch")
+    other = talk(server=ada.server)
+    other.chat.be_away("lunch", NOON)
+    other.exchange()
     ada.exchange()
     assert ada.chat.away
+    ada.chat.be_away("", NOON)
+    ada.exchange()
+    other.exchange()
+    assert not other.chat.away
+    assert notes(ada.chat.lobby) == notes(other.chat.lobby) == ["you are away: lunch; /back ends it", "you are back"]
+
+
+def test_the_answer_that_was_lost_with_the_connection_comes_with_the_next() -> None:
+    ada = talk()
+    ada.chat.be_away("lunch", NOON)
+    ada.chat.protocol.data_to_send()
+    ada.disconnect()
+    ada.connect()
+    assert notes(ada.chat.lobby)[-1] == "you are away: lunch; /back ends it"
+
+
+def test_who_says_the_same_again_is_answered() -> None:
+    ada = talk()
+    for _ in range(2):
+        ada.chat.be_away("lunch", NOON)
+        ada.exchange()
+    assert notes(ada.chat.lobby) == ["you are away: lunch; /back ends it"] * 2
+
+
+def test_what_is_refused_is_told_and_nothing_else() -> None:
+    ada = talk()
+    ada.chat.be_away("x" * 999, NOON)
+    ref = request_of(ada.chat.protocol.data_to_send()[4:]).ref
+    for event in ada.chat.protocol.receive(m.encode(m.Error(ref, Code.TOO_LONG, "too long"))):
+        ada.chat.handle(event, NOON)
+    ada.disconnect()
+    ada.connect()
+    assert notes(ada.chat.lobby)[0] == "too long"
+    assert not any("away" in said or "back" in said for said in notes(ada.chat.lobby))
 
 
 def test_who_is_away_is_known_as_the_server_tells_it() -> None:

@@ -640,6 +640,37 @@ def test_who_is_typing_is_told_to_the_others_who_read(ada: Desk) -> None:
     assert ada.heard(1) == []
 
 
+def test_all_connections_of_one_who_is_away_are_told_once(ada: Desk) -> None:
+    ada.welcome(2, ADA, "ada")
+    ada.broker(["reply", 1, m.encode(m.Away(5, "lunch", {}))], ["away", [1, 2], "lunch"])
+    assert ada.heard(1) == [m.Away(5, "lunch", {}), m.Away(None, "lunch", {})]
+    assert ada.heard(2) == [m.Away(None, "lunch", {})]
+    ada.broker(["away", [1, 2], "lunch"])
+    assert ada.heard(2) == [], "they know it"
+    ada.broker(["away", [1, 2], ""])
+    assert ada.heard(2) == [m.Away(None, "", {})]
+
+
+def test_a_welcome_says_whether_one_is_away_who_is_here_already(ada: Desk) -> None:
+    for sid, told, options in ((2, [], {}), (3, ["lunch"], {"away": "lunch"}), (4, [""], {"away": ""})):
+        ada.open(sid)
+        ada.say(sid, m.Hello(1, 1, "ada", {}))
+        ada.broker(["welcome", sid, 1, "ada", 0, LOBBY_ALONE, {}, *told])
+        welcome = next(heard for heard in ada.heard(sid) if isinstance(heard, m.Welcome))
+        assert {key: value for key, value in welcome.options.items() if key == "away"} == options
+    ada.broker(["away", [2, 3, 4], "lunch"])
+    assert [ada.heard(sid) for sid in (2, 3, 4)] == [[m.Away(None, "lunch", {})], [], [m.Away(None, "lunch", {})]]
+
+
+def test_being_away_is_said_no_faster_than_messages(ada: Desk) -> None:
+    limits = Limits(messages_per_second=1, burst_seconds=1)
+    ada.hub.use_limits(limits)
+    assert codes(ada.say(1, *(m.Away(number, "lunch", {}) for number in range(5, 9)))) == [
+        (7, Code.RATE_LIMITED),
+        (8, Code.RATE_LIMITED),
+    ]
+
+
 def test_who_is_away_is_introduced_as_such_until_they_are_back_or_gone(ada: Desk) -> None:
     ada.welcome(2, ADA, "ada")
     ada.welcome(3, ADA, "ada")

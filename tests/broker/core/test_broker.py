@@ -831,6 +831,16 @@ def test_being_away_ends_with_the_last_session(ada_and_bob: Office) -> None:
     assert turned(office, 1) == []
 
 
+def test_who_comes_once_more_hears_at_once_whether_they_are_away(ada_and_bob: Office) -> None:
+    office = ada_and_bob
+    assert len(office.hello(2, 2, CYD, "cyd")) == 7, "who is here for the first time is not"
+    assert office.hello(2, 7, ADA, "ada", known=True)[7:] == [""]
+    office.ask(1, ["away", 1, 5, "lunch"])
+    answer, told = office.ask(2, ["hello", 8, 1, ADA, "ada", None, None, [], True])
+    assert answer[7:] == ["lunch"]
+    assert told == ["away", [7, 8], "lunch"]
+
+
 def test_a_name_that_changes_hands_is_not_away(ada_and_bob: Office) -> None:
     office = ada_and_bob
     office.ask(1, ["away", 1, 5, "lunch"])
