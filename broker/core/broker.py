@@ -216,9 +216,12 @@ class Broker:
                 self._out[number].append(self._present(room))
 
     def clock_jumped(self, by_ms: int) -> None:
-        """The clock was set, by so much: what lasts a while still lasts as long as it should."""
+        """The clock was set, by so much: what lasts a while still lasts as long as it should, and has begun when it did."""
         self._names.clock_jumped(by_ms)
         self._debts.clock_jumped(by_ms)
+        for person in self._people.values():
+            if person.since_ms is not None:
+                person.since_ms += by_ms
 
     def _forget_postponed(self, number: int) -> None:
         self._postponed = [(other, batch) for other, batch in self._postponed if other != number]
@@ -725,14 +728,13 @@ class Broker:
         self._reply(session, m.Whois(ref, written, options))
 
     def _last_seen(self, identity: str, key: str) -> int | None:
-        """When somebody who is not here left, as far as it is known from how long their name is kept."""
+        """When somebody who is not here left, as far as it is known."""
         owner = self._names.owner(key, self._now_ms)
         if owner is not None:
-            until: int | None = owner.kept_until_ms
-        else:
-            stored = self._log.person(identity)
-            until = stored.kept_until_ms if stored is not None else None
-        return None if until is None else max(0, min(until - self._names.grace_ms, self._now_ms))
+            return min(owner.left_ms, self._now_ms)
+        stored = self._log.person(identity)
+        until = stored.kept_until_ms if stored is not None else None
+        return None if until is None else min(self._names.left(until), self._now_ms)
 
     def _other_party(self, session: Session, conv: str, to: str) -> tuple[str, str]:
         """The other person of a direct conversation, and what they are called now. Raises `Refused`."""

@@ -18,8 +18,10 @@ class Owner:
     identity: str
     name: str
     sessions: int = 0
+    left_ms: int = 0
+    """Once there are no sessions: when the last one ended."""
     kept_until_ms: int = 0
-    """Once there are no sessions: when the name becomes free."""
+    """And when the name becomes free."""
 
     def holds(self, now_ms: int) -> bool:
         return self.sessions > 0 or now_ms < self.kept_until_ms
@@ -61,7 +63,7 @@ class Names:
         owner.sessions -= 1
         if owner.sessions > 0:
             return None
-        owner.kept_until_ms = now_ms + self.grace_ms
+        owner.left_ms, owner.kept_until_ms = now_ms, now_ms + self.grace_ms
         return owner.kept_until_ms
 
     def free(self, key: str) -> None:
@@ -75,12 +77,17 @@ class Names:
 
     def keep(self, key: str, name: str, identity: str, until_ms: int) -> None:
         """The name is kept for somebody who is not here: what a new broker finds in the log."""
-        self._owners[key] = Owner(identity, name, kept_until_ms=until_ms)
+        self._owners[key] = Owner(identity, name, left_ms=self.left(until_ms), kept_until_ms=until_ms)
         self._looks.put(key, name)
+
+    def left(self, until_ms: int) -> int:
+        """When somebody left whose name is kept, or was, until then: as exact as the grace is the same as it was."""
+        return max(0, until_ms - self.grace_ms)
 
     def clock_jumped(self, by_ms: int) -> None:
         """The clock was set. What is kept is kept for as long as before."""
         for owner in self._owners.values():
+            owner.left_ms += by_ms
             owner.kept_until_ms += by_ms
 
     def owner(self, key: str, now_ms: int) -> Owner | None:

@@ -941,6 +941,39 @@ def test_who_is_not_here_was_seen_last_when_they_left(ada_and_bob: Office) -> No
     assert office.error(2, ["whois", 1, 9, "nobody"]) == Code.NO_SUCH_USER
 
 
+@pytest.mark.parametrize("grace_seconds", [1, 3_600])
+def test_when_somebody_left_is_the_same_with_another_grace(ada_and_bob: Office, grace_seconds: int) -> None:
+    office = ada_and_bob
+    office.now_ms += 7_000_000
+    left = office.now_ms
+    office.ask(1, ["gone", 1, False, 0])
+    office.now_ms += 500
+    office.broker.use_limits(Limits(name_grace_seconds=grace_seconds))
+    assert whois(office, 2, "ada").options["seen"] == left
+
+
+@pytest.mark.parametrize("by_ms", [-500_000, 500_000])
+def test_since_when_and_until_when_somebody_is_here_moves_with_the_clock(ada_and_bob: Office, by_ms: int) -> None:
+    office = ada_and_bob
+    came = office.now_ms
+    office.now_ms += 4_000
+    left = office.now_ms
+    office.ask(1, ["gone", 1, False, 0])
+    office.now_ms += 1_000 + by_ms
+    office.broker.clock_jumped(by_ms)
+    assert whois(office, 2, "bob").options["since"] == came + by_ms
+    assert whois(office, 2, "ada").options["seen"] == left + by_ms
+
+
+def test_after_a_jump_nothing_is_known_of_since_when_that_was_not_before(ada_and_bob: Office) -> None:
+    office = Office(workers=1, log=ada_and_bob.log)
+    office.broker.begin(office.now_ms)
+    office.introduce(1, [1, ADA, "ada", ["#lobby"]])
+    office.settle()
+    office.broker.clock_jumped(5_000)
+    assert "since" not in whois(office, 1, "ada").options
+
+
 def test_a_new_broker_does_not_know_since_when(ada_and_bob: Office) -> None:
     office = Office(workers=2, log=ada_and_bob.log)
     office.broker.begin(office.now_ms)
