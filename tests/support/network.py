@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from tests.support.timeouts import seconds
 from tests.support.tools import skip_without
@@ -27,6 +28,12 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _SIOCSIFFLAGS, _SIOCSIFADDR = 0x8914, 0x8916
 _IFF_UP = 1
 _NOT_POSSIBLE = 77
+
+
+def not_possible(why: object) -> NoReturn:
+    """What the function that runs in a network of its own needs cannot be made here: the test is skipped."""
+    print(why, file=sys.stderr)
+    sys.exit(_NOT_POSSIBLE)
 
 
 def run_in_own_network(function: Callable[..., None], *arguments: str) -> None:
@@ -68,6 +75,5 @@ if __name__ == "__main__":
     try:
         _enter()
     except OSError as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(_NOT_POSSIBLE)
+        not_possible(problem)
     getattr(importlib.import_module(module), name)(*arguments)
