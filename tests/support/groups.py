@@ -12,7 +12,7 @@ BUDGETS: dict[str, float] = {
     "unit": 75,
     "integration": 90,
     "faults": 240,
-    "terminal": 110,
+    "terminal": 150,
     "simulation": 30,
     "fuzz": 30,
     "files": 30,

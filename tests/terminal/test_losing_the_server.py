@@ -85,14 +85,14 @@ def test_what_is_known_without_a_server_is_told_as_such(tmp_path: Path) -> None:
 
 
 def test_a_server_that_cannot_be_reached_is_not_gone_to(open_client: Open) -> None:
-    ada = open_client("ada80", "--room", "#room80", cols=120)
+    ada = open_client("ada89", "--room", "#room89", cols=120)
     with socket.create_server(("127.0.0.1", 0)) as place:
         nowhere = f"127.0.0.1:{place.getsockname()[1]}"
     for server, why in ((nowhere, "connection refused"), ("nosuch.invalid", "see whether the name is right")):
         ada.enter(f"/connect {server}")
-        ada.wait_for(f"{server}", why, "you are still on 127.0.0.1:", "#room80  1 person", "● ada80", limit=15)
+        ada.wait_for(f"{server}", why, "you are still on 127.0.0.1:", "#room89  1 person", "● ada89", limit=15)
         ada.enter("and here I am")
-        ada.wait_for("ada80 and here I am")
+        ada.wait_for("ada89 and here I am")
         ada.wait_gone("am …")
 
 
