@@ -5,7 +5,8 @@ The broker decides with these types alone, so that it can be run in a test with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
 from common.log import Entry, Run
@@ -43,6 +44,10 @@ class Draft(NamedTuple):
     @property
     def last_ref(self) -> int:
         return self.ref + len(self.texts) - 1
+
+
+make_draft: Callable[[tuple[int, str, str, str, str, int, Sequence[str], bool]], Draft] = partial(tuple.__new__, Draft)
+"""Makes a draft in little more than half the time that the class itself needs."""
 
 
 class Person(NamedTuple):

@@ -37,12 +37,17 @@ class Entry(NamedTuple):
     """The text is the room's topic from here on; an empty one: it has none any more."""
 
     def as_msg(self, again: bool = False) -> Msg:
-        options: m.Options = {"conv": self.conv, "from": self.identity}
-        if self.topic:
-            options["topic"] = True
+        options = _options(self.conv, self.identity, self.topic)
         if again:
             options["again"] = True
         return Msg(self.id, self.time_ms, self.to, self.sender, self.ref, self.text, options)
+
+
+def _options(conv: str, identity: str, topic: bool) -> m.Options:
+    options: m.Options = {"conv": conv, "from": identity}
+    if topic:
+        options["topic"] = True
+    return options
 
 
 make_entry: Callable[[tuple[int, int, str, str, str, str, int, str, bool]], Entry] = partial(tuple.__new__, Entry)
@@ -84,12 +89,15 @@ class Run(NamedTuple):
 
     def frames(self) -> list[bytes]:
         """The messages as they go over the wire."""
-        first, time_ms, _, to, sender, _, ref, texts, _ = self
-        options = self.entry(0).as_msg().options
+        first, time_ms, conv, to, sender, identity, ref, texts, topic = self
+        options = _options(conv, identity, topic)
         return [
             codec.encode(("msg", first + place, time_ms, to, sender, ref + place, text, options))
             for place, text in enumerate(texts)
         ]
+
+
+make_run: Callable[[tuple[int, int, str, str, str, str, int, Sequence[str], bool]], Run] = partial(tuple.__new__, Run)
 
 
 class LogUnreadable(Exception):

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 
-from common.log import Run
+from common.log import RUN_MESSAGES, Run
 
 FILE_NAME = "chat.db"
 APPLICATION_ID = 0x6362726B
@@ -121,6 +121,7 @@ def unsigned(stored: int) -> int:
 # --- checksums ---------------------------------------------------------------------------------------------------------
 
 _pack = msgpack.Packer().pack
+_CHECKSUMS = [struct.Struct(f"<{count}I") for count in range(RUN_MESSAGES + 1)]
 
 
 def checksum(*values: Any) -> int:
@@ -130,7 +131,7 @@ def checksum(*values: Any) -> int:
 
 def text_checksums(texts: Sequence[str]) -> bytes:
     """One for each text (32 bits, little-endian), so that one of them can be blanked later."""
-    return struct.pack(f"<{len(texts)}I", *[zlib.crc32(text.encode()) for text in texts])
+    return _CHECKSUMS[len(texts)].pack(*[zlib.crc32(text.encode()) for text in texts])
 
 
 def link(log: str, run: Run, text_crcs: bytes, before: int) -> int:
@@ -139,7 +140,8 @@ def link(log: str, run: Run, text_crcs: bytes, before: int) -> int:
     The texts enter by their own checksums alone, so that each can be blanked later without breaking the chain. `log` is the
     log's uuid: rows of another log do not fit in.
     """
-    return zlib.crc32(_pack((log, *run[:7], run.topic, text_crcs)), before)
+    first, time_ms, conv, to, sender, identity, ref, _, topic = run
+    return zlib.crc32(_pack((log, first, time_ms, conv, to, sender, identity, ref, topic, text_crcs)), before)
 
 
 # --- the files on the disk ---------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
 from broker.core.sessions import Person, Session, Worker
 from broker.core.steps import NewTopic, Place, Post, Repeat, Step, Tell
-from broker.log import Draft, Log, PersonUpdate, StorageError, StorageFull
+from broker.log import Log, PersonUpdate, StorageError, StorageFull, make_draft
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import MEANINGS, Code, Refused
@@ -635,7 +635,7 @@ class Broker:
         topic: bool = False,
     ) -> None:
         """Messages whose refs follow each other; each comes behind the one before it, or does not mind."""
-        if len(texts) > 1 and self._sent_together(session, ref, to, texts, conv, prevs[0]):
+        if self._sent_together(session, ref, to, texts, conv, prevs[0], topic):
             return
         for place, (text, prev) in enumerate(zip(texts, prevs, strict=True)):
             try:
@@ -643,7 +643,9 @@ class Broker:
             except (Refused, StorageError) as problem:
                 self._fail(session, ref + place, problem)
 
-    def _sent_together(self, session: Session, ref: int, to: str, texts: list[str], conv: str | None, prev: int | None) -> bool:
+    def _sent_together(
+        self, session: Session, ref: int, to: str, texts: list[str], conv: str | None, prev: int | None, topic: bool
+    ) -> bool:
         """Takes all of them at once, unless there is something about them that has to be looked at one by one."""
         try:
             if not self._repeats.is_new(session.identity, ref):
@@ -652,7 +654,7 @@ class Broker:
             place = self._place(session, to, conv)
         except (Refused, StorageError):
             return False
-        self._post(session, place, ref, texts)
+        self._post(session, place, ref, texts, topic)
         return True
 
     def _send_one(self, session: Session, ref: int, to: str, text: str, conv: str | None, prev: int | None, topic: bool) -> None:
@@ -692,10 +694,11 @@ class Broker:
         recipients = [(number, "direct", sids) for number, sids in _by_worker(sessions)]
         return Place(direct(session.identity, other), name, recipients)
 
-    def _post(self, sender: Session, place: Place, ref: int, texts: list[str], topic: bool = False) -> None:
+    def _post(self, sender: Session, place: Place, ref: int, texts: list[str], topic: bool) -> None:
         self._remember(sender)
         conv, name, recipients = place
-        post = Post(Draft(self._now_ms, conv, name, sender.name, sender.identity, ref, texts, topic), sender, recipients)
+        draft = make_draft((self._now_ms, conv, name, sender.name, sender.identity, ref, texts, topic))
+        post = Post(draft, sender, recipients)
         self._repeats.decided(post)
         self._steps.append(post)
         if topic:

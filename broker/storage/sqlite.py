@@ -17,7 +17,7 @@ from typing import Any
 
 from broker.log import Draft, Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
 from broker.storage import chain, files, opening, seal
-from common.log import RUN_MESSAGES, Entry, Run, is_direct, parties
+from common.log import RUN_MESSAGES, Entry, Run, is_direct, make_run, parties
 from common.log_file import (
     DATABASE_ERRORS,
     FILE_NAME,
@@ -165,8 +165,9 @@ class SqliteLog:
         runs, rows, crc = [], [], self._crc
         for draft in drafts:
             time_ms, conv, to, sender, identity, ref, texts, topic = draft
-            run = Run(self._used_id + 1, *draft)
-            self._used_id = last = run.last
+            first = self._used_id + 1
+            self._used_id = last = self._used_id + len(texts)
+            run = make_run((first, time_ms, conv, to, sender, identity, ref, texts, topic))
             text_crcs = text_checksums(texts)
             crc = link(self.uuid, run, text_crcs, crc)
             person = of_person(identity, sender)  # before the conversation, which would store them without a name
