@@ -25,6 +25,7 @@ TALK = (
     ("bob", "#lobby", "ada: then I'll start after you, at about 10:30. `make demo` works again"),
     ("erin", "ada", "psst, have you seen the cake in the kitchen?"),
 )
+TOPIC = "Spring workshop: doors 9:30, first talk 10:00 in room 2"
 WRITING = "Great, see you all "
 
 
@@ -50,6 +51,8 @@ def scene(directory: Path, cols: int, rows: int, *options: str) -> Iterator[Term
         window.enter("/join #dev")
         window.wait_for("#dev  5 people")
         window.press("alt 2")
+        window.wait_for("#lobby  5 people")
+        window.enter(f"/topic {TOPIC}")
         window.wait_for("#lobby  5 people")
         for name, to, text in TALK:
             if name == "ada":
