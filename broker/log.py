@@ -38,7 +38,7 @@ class Draft(NamedTuple):
     identity: str
     ref: int
     texts: Sequence[str]
-    """One to `RUN_MESSAGES` of them."""
+    """One to `RUN_MESSAGES` of them, each cleaned (`common.text.clean`)."""
     topic: bool = False
 
     @property

@@ -54,7 +54,10 @@ make_entry: Callable[[tuple[int, int, str, str, str, str, int, str, bool]], Entr
 """Makes an entry in little more than half the time that the class itself needs."""
 
 RUN_MESSAGES = 64
-"""A run has at most so many messages: so much is read to get at one of them."""
+"""A run has at most so many messages: so much is read to get at one of them.
+
+Logs hold runs of this length, and who reads them goes by it: with a smaller number messages would not be found.
+"""
 RUN_CHARS = 16_384
 """Nor does it go on once its texts have so many characters."""
 

@@ -80,9 +80,12 @@ SELECT_RUNS = """
 
 
 def run_of(row: Sequence[Any]) -> Run:
-    """The messages that a row of `SELECT_RUNS` stands for."""
-    last, count, time_ms, conv, recipient, sender, identity, ref, texts, topic = row
-    return Run(last - count + 1, time_ms, conv, recipient, sender, identity, unsigned(ref), split(texts, count), topic == 1)
+    """The messages that a row of `SELECT_RUNS` stands for. Raises `sqlite3.DatabaseError` if it can be none of ours."""
+    last, count, time_ms, conv, recipient, sender, identity, ref, together, topic = row
+    texts = split(together, count)
+    if len(texts) != count or count > RUN_MESSAGES or last < count:
+        raise sqlite3.DatabaseError(f"there are not as many messages up to {last} as there should be")
+    return Run(last - count + 1, time_ms, conv, recipient, sender, identity, unsigned(ref), texts, topic == 1)
 
 
 # --- texts -------------------------------------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ answered, and so each request can be carried out twice without harm.
         ["snapshot", log, key]                      the answer to an introduction, before anything else
         ["introduce"]                               what was said to this worker was lost: it is to introduce itself again
         ["lost", sid, code, text]                   an introduced session cannot go on
-        ["welcome", sid, ref, name, position, [joined, ...], refused]
-                                                    or with why they are away behind it (empty: they are not), if the person
-                                                    is here with other sessions, too
+        ["welcome", sid, ref, name, position, [joined, ...], refused, away]
+                                                    away: nil, or if the person is here with other sessions, too, why they are
+                                                    away (empty: they are not)
         ["refused", sid, ref, code, text]           no welcome
         ["joined", sid, ref, position, joined]      joined: [room, conv, count, members, options]; the options go over the wire
                                                     as they are: who of the members is away, and the topic

@@ -16,7 +16,7 @@ _HARMFUL = re.compile(
 )
 _ACTS = 0
 _ASCII = bytes(_ACTS if (byte < 32 and byte not in b"\t\n") or byte >= 127 else 1 for byte in range(256))
-"""For each byte of an ASCII text, whether it acts."""
+"""What to put in the place of each byte of an ASCII text: `_ACTS` for one that acts, so that one search finds any."""
 _SPACES = re.compile(r"\s+")
 BLANKS = "\u115f\u1160\u2800\u3164\uffa0\U00013441\U00013442\U0001d159"
 """Letters and symbols by their category, but drawn as blank space: fillers of Hangul and hieroglyphs, Braille without dots, a

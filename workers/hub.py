@@ -30,10 +30,10 @@ from workers.presence import SHARES, PresenceCollector
 from workers.requests import ANSWERED_WITH_LISTS, Requests
 from workers.session import Phase, Session
 
-ROWS_PER_TURN = 1_000
-"""Rows of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
-ROWS_PER_HELPING = 40
-"""What a helping costs in any case, as a number of rows, however few there are."""
+MESSAGES_PER_TURN = 1_000
+"""Messages of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
+MESSAGES_PER_HELPING = 40
+"""What a helping costs in any case, as a number of messages, however few there are."""
 _LONG_ANSWERS = 8
 """Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
 _BEHIND = 100
@@ -57,7 +57,7 @@ class Following(NamedTuple):
     until: int
     """Up to this id nothing else follows."""
     cost: int
-    """What it took to find and read them, as a number of rows."""
+    """What it took to find and read them, as a number of messages."""
 
 
 class Reader(Protocol):
@@ -387,12 +387,12 @@ class Hub:
         """What follows the cursors of lagging sessions, as far as one turn goes. To be written before the next one."""
         if now < self._unreadable_until:
             return
-        rows = ROWS_PER_TURN
+        left = MESSAGES_PER_TURN
         for sid in [*self._lagging]:
             session = self._sessions.get(sid)
             if session is None or session.blocked:
                 continue
-            if rows <= 0:
+            if left <= 0:
                 break
             try:
                 following = self._following(session)
@@ -400,7 +400,7 @@ class Hub:
                 self._notices.append(str(problem))
                 self._unreadable_until = now + _UNREADABLE_PAUSE
                 break
-            rows -= following.cost + ROWS_PER_HELPING
+            left -= following.cost + MESSAGES_PER_HELPING
             yield self._catch_up_with(session, following)
 
     def _catch_up_with(self, session: Session, following: Following) -> Delivery:
@@ -447,6 +447,9 @@ class Hub:
             self._ask(session, ["present", session.sid, None, conv])
         session.uncertain.clear()
         frames = []
+        if session.away_untold:
+            session.away_untold = False
+            frames.append((NO_ID, m.encode(m.Away(None, self._away.get(session.sid, ""), {}))))
         if session.resuming is not None:
             ref, _ = session.resuming
             session.resuming = None
@@ -533,12 +536,7 @@ class Hub:
 
     def _on_topic(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
         """A message that sets the topic of a room; an empty one clears it."""
-        line = clean_line(text)
-        if text and is_blank(line):
-            raise Refused(Code.EMPTY_TEXT, "nothing is seen of this topic; an empty one clears it")
-        limit, size = self._limits.topic_bytes, len(line.encode())
-        if size > limit:
-            raise Refused(Code.TOO_LONG, f"a topic has at most {limit} bytes, this one has {size}")
+        line = _one_line(text, self._limits.topic_bytes, "an empty topic clears it")
         conv, prev = options.get("conv"), options.get("prev")
         _check_address(to, conv)
         if is_direct(conv) if conv is not None else not m.is_room(to):
@@ -571,12 +569,7 @@ class Hub:
 
     def _on_away(self, session: Session, ref: int, text: str, options: m.Options) -> None:
         session.require_welcome()
-        line = clean_line(text)
-        if text and is_blank(line):
-            raise Refused(Code.EMPTY_TEXT, "nothing is seen of this text; an empty one says that you are back")
-        limit, size = self._limits.away_bytes, len(line.encode())
-        if size > limit:
-            raise Refused(Code.TOO_LONG, f"why you are away is said in at most {limit} bytes, this has {size}")
+        line = _one_line(text, self._limits.away_bytes, "an empty text says that you are back")
         self._pace.spend(session)
         self._ask(session, ["away", session.sid, ref, line])
 
@@ -622,7 +615,14 @@ class Hub:
             self._turn.to_session(sid, [NO_ID], [frame])
 
     def _welcome(
-        self, sid: int, ref: int, name: str, position: int, joined: list[list[Any]], refused: dict[str, str], *away: str
+        self,
+        sid: int,
+        ref: int,
+        name: str,
+        position: int,
+        joined: list[list[Any]],
+        refused: dict[str, str],
+        away: str | None = None,
     ) -> None:
         session = self._sessions.get(sid)
         if session is None or session.phase is not Phase.ASKED:
@@ -641,9 +641,9 @@ class Hub:
             "limits": {"text_bytes": self._limits.text_bytes, "topic_bytes": self._limits.topic_bytes},
             "refused": refused,
         }
-        if away:
-            (options["away"],) = away
-            self._note_away(sid, *away)
+        if away is not None:
+            options["away"] = away
+            self._note_away(sid, away)
         self._tell(session, m.Welcome(ref, name, options))
         live = session.resuming is None
         session.phase = Phase.LIVE if live else Phase.LAGGING
@@ -699,11 +699,17 @@ class Hub:
         self._presence.turn(conv, room, away, back, count, self._now)
 
     def _away_or_back(self, sids: list[int], text: str) -> None:
-        """Told to those of the person's connections that do not know it, the one that said so among them."""
+        """Told to those of the person's connections that do not know it, the one that said so among them.
+
+        One that does not read is told when it does again, and not how often it changed meanwhile.
+        """
         for session in [self._sessions[sid] for sid in sids if sid in self._sessions]:
             if self._away.get(session.sid, "") != text:
                 self._note_away(session.sid, text)
-                self._tell(session, m.Away(None, text, {}))
+                if session.phase is Phase.LAGGING and session.blocked:
+                    session.away_untold = True
+                else:
+                    self._tell(session, m.Away(None, text, {}))
 
     def _note_away(self, sid: int, text: str) -> None:
         self._away.pop(sid, None)
@@ -845,6 +851,17 @@ def _check_address(to: str, conv: str | None) -> None:
         raise Refused(Code.NO_SUCH_USER, "nobody has such a name")
     if conv is not None and len(conv) > _CONV_CHARS:
         raise Refused(Code.NO_SUCH_CONVERSATION)
+
+
+def _one_line(text: str, limit: int, what_empty_means: str) -> str:
+    """The text cleaned, on one line. Raises `Refused` if it has more than `limit` bytes, or is not empty but looks so."""
+    line = clean_line(text)
+    if text and is_blank(line):
+        raise Refused(Code.EMPTY_TEXT, f"nothing is seen of this text; {what_empty_means}")
+    size = len(line.encode())
+    if size > limit:
+        raise Refused(Code.TOO_LONG, f"this has at most {limit} bytes, and yours {size}")
+    return line
 
 
 def _after(options: m.Options) -> str:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from common.log import RUN_MESSAGES, Entry, LogUnreadable
 from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, which_files
@@ -55,8 +56,8 @@ _LASTS = "SELECT last, count FROM runs WHERE conversation = ? AND last >= ? AND 
 _HEADS_AT_ONCE = 1_000
 _AMONG_AT_ONCE = 5_000
 """Either takes about 2 ms."""
-_HEADS_PER_ROW = 5
-_AMONG_PER_ROW = 25
+_HEADS_PER_MESSAGE = 5
+_AMONG_PER_MESSAGE = 25
 """How many of them take as long as reading a message and sending it."""
 _RUNS = f"{SELECT_RUNS} WHERE last IN (SELECT value FROM json_each(?)) ORDER BY last"
 
@@ -111,14 +112,12 @@ class LogReader:
             (direct,) = db.execute(_HOW_MANY, {"identity": identity, "most": _HEADS_AT_ONCE + 1}).fetchone()
             conversations = len(rooms) + direct
             if conversations <= _HEADS_AT_ONCE:
-                cost = conversations // _HEADS_PER_ROW
-                heads = db.execute(_HEADS, wanted | {"end": _end(until)}).fetchall()
-                runs, are_all = _merged(db, heads, _end(until), limit)
+                cost = conversations // _HEADS_PER_MESSAGE
+                runs, are_all = _in_each(db, wanted, until)
             else:
                 until = min(until, after + _AMONG_AT_ONCE)
-                cost = (until - after) // _AMONG_PER_ROW
-                runs = [last for (last,) in db.execute(_AMONG_ALL, wanted | {"end": _end(until)})]
-                are_all = len(runs) < limit
+                cost = (until - after) // _AMONG_PER_MESSAGE
+                runs, are_all = _among_all(db, wanted, until)
             with contextlib.closing(db.execute(_RUNS, (json.dumps(runs),))) as rows:
                 among = (entry for run in map(run_of, rows) for entry in run.entries())
                 following = (e for e in among if max(after, rooms.get(e.conv, 0)) < e.id <= until)
@@ -188,13 +187,20 @@ def _end(until: int) -> int:
     return min(until + RUN_MESSAGES, ID_MAX)
 
 
-def _merged(db: sqlite3.Connection, heads: list[tuple[int, int]], end: int, limit: int) -> tuple[list[int], bool]:
-    """The first runs of several conversations, by rising ids, until they have `limit` messages; and whether these are all.
+def _among_all(db: sqlite3.Connection, wanted: Mapping[str, Any], until: int) -> tuple[list[int], bool]:
+    """The first runs that are wanted, as many as messages are, among everybody's; and whether these are all."""
+    runs = [last for (last,) in db.execute(_AMONG_ALL, {**wanted, "end": _end(until)})]
+    return runs, len(runs) < wanted["limit"]
 
-    `heads` are the first run of each, with the conversation's number. Always the conversation whose next run is the least goes
-    on, for as long as it stays the least. So what is read is what is wanted, and one more for each such time: however far behind
-    the cursor is, and however many conversations there are.
+
+def _in_each(db: sqlite3.Connection, wanted: Mapping[str, Any], until: int) -> tuple[list[int], bool]:
+    """The first runs of the conversations, by rising ids, until they have enough messages; and whether these are all.
+
+    Always the conversation whose next run is the least goes on, for as long as it stays the least. So what is read is what is
+    wanted, and one more for each such time: however far behind the cursor is, and however many conversations there are.
     """
+    end, limit = _end(until), wanted["limit"]
+    heads = db.execute(_HEADS, {**wanted, "end": end}).fetchall()
     heapq.heapify(heads)
     lasts: list[int] = []
     while heads:

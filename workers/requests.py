@@ -16,7 +16,7 @@ _MOST = 8 * 1024 * 1024
 """What may wait has at most this weight, which is that of its texts (characters) and a little for each request."""
 _COUNTER = (1 << COUNTER_BITS) - 1
 _WEIGHT = 400
-"""Of any request: so no more than 20,000 wait."""
+"""Of each message, and of any other request: so no more than 20,000 of them wait."""
 _WEIGHT_OF_LIST = 8_000
 """Of each list that the broker owes: with the longest names it may have 25 KiB, and a thousand of them come in one batch."""
 

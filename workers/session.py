@@ -28,6 +28,7 @@ class Session:
     """State of one connection. The worker's core changes it."""
 
     __slots__ = (
+        "away_untold",
         "blocked",
         "cursor",
         "decoder",
@@ -73,6 +74,8 @@ class Session:
 
         An empty set would be three times as large.
         """
+        self.away_untold = False
+        """It was not told whether its person is away, or back, since it did not read."""
         self.since = 0
         """Nothing with an id up to this is sent."""
         self.cursor = 0

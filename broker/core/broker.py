@@ -335,7 +335,7 @@ class Broker:
         """It is told with each `joined` from here on, if it is in the log."""
         room = self._rooms.get(post.draft.conv)
         if post.run is not None and room is not None:
-            room.set_topic(post.entry(post.draft.ref))
+            room.set_topic(post.entry(post.draft.last_ref))
 
     def _refuse(self, sender: Session, ref: int, problem: StorageError | None) -> None:
         assert problem is not None
@@ -432,7 +432,7 @@ class Broker:
             if after is not None and (log not in (None, self._log.uuid) or after > self._position):
                 raise Refused(Code.BAD_RESUME)
             is_here = identity in self._people
-            away = [self._away.text_of(identity)] if is_here else []
+            away = self._away.text_of(identity) if is_here else None
             session = self._begin_session(number, worker, sid, identity, name, known)
             if not is_here:
                 self._people[identity].since_ms = self._now_ms
@@ -449,7 +449,7 @@ class Broker:
                 if len(refusals) < MAP_ITEMS:  # a frame holds no more, and names that long only in jest
                     refusals[room[:ROOM_CHARS]] = refused.code
         told = [*joined.values()]
-        welcome = ["welcome", sid, ref, session.name, 0, told, refusals, *away]
+        welcome = ["welcome", sid, ref, session.name, 0, told, refusals, away]
         self._steps.append(Tell(number, welcome, position_at=4, joined=told))
 
     def _begin_session(self, number: int, worker: Worker, sid: int, identity: str, name: str, known: bool = True) -> Session:
@@ -634,7 +634,7 @@ class Broker:
         prevs: list[int | None],
         topic: bool = False,
     ) -> None:
-        """Messages whose refs follow each other; each comes behind the one before it, or does not mind."""
+        """Messages whose refs follow each other; in `prevs`, behind the first, is nil or the counter of the one before."""
         if self._sent_together(session, ref, to, texts, conv, prevs[0], topic):
             return
         for place, (text, prev) in enumerate(zip(texts, prevs, strict=True)):

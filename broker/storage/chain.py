@@ -37,20 +37,24 @@ def findings(db: sqlite3.Connection, log: str, after: int = 0) -> Iterator[str]:
         if tuple(map(type, (text_crcs, crc, *row))) != _TYPES or row[-1] not in (0, 1):
             yield f"message {row[0]} has no sender, no conversation, or a value of the wrong kind"
         else:
-            run = run_of(row)
-            yield from _of_texts(run, text_crcs, count=row[1])
-            if run.first <= reached or not _fits(log, run, text_crcs, crc, before):
-                yield f"message {row[0]}, or the one before it, is not as it was written"
+            try:
+                run = run_of(row)
+            except sqlite3.DatabaseError as damage:
+                yield str(damage)
+            else:
+                yield from _of_texts(run, text_crcs)
+                if run.first <= reached or not _fits(log, run, text_crcs, crc, before):
+                    yield f"message {run.last}, or the one before it, is not as it was written"
         before, reached = crc if type(crc) is int else 0, row[0]
 
 
-def _of_texts(run: Run, text_crcs: bytes, count: int) -> Iterator[str]:
+def _of_texts(run: Run, text_crcs: bytes) -> Iterator[str]:
+    """The first text that is not as it was written."""
     right = text_checksums(run.texts)
-    if not len(run.texts) == count == len(text_crcs) // 4:
-        yield f"there are not as many messages up to {run.first + count - 1} as there should be"
-    elif right != text_crcs:
-        wrong = next(at for at in range(count) if right[4 * at : 4 * at + 4] != text_crcs[4 * at : 4 * at + 4])
-        yield f"the text of message {run.first + wrong} is not as it was written"
+    for at, id in zip(range(0, len(right), 4), range(run.first, run.last + 1), strict=True):
+        if right[at : at + 4] != text_crcs[at : at + 4]:
+            yield f"the text of message {id} is not as it was written"
+            return
 
 
 def _fits(log: str, run: Run, text_crcs: bytes, crc: int, before: int) -> bool:

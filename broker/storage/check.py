@@ -25,6 +25,10 @@ from common.log_file import FILE_NAME, checksum
 from common.text import clean_line
 
 _FINDINGS_MAX = 100
+_KEYS_TWICE = """
+    SELECT last FROM (SELECT last, ref, lag(ref + count) OVER (PARTITION BY person ORDER BY ref) AS free FROM runs)
+    WHERE free > ref
+"""
 
 
 def check(data_dir: Path) -> list[str]:
@@ -76,6 +80,8 @@ def _of_counts(db: sqlite3.Connection) -> Iterator[str]:
     (count,) = db.execute("SELECT coalesce(sum(count), 0) FROM runs").fetchone()
     if meta.get("messages") != count:
         yield f"there are {count} messages, and should be {meta.get('messages')}"
+    for (last,) in db.execute(_KEYS_TWICE):
+        yield f"the run of messages up to {last} has keys that another one has"
 
 
 def _of_people(db: sqlite3.Connection) -> Iterator[str]:

@@ -198,14 +198,14 @@ class SqliteLog:
             ORDER BY ref DESC LIMIT 1
         """
         first = max(make_ref(split_ref(ref)[0], 0), ref - RUN_MESSAGES + 1)
-        for run in map(run_of, self._rows(query, identity, signed(first), signed(ref))):
+        for run in self._runs(query, identity, signed(first), signed(ref)):
             if ref - run.ref < len(run.texts):
                 return run.entry(ref - run.ref)
         return None
 
     def topic(self, conv: str) -> Entry | None:
-        rows = self._rows(_SELECT_TOPIC, conv)
-        return run_of(rows[0]).entries()[-1] if rows else None
+        runs = self._runs(_SELECT_TOPIC, conv)
+        return runs[0].entries()[-1] if runs else None
 
     def newest_counter(self, identity: str, instance: int) -> int | None:
         lowest = signed(make_ref(instance, 0))
@@ -229,6 +229,11 @@ class SqliteLog:
     def kept_people(self, now_ms: int) -> list[Person]:
         query = f"{_SELECT_PEOPLE} WHERE kept_until_ms IS NULL OR kept_until_ms > ?"
         return [Person(*row) for row in self._rows(query, now_ms)]
+
+    def _runs(self, query: str, *values: Any) -> list[Run]:
+        db = self._ready()
+        with self._failing():
+            return [run_of(row) for row in db.execute(query, values)]
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         db = self._ready()

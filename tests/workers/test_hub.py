@@ -771,6 +771,22 @@ def test_one_who_did_not_read_asks_who_is_there_when_it_does(ada: Desk) -> None:
     assert ada.look() == []
 
 
+def test_one_who_did_not_read_hears_once_that_it_is_away_when_it_does(ada: Desk) -> None:
+    """However often another device of the person said so: what waits for one that does not read is bounded."""
+    session = ada.hub._sessions[1]
+    session.blocked = True
+    ada.hub.lag(1, 0)
+    for number in range(100):
+        ada.broker(["away", [1], f"lunch {number}" if number % 2 else ""])
+    ada.turn()
+    assert ada.heard(1) == []
+    session.blocked = False
+    ada.turn()
+    assert ada.heard(1) == [m.Away(None, "lunch 99", {})]
+    ada.turn()
+    assert ada.heard(1) == []
+
+
 # --- history -------------------------------------------------------------------------------------------------------------
 
 
@@ -1320,7 +1336,7 @@ TestReading.settings = settings(stateful_step_count=40)
 
 def test_those_who_catch_up_take_turns(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
     """However much there is to be read for one, the others are served as well."""
-    monkeypatch.setattr(hub_module, "ROWS_PER_TURN", 10)
+    monkeypatch.setattr(hub_module, "MESSAGES_PER_TURN", 10)
     for number in range(1_000):
         desk.post("#lobby", str(number))
     desk.broker(position=1_000)
@@ -1340,7 +1356,7 @@ def test_a_helping_counts_for_what_finding_it_costs(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(desk.log, "following", lambda after, until, *_: Following([], min(after + 10, until), costs[-1]))
     desk.broker(position=100)
     sessions = [desk.welcome(sid, after=0) for sid in (1, 2, 3)]
-    for cost, served in ((hub_module.ROWS_PER_TURN, 1), (hub_module.ROWS_PER_TURN // 2, 2), (0, 3)):
+    for cost, served in ((hub_module.MESSAGES_PER_TURN, 1), (hub_module.MESSAGES_PER_TURN // 2, 2), (0, 3)):
         costs.append(cost)
         before = sum(session.cursor for session in sessions)
         desk.turn()

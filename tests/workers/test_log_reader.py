@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.log import StorageUnavailable
 from broker.storage.sqlite import SqliteLog
 from common.log import Entry, LogUnreadable, direct
 from common.log_file import FILE_NAME
@@ -175,7 +176,7 @@ def test_what_a_call_takes_is_bounded_however_many_conversations_one_has(tmp_pat
                 taken.append([steps(reader, after, log.last) for after in (0, conversations, log.last)])
                 assert steps(reader, conversations, log.last, rooms=100) - taken[-1][1] < 100 * 100, "some for each room"
                 cost = reader.following(conversations, log.last, {"#lobby": 0}, "ada", 200, 1).cost
-                assert cost == 1_000 // log_reader._AMONG_PER_ROW
+                assert cost == 1_000 // log_reader._AMONG_PER_MESSAGE
     for few, many in zip(*taken, strict=True):
         assert many <= few * 1.1
 
@@ -184,7 +185,7 @@ def test_looking_into_conversations_costs_something(tmp_path: Path, reader: LogR
     with opened(tmp_path) as log:
         log.append([draft(n, direct("ada", f"somebody {n}"), f"somebody {n}") for n in range(100)], [])
         assert reader.following(100, 100, {"#lobby": 0}, "nobody", 200).cost == 0
-        assert reader.following(100, 100, {}, "ada", 200) == ([], 100, 100 // log_reader._HEADS_PER_ROW)
+        assert reader.following(100, 100, {}, "ada", 200) == ([], 100, 100 // log_reader._HEADS_PER_MESSAGE)
 
 
 def test_talking_to_oneself_is_one_conversation(tmp_path: Path, reader: LogReader) -> None:
@@ -352,6 +353,19 @@ def test_what_is_no_log_is_not_read(tmp_path: Path, reader: LogReader) -> None:
         db.execute("CREATE TABLE runs (last)")
     with pytest.raises(LogUnreadable, match="another log is in its place"):
         reader.page("#room1", None, 10, 0)
+
+
+@pytest.mark.parametrize("count", [0, 2, 65, -(2**63)])
+def test_a_run_that_cannot_be_one_is_not_read(tmp_path: Path, reader: LogReader, count: int) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1), draft(2)], [])
+        with log._transaction() as db:
+            db.execute("UPDATE runs SET count = ? WHERE last = 1", (count,))
+        for read_ in (lambda: reader.page("#lobby", None, 10, 2), lambda: reader.following(0, 2, {"#lobby": 0}, "ada", 10)):
+            with pytest.raises(LogUnreadable, match="there are not as many messages up to 1 as there should be"):
+                read_()
+        with pytest.raises(StorageUnavailable, match="there are not as many messages"):
+            log.find("ada", draft(1).ref)
 
 
 def test_nothing_is_read_before_it_is_known_which_log_it_is(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from unittest import mock
 
 import pytest
@@ -17,11 +18,11 @@ from common import messages as m
 from common.log import Entry
 from tests.support.memory_log import MemoryLog
 
-keys = st.tuples(st.sampled_from("ab"), st.builds(m.make_ref, st.integers(1, 3), st.integers(0, 1)))
+keys = st.tuples(st.sampled_from("ab"), st.builds(m.make_ref, st.integers(1, 3), st.integers(0, 4)))
 
 
-def draft(identity: str, ref: int, text: str) -> Draft:
-    return Draft(0, "#a", "#a", identity, identity, ref, [text])
+def draft(identity: str, ref: int, *texts: str) -> Draft:
+    return Draft(0, "#a", "#a", identity, identity, ref, texts)
 
 
 def post(message: Draft) -> Post:
@@ -44,22 +45,32 @@ class Sending(RuleBasedStateMachine):
         self.repeats = Repeats(self.log)
         self.committed: dict[tuple[str, int], str] = {}
         self.drafted: dict[tuple[str, int], str] = {}
+        self.posted: list[Draft] = []
+        """The same as runs."""
         self.texts = 0
 
     def teardown(self) -> None:
         self.patch.stop()
 
-    @rule(key=keys)
-    def send(self, key: tuple[str, int]) -> None:
+    @rule(key=keys, count=st.integers(1, 4))
+    def send(self, key: tuple[str, int], count: int) -> None:
+        """A run that begins with this key, if it is free, and that goes on as long as the next ones are."""
         first = self.repeats.first(*key)
         known = self.drafted.get(key, self.committed.get(key))
         assert text_of(first, key[1]) == known
         assert isinstance(first, Post) == (key in self.drafted)
         assert isinstance(first, Entry) == (key in self.committed)
-        if known is None:
-            self.texts += 1
-            self.drafted[key] = str(self.texts)
-            self.repeats.decided(post(draft(*key, str(self.texts))))
+        identity, ref = key
+        taken = self.drafted.keys() | self.committed.keys()
+        run = [*itertools.takewhile(lambda other: (identity, other) not in taken, range(ref, ref + count))]
+        greater = [other for who, other in taken if who == identity and other >> 32 == ref >> 32 and other >= ref]
+        assert self.repeats.is_new(*key) == (not greater)
+        if run:
+            texts = [str(self.texts + n) for n in range(len(run))]
+            self.texts += len(run)
+            self.drafted |= {(identity, other): text for other, text in zip(run, texts, strict=True)}
+            self.posted.append(draft(*key, *texts))
+            self.repeats.decided(post(self.posted[-1]))
 
     @rule(key=keys)
     def follow(self, key: tuple[str, int]) -> None:
@@ -67,21 +78,24 @@ class Sending(RuleBasedStateMachine):
 
     @rule()
     def commit(self) -> None:
-        self.log.append([draft(*key, text) for key, text in self.drafted.items()], [])
+        self.log.append(self.posted, [])
         self.repeats.committed()
         self.committed |= self.drafted
-        self.drafted = {}
+        self._over()
+
+    def _over(self) -> None:
+        self.drafted, self.posted = {}, []
 
     @rule()
     def fail(self) -> None:
         self.repeats.failed()
-        self.drafted = {}
+        self._over()
 
     @rule()
     def begin_anew(self) -> None:
         """A new broker: what was not committed has never been."""
         self.repeats = Repeats(self.log)
-        self.drafted = {}
+        self._over()
 
     @invariant()
     def little_is_remembered(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from broker.storage import chain, opening
+from common.log import RUN_MESSAGES
 from common.log_file import FILE_NAME
 from tests.support.logs import closed_log, draft, opened
 
@@ -62,6 +63,15 @@ def test_every_text_of_a_run_is_looked_at(tmp_path: Path) -> None:
         assert list(chain.findings(db, log.uuid)) == ["the text of message 2 is not as it was written"]
         db.execute("UPDATE runs SET texts = replace(texts, char(30), '') WHERE last = 3")
         assert list(chain.findings(db, log.uuid)) == ["there are not as many messages up to 3 as there should be"]
+
+
+def test_one_bit_that_makes_a_text_of_a_full_run_two_is_found(tmp_path: Path) -> None:
+    """`>` is one bit away from the separator."""
+    with opened(tmp_path) as log:
+        log.append([draft(1)._replace(texts=["->"] * RUN_MESSAGES)], [])
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as db:
+        db.execute("UPDATE runs SET texts = '-' || char(30) || substr(texts, 3)")
+        assert list(chain.findings(db, log.uuid)) == ["there are not as many messages up to 64 as there should be"]
 
 
 def test_each_damaged_place_is_told_once(log: tuple[sqlite3.Connection, str]) -> None:

@@ -14,7 +14,7 @@ from broker.storage.check import check
 from common.log import direct
 from common.log_file import DATABASE_ERRORS, FILE_NAME
 from tests.support.groups import rounds
-from tests.support.logs import append_in_batches, closed_log, contents, copy, killed_log, mixed_drafts, opened
+from tests.support.logs import append_in_batches, closed_log, contents, copy, draft, killed_log, mixed_drafts, opened
 
 SEAL = f"{FILE_NAME}.seal"
 WAL = f"{FILE_NAME}-wal"
@@ -128,10 +128,15 @@ CHANGED = {
     "a text": ("UPDATE runs SET texts = 'I never said that' WHERE last = 7", "the text of message 7 "),
     "a text and its checksum": ("UPDATE runs SET texts = '', text_crcs = zeroblob(4) WHERE last = 7", "message 7, or the one"),
     "how many": ("UPDATE runs SET count = 2 WHERE last = 7", "not as many messages up to 7"),
-    "as many texts": (
-        "UPDATE runs SET count = 2, texts = texts || char(30) WHERE last = 7",
-        "not as many messages up to 7",
+    "more than a run has": (
+        "UPDATE runs SET count = 65, texts = hex(zeroblob(32)) || texts WHERE last = 7",
+        "not as many messages",
     ),
+    "none": ("UPDATE runs SET count = 0 WHERE last = 7", "not as many messages up to 7"),
+    "fewer than none": ("UPDATE runs SET count = -1 << 63, last = 9223372036854775807 WHERE last = 300", "not as many messages"),
+    "checksums of no text": ("UPDATE runs SET text_crcs = CAST(text_crcs || x'00' AS BLOB) WHERE last = 7", "message 7, or"),
+    "no checksums": ("UPDATE runs SET text_crcs = x'' WHERE last = 7", "the text of message 7"),
+    "as many texts": ("UPDATE runs SET count = 2, texts = texts || char(30) WHERE last = 7", "message 7, or the one"),
     "a time": ("UPDATE runs SET time_ms = time_ms + 1 WHERE last = 7", "message 7, or"),
     "a sender": ("UPDATE runs SET sender = 'eve' WHERE last = 7", "message 7, or"),
     "a conversation": ("UPDATE runs SET conversation = 2 WHERE last = 7", "message 7, or"),
@@ -170,6 +175,15 @@ def test_the_parties_of_every_direct_conversation_are_compared(at_rest: Path, tm
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("UPDATE conversations SET other = one WHERE conv = ?", (direct("id4", "id5"),))
     assert len(checked(tmp_path)) == 1
+
+
+def test_a_key_that_stands_in_two_runs_is_found(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1)._replace(texts=["one", "two", "three"]), draft(4), draft(3, identity="bob")], [])
+    assert checked(tmp_path) == []
+    with opened(tmp_path) as log:
+        log.append([draft(2)], [])  # it begins in the middle of another, and is told by no index
+    assert checked(tmp_path) == ["the run of messages up to 6 has keys that another one has"]
 
 
 def test_findings_do_not_go_on_for_ever(at_rest: Path, tmp_path: Path) -> None:
