@@ -1,6 +1,6 @@
 """How far apart the broker's turns end. While several write at once, few large commits cost less than many small ones.
 
-Who writes alone does not wait: their turn has one message, or those that they sent without waiting themselves.
+Who writes alone does not wait: what they send without waiting themselves is one row, or two where it is long.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """When the write-ahead log is put into the log's file: not so rarely that it grows, nor so often that it costs.
 
 How many pages wait in it nobody can tell without tidying up. So it is learned from the last time how many rows make a page:
-those of one room share it, those of many people take three each.
+short ones of one room share it, those of many people take three each, and the longest ones several.
 """
 
 from __future__ import annotations

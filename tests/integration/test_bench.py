@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.log import fill, logged
 from tests.support.groups import TESTS
 from tests.support.timeouts import seconds
@@ -36,6 +38,15 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     done = bench(tmp_path, "--workloads", "closed11")
     assert done.returncode == 2
     assert "there is no workload closed11" in done.stderr
+
+
+def test_what_the_deciding_parts_cost_is_told_step_by_step() -> None:
+    command = [sys.executable, "-m", "bench.parts", "--people", "2", "--messages", "3"]
+    done = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False, timeout=seconds(30))
+    assert done.returncode == 0, done.stderr
+    costs = [float(cost) for cost in re.findall(r"^ *([\d.]+)  \S", done.stdout, re.MULTILINE)]
+    assert len(costs) == 7
+    assert sum(costs[:-1]) == pytest.approx(costs[-1], abs=0.05)
 
 
 def test_a_log_is_filled_as_the_broker_would(tmp_path: Path) -> None:
