@@ -16,6 +16,7 @@ from typing import Any
 import msgpack
 
 from common.log import RUN_MESSAGES, Run
+from common.messages import COUNTER_BITS
 
 FILE_NAME = "chat.db"
 APPLICATION_ID = 0x6362726B
@@ -83,7 +84,8 @@ def run_of(row: Sequence[Any]) -> Run:
     """The messages that a row of `SELECT_RUNS` stands for. Raises `sqlite3.DatabaseError` if it can be none of ours."""
     last, count, time_ms, conv, recipient, sender, identity, ref, together, topic = row
     texts = split(together, count)
-    if len(texts) != count or count > RUN_MESSAGES or last < count:
+    counter = unsigned(ref) & (1 << COUNTER_BITS) - 1
+    if len(texts) != count or count > RUN_MESSAGES or last < count or counter + count > 1 << COUNTER_BITS:
         raise sqlite3.DatabaseError(f"there are not as many messages up to {last} as there should be")
     return Run(last - count + 1, time_ms, conv, recipient, sender, identity, unsigned(ref), texts, topic == 1)
 

@@ -42,6 +42,7 @@ answered, and so each request can be carried out twice without harm.
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
         ["presence", conv, room, joined, left, count]
         ["turned", conv, room, away, back, count]   who in the room went away, and who is back
+        ["said", sid, ref, text]                    the answer to "away"
         ["away", sids, text]                        the person behind these sessions is away, or back: to be told to them if it
                                                     is news, and to the next broker
         ["typing", conv, sids, identity, frame]     for these, or for all in the room but this person, if that costs little

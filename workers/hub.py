@@ -136,6 +136,7 @@ class Hub:
             "refused": self._refused,
             "presence": self._presence_changed,
             "turned": self._presence_turned,
+            "said": self._said_away,
             "away": self._away_or_back,
             "typing": self._is_typing,
             "present": self._present,
@@ -698,8 +699,15 @@ class Hub:
     def _presence_turned(self, conv: str, room: str, away: list[str], back: list[str], count: int) -> None:
         self._presence.turn(conv, room, away, back, count, self._now)
 
+    def _said_away(self, sid: int, ref: int, text: str) -> None:
+        """The answer. What others of the person said in the same turn comes behind it."""
+        session = self._sessions.get(sid)
+        if session is not None:
+            self._note_away(sid, text)
+            self._tell(session, m.Away(ref, text, {}))
+
     def _away_or_back(self, sids: list[int], text: str) -> None:
-        """Told to those of the person's connections that do not know it, the one that said so among them.
+        """Told to those of the person's connections that do not know it.
 
         One that does not read is told when it does again, and not how often it changed meanwhile.
         """

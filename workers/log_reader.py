@@ -10,18 +10,21 @@ from __future__ import annotations
 import contextlib
 import heapq
 import json
+import logging
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from common.log import RUN_MESSAGES, Entry, LogUnreadable
+from common.log import RUN_MESSAGES, Entry, LogUnreadable, Run
 from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, which_files
 from common.messages import ID_MAX
 from common.text import clean_line
 from workers.hub import Following
+
+logger = logging.getLogger("chat_broker.worker")
 
 _PATIENCE_S = 1.0
 """How long to wait while the broker, after a crash, puts the file in order."""
@@ -59,6 +62,7 @@ _AMONG_AT_ONCE = 5_000
 _HEADS_PER_MESSAGE = 5
 _AMONG_PER_MESSAGE = 25
 """How many of them take as long as reading a message and sending it."""
+_DAMAGED_MOST = 1_000
 _RUNS = f"{SELECT_RUNS} WHERE last IN (SELECT value FROM json_each(?)) ORDER BY last"
 
 
@@ -70,6 +74,8 @@ class LogReader:
         self._uuid = ""
         self._db: sqlite3.Connection | None = None
         self._files: list[tuple[int, int]] = []
+        self._damaged: set[int] = set()
+        """The runs that could not be read, and that was told of, by their last ids."""
 
     def expect(self, uuid: str, until: int) -> None:
         """What is read from now on is the log with this uuid, which has messages up to the id `until`.
@@ -90,7 +96,7 @@ class LogReader:
         newest = until if before is None else min(until, before - 1)
         entries: list[Entry] = []
         with self._transaction(until) as db, contextlib.closing(db.execute(_PAGE, (conv, _end(newest)))) as rows:
-            for run in map(run_of, rows):
+            for run in self._whole(rows):
                 entries += [entry for entry in reversed(run.entries()) if entry.id <= newest]
                 if len(entries) > limit:
                     break
@@ -119,11 +125,25 @@ class LogReader:
                 cost = (until - after) // _AMONG_PER_MESSAGE
                 runs, are_all = _among_all(db, wanted, until)
             with contextlib.closing(db.execute(_RUNS, (json.dumps(runs),))) as rows:
-                among = (entry for run in map(run_of, rows) for entry in run.entries())
+                among = (entry for run in self._whole(rows) for entry in run.entries())
                 following = (e for e in among if max(after, rooms.get(e.conv, 0)) < e.id <= until)
                 entries = [*islice(_until_enough(following, chars), limit)]
                 complete = are_all and next(following, None) is None
-        return Following(entries, until if complete or not entries else entries[-1].id, len(entries) + cost)
+        if not complete:
+            until = entries[-1].id if entries else min(until, runs[-1])
+        return Following(entries, until, len(entries) + cost)
+
+    def _whole(self, rows: Iterable[Sequence[Any]]) -> Iterator[Run]:
+        """The runs of these rows. One that is damaged is passed over, and told once: nobody is to be without all behind it."""
+        for row in rows:
+            try:
+                run = run_of(row)
+            except sqlite3.DatabaseError as damage:
+                if row[0] not in self._damaged and len(self._damaged) < _DAMAGED_MOST:
+                    self._damaged.add(row[0])
+                    logger.error("the log %s is damaged, %s: run chat-broker check", self._path, damage)
+            else:
+                yield run
 
     def close(self) -> None:
         """The next call opens the file again."""
@@ -214,5 +234,5 @@ def _in_each(db: sqlite3.Connection, wanted: Mapping[str, Any], until: int) -> t
                     heapq.heappush(heads, (last, number))
                     break
                 lasts.append(last)
-                limit -= count
+                limit -= max(1, min(count, RUN_MESSAGES))  # it may be damaged
     return lasts, True

@@ -515,7 +515,7 @@ class Broker:
     def _say_away(self, session: Session, ref: int, text: str) -> None:
         if text != self._away.text_of(session.identity):
             self._set_away(session, text)
-        self._reply(session, m.Away(ref, text, {}))
+        self._steps.append(Tell(session.worker, ["said", session.sid, ref, text]))
 
     def _set_away(self, session: Session, text: str) -> None:
         self._away.say(session.identity, {one.name for one in self._people[session.identity].sessions}, text)

@@ -28,7 +28,6 @@ from common.log_file import (
     run_of,
     signed,
     text_checksums,
-    unsigned,
     which_file,
     which_files,
 )
@@ -62,6 +61,10 @@ _COUNT = """
 """
 """`commits` makes each transaction touch this table, and so tells whose write-ahead log one is (it holds the uuid)."""
 _PUT_CONVERSATION = "INSERT INTO conversations (conv, one, other) VALUES (?, ?, ?)"
+_SELECT_NEWEST = f"""
+    {SELECT_RUNS} WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref BETWEEN ? AND ?
+    ORDER BY ref DESC LIMIT 1
+"""
 _SELECT_TOPIC = f"""
     {SELECT_RUNS} WHERE conversation = (SELECT number FROM conversations WHERE conv = ?) AND topic
     ORDER BY last DESC LIMIT 1
@@ -193,12 +196,8 @@ class SqliteLog:
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def find(self, identity: str, ref: int) -> Entry | None:
-        query = f"""
-            {SELECT_RUNS} WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref BETWEEN ? AND ?
-            ORDER BY ref DESC LIMIT 1
-        """
         first = max(make_ref(split_ref(ref)[0], 0), ref - RUN_MESSAGES + 1)
-        for run in self._runs(query, identity, signed(first), signed(ref)):
+        for run in self._runs(_SELECT_NEWEST, identity, signed(first), signed(ref)):
             if ref - run.ref < len(run.texts):
                 return run.entry(ref - run.ref)
         return None
@@ -210,13 +209,8 @@ class SqliteLog:
     def newest_counter(self, identity: str, instance: int) -> int | None:
         lowest = signed(make_ref(instance, 0))
         highest = lowest + (1 << COUNTER_BITS) - 1
-        query = """
-            SELECT ref + count - 1 FROM runs
-            WHERE person = (SELECT person FROM people WHERE identity = ?) AND ref BETWEEN ? AND ?
-            ORDER BY ref DESC LIMIT 1
-        """
-        rows = self._rows(query, identity, lowest, highest)
-        return split_ref(unsigned(rows[0][0]))[1] if rows else None
+        runs = self._runs(_SELECT_NEWEST, identity, lowest, highest)
+        return split_ref(runs[0].ref + len(runs[0].texts) - 1)[1] if runs else None
 
     def person(self, identity: str) -> Person | None:
         rows = self._rows(f"{_SELECT_PEOPLE} WHERE identity = ?", identity)
@@ -270,16 +264,14 @@ class SqliteLog:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        """What goes wrong in here is undone, and becomes a `StorageError` if it is the disk's doing and not ours."""
+        """What goes wrong in here is undone, and becomes a `StorageError` if it may be the disk's doing and not ours."""
         try:
             yield
         except BaseException as problem:
             code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
             if code != sqlite3.SQLITE_FULL or not self._roll_back():
                 self._disconnect()
-            if isinstance(problem, DATABASE_ERRORS) and not isinstance(
-                problem, sqlite3.IntegrityError | sqlite3.ProgrammingError
-            ):
+            if isinstance(problem, DATABASE_ERRORS) and not isinstance(problem, sqlite3.ProgrammingError):
                 raise self._told(problem, code) from problem
             raise
 

@@ -24,13 +24,15 @@ from common.log_file import (
     unsigned,
     which_files,
 )
+from common.messages import make_ref
 from common.text import clean
 
 REFS = st.integers(0, 2**64 - 1)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 CLEAN = st.lists(TEXTS.map(clean), min_size=1, max_size=5)
+OF_ONE_INSTANCE = st.builds(make_ref, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 5))
 RUNS = st.builds(
-    Run, st.integers(1, 2**63 - 9), st.integers(0, 2**63 - 1), TEXTS, TEXTS, TEXTS, TEXTS, REFS, CLEAN, st.booleans()
+    Run, st.integers(1, 2**63 - 9), st.integers(0, 2**63 - 1), TEXTS, TEXTS, TEXTS, TEXTS, OF_ONE_INSTANCE, CLEAN, st.booleans()
 )
 CRCS = st.integers(0, 2**32 - 1)
 LOG = "0123456789abcdef" * 2

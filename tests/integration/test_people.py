@@ -71,7 +71,6 @@ def test_who_is_away_is_told_across_workers(pair: Pair) -> None:
     assert pair.ada.expect(m.Away) == m.Away(5, "at lunch", {})
     pair.turned(pair.bob, "away", name)
     assert pair.away() == [name]
-    assert pair.ada.expect(m.Away) == m.Away(None, "at lunch", {})
     pair.ada.send(m.Away(6, "", {}))
     assert pair.ada.expect(m.Away) == m.Away(6, "", {})
     pair.turned(pair.bob, "back", name)
@@ -101,8 +100,8 @@ def test_all_devices_of_a_person_know_whether_they_are_away(pair: Pair) -> None:
         assert third.hello(name, token=pair.token).options["away"] == "lunch"
         other.send(m.Away(5, "", {}))
         assert third.expect(m.Away) == m.Away(None, "", {})
-        told = [pair.ada.expect(m.Away) for _ in range(3)]
-        assert told == [m.Away(5, "lunch", {}), m.Away(None, "lunch", {}), m.Away(None, "", {})]
+        told = [pair.ada.expect(m.Away) for _ in range(2)]
+        assert told == [m.Away(5, "lunch", {}), m.Away(None, "", {})]
     pair.turned(pair.bob, "back", name)
 
 

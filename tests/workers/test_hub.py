@@ -642,13 +642,20 @@ def test_who_is_typing_is_told_to_the_others_who_read(ada: Desk) -> None:
 
 def test_all_connections_of_one_who_is_away_are_told_once(ada: Desk) -> None:
     ada.welcome(2, ADA, "ada")
-    ada.broker(["reply", 1, m.encode(m.Away(5, "lunch", {}))], ["away", [1, 2], "lunch"])
-    assert ada.heard(1) == [m.Away(5, "lunch", {}), m.Away(None, "lunch", {})]
+    ada.broker(["said", 1, 5, "lunch"], ["away", [1, 2], "lunch"])
+    assert ada.heard(1) == [m.Away(5, "lunch", {})]
     assert ada.heard(2) == [m.Away(None, "lunch", {})]
     ada.broker(["away", [1, 2], "lunch"])
     assert ada.heard(2) == [], "they know it"
     ada.broker(["away", [1, 2], ""])
     assert ada.heard(2) == [m.Away(None, "", {})]
+
+
+def test_two_devices_that_speak_at_once_believe_the_same_in_the_end(ada: Desk) -> None:
+    ada.welcome(2, ADA, "ada")
+    ada.broker(["said", 1, 5, "lunch"], ["said", 2, 6, ""], ["away", [1, 2], ""])
+    assert ada.heard(1) == [m.Away(5, "lunch", {}), m.Away(None, "", {})]
+    assert ada.heard(2) == [m.Away(6, "", {})]
 
 
 def test_a_welcome_says_whether_one_is_away_who_is_here_already(ada: Desk) -> None:

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.log import StorageUnavailable
 from broker.storage.sqlite import SqliteLog
 from common.log import Entry, LogUnreadable, direct
 from common.log_file import FILE_NAME
@@ -355,17 +354,28 @@ def test_what_is_no_log_is_not_read(tmp_path: Path, reader: LogReader) -> None:
         reader.page("#room1", None, 10, 0)
 
 
-@pytest.mark.parametrize("count", [0, 2, 65, -(2**63)])
-def test_a_run_that_cannot_be_one_is_not_read(tmp_path: Path, reader: LogReader, count: int) -> None:
+@pytest.mark.parametrize(
+    "damage", ["count = 0", "count = 2", "count = 65", "count = 1 << 62", "count = -1 << 63", "ref = -1, count = 2", "last = 0"]
+)
+def test_a_damaged_run_is_passed_over_and_told_once(
+    tmp_path: Path, reader: LogReader, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    """One that is damaged hides nothing of what is behind it, and nobody is without an answer for it."""
     with opened(tmp_path) as log:
-        log.append([draft(1), draft(2)], [])
+        log.append([draft(n) for n in range(1, 10)], [])
         with log._transaction() as db:
-            db.execute("UPDATE runs SET count = ? WHERE last = 1", (count,))
-        for read_ in (lambda: reader.page("#lobby", None, 10, 2), lambda: reader.following(0, 2, {"#lobby": 0}, "ada", 10)):
-            with pytest.raises(LogUnreadable, match="there are not as many messages up to 1 as there should be"):
-                read_()
-        with pytest.raises(StorageUnavailable, match="there are not as many messages"):
-            log.find("ada", draft(1).ref)
+            db.execute(f"UPDATE runs SET {damage} WHERE last = 3")
+        for _ in range(2):
+            assert [entry.id for entry in reader.page("#lobby", None, 10, 9)[0]] == [1, 2, 4, 5, 6, 7, 8, 9]
+        for limit in (1, 2, 3, 10):
+            seen, cursor = [], 0
+            while cursor < 9:
+                entries, cursor, _ = reader.following(cursor, 9, {"#lobby": 0}, "ada", limit)
+                seen += [entry.id for entry in entries]
+            assert seen == [1, 2, 4, 5, 6, 7, 8, 9]
+    (record,) = caplog.records
+    told = f"there are not as many messages up to {0 if 'last' in damage else 3} as there should be: run chat-broker check"
+    assert record.getMessage() == f"the log {tmp_path / FILE_NAME} is damaged, {told}"
 
 
 def test_nothing_is_read_before_it_is_known_which_log_it_is(tmp_path: Path) -> None:

@@ -780,16 +780,16 @@ def test_who_is_away_is_told_to_the_rooms_and_to_the_person_s_workers(ada_and_bo
     office = ada_and_bob
     office.hello(2, 7, ADA, "ada", known=True)
     answer, *told = office.ask(1, ["away", 1, 5, "lunch"])
-    assert answer == ["reply", 1, m.Away(5, "lunch", {})]
+    assert answer == ["said", 1, 5, "lunch"]
     assert sorted(told) == [
         ["away", [1], "lunch"],
         ["turned", "#dev", "#dev", ["ada"], [], 2],
         ["turned", "#lobby", "#lobby", ["ada"], [], 2],
     ]
     assert ["away", [7], "lunch"] in turned(office, 2)
-    assert office.ask(2, ["away", 7, 6, "dinner"]) == [["reply", 7, m.Away(6, "dinner", {})], ["away", [7], "dinner"]]
+    assert office.ask(2, ["away", 7, 6, "dinner"]) == [["said", 7, 6, "dinner"], ["away", [7], "dinner"]]
     assert turned(office, 1) == [["away", [1], "dinner"]], "the rooms know already that she is away"
-    assert office.ask(2, ["away", 7, 6, "dinner"]) == [["reply", 7, m.Away(6, "dinner", {})]]
+    assert office.ask(2, ["away", 7, 6, "dinner"]) == [["said", 7, 6, "dinner"]]
     office.ask(2, ["away", 7, 8, ""])
     assert ["turned", "#dev", "#dev", [], ["ada"], 2] in turned(office, 1)
     assert ["away", [1], ""] in turned(office, 1)
@@ -800,7 +800,7 @@ def test_a_turn_tells_of_it_once_however_often_it_was_said(ada_and_bob: Office) 
     office.request(1, *(["away", 1, number, "lunch" if number % 2 else ""] for number in range(1, 100)))
     office.settle()
     assert len(turned(office, 1)) == 3
-    assert len([item for item in office.heard(1) if item[0] == "reply"]) == 99
+    assert len([item for item in office.heard(1) if item[0] == "said"]) == 99
 
 
 def test_who_comes_in_hears_who_is_away(ada_and_bob: Office) -> None:

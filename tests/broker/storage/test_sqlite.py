@@ -118,7 +118,7 @@ class AgainstAList(RuleBasedStateMachine):
     @precondition(lambda self: self.entries)
     @rule(drafts=st.lists(drafts_made, min_size=1, max_size=6))
     def a_key_that_is_used_is_not_taken(self, drafts: list[Draft]) -> None:
-        with pytest.raises(sqlite3.IntegrityError):
+        with pytest.raises(StorageUnavailable, match="UNIQUE constraint failed"):
             self.log.append([*self.new(drafts), self.again], [])
 
     @rule()
@@ -399,6 +399,21 @@ def test_another_log_in_its_place_is_not_written_to(tmp_path: Path) -> None:
         with pytest.raises(StorageUnavailable):
             log.append([draft(2)], [])
         assert (tmp_path / "data" / FILE_NAME).read_bytes() == (tmp_path / "other" / FILE_NAME).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["count = 0", "count = 1 << 62", "count = -1 << 63", "ref = -1, count = 2"])
+def test_a_damaged_run_refuses_what_needs_it_and_nothing_else(tmp_path: Path, damage: str) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1), draft(1, identity="bob")], [])
+        with log._transaction() as db:
+            db.execute(f"UPDATE runs SET {damage} WHERE last = 1")
+        if "ref" not in damage:
+            with pytest.raises(StorageUnavailable, match="there are not as many messages up to 1 as there should be"):
+                log.newest_counter("ada", 1)
+            with pytest.raises(StorageUnavailable):
+                log.append([draft(1)], [])
+        assert log.newest_counter("bob", 1) == 1
+        log.append([draft(2, identity="bob")], [])
 
 
 # --- a killed writer ---------------------------------------------------------------------------------------------------
