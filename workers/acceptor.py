@@ -129,7 +129,7 @@ class Acceptor:
             return
         if self._in_hand and not self._pause_left():
             self._pass_on(*self._in_hand)
-        wanted = self._in_hand is None and self._pause_left() is None and self._placement.pick(time.monotonic()) is not None
+        wanted = self._in_hand is None and self._pause_left() is None and self._placement.any_takes_more(time.monotonic())
         if wanted and not self._listening:
             self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
         elif self._listening and not wanted:
@@ -138,7 +138,7 @@ class Acceptor:
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_BURST):
-            if self._in_hand or self._placement.pick(time.monotonic()) is None:
+            if self._in_hand or not self._placement.any_takes_more(time.monotonic()):
                 return
             try:
                 connection, peer = listener.accept()

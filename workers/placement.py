@@ -60,6 +60,10 @@ class Placement:
         worker.open = open_connections
         worker.waited_for_since = now
 
+    def any_takes_more(self, now: float) -> bool:
+        """Whether there is a worker to be picked."""
+        return any(worker.takes_more(now) for worker in self._workers.values())
+
     def pick(self, now: float) -> int | None:
         """The worker with the fewest connections; of equals the one that waited longest. None if all are full or slow."""
         free = [number for number, worker in self._workers.items() if worker.takes_more(now)]

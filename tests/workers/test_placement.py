@@ -49,6 +49,7 @@ class Placing(RuleBasedStateMachine):
     def connections_come(self, count: int) -> None:
         for _ in range(count):
             number = self.placement.pick(self.now)
+            assert self.placement.any_takes_more(self.now) == (number is not None)
             if number is None:
                 return
             self.placement.give(number, self.now)
