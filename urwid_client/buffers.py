@@ -5,6 +5,7 @@ is on its way to the server. Which buffers there are, and why something is put i
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import enum
 from collections.abc import Collection, Iterable
 from operator import attrgetter
@@ -86,55 +87,58 @@ Entry: TypeAlias = Said | Note | Traffic
 _by_key = attrgetter("key")
 
 
+@dataclasses.dataclass(eq=False, slots=True)
 class Buffer:
     """One conversation. `title` is the room, or the name that the other person goes by now."""
 
-    number = 0
+    kind: Kind
+    title: str
+    conv: str | None = None
+    """The server's id for it; of a direct conversation it is not known before the first message."""
+    number: int = 0
     """By which the user goes there; it stays for as long as the conversation is open."""
+    peer: str | None = None
+    """Who the other one in a direct conversation is (an identity), once they wrote something."""
+    joined: bool = True
+    """Whether one is in the room."""
     joining: int | None = None
     """The ref of the request to be let in, while it is not answered; 0 while it waits for a connection."""
+    absence_told: bool = False
+    """Whether it was said that the other person is not there, since they were."""
+    typing_told: int = 0
+    """When the others were told last that the user is writing here (milliseconds); longer ago, once it has been sent."""
+    away_asked: int = 0
+    """When the server was asked last whether the other person is away (milliseconds); 0 once they are back."""
+    former: bool = False
+    """Whether somebody else goes by this name now."""
+    entries: list[Entry] = dataclasses.field(default_factory=list)
+    pending: dict[int, Said] = dataclasses.field(default_factory=dict)
+    """One's own messages that are not committed, by ref, in order."""
+    unread: int = 0
+    mentions: int = 0
+    unread_from: Key | None = None
+    """What comes behind this was unread when the buffer was opened last."""
+    older_exist: bool = dataclasses.field(init=False)
+    cleared: bool = False
+    """The user wanted nothing to be seen here, and has not scrolled up since."""
+    loading: int | None = None
+    """The ref of the request for older messages that is on its way."""
+    people: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Who is in the room, as far as the server told: the names, by their folded form."""
+    away: set[str] = dataclasses.field(default_factory=set)
+    """Who of them is away: the folded names."""
+    head_count: int = 0
+    """How many are in the room."""
+    topic: Topic = dataclasses.field(default_factory=Topic)
+    """What the room is about, as far as the server told."""
+    draft: Draft = dataclasses.field(default_factory=Draft)
+    viewport: Viewport = dataclasses.field(default_factory=Viewport)
+    seen: Key = (0, 0)
+    """What comes behind this came while the end was not in view."""
+    _numbers: int = 0
 
-    def __init__(self, kind: Kind, title: str, conv: str | None = None) -> None:
-        self.kind = kind
-        self.title = title
-        self.conv = conv
-        """The server's id for it; of a direct conversation it is not known before the first message."""
-        self.peer: str | None = None
-        """Who the other one in a direct conversation is (an identity), once they wrote something."""
-        self.joined = True
-        """Whether one is in the room."""
-        self.absence_told = False
-        """Whether it was said that the other person is not there, since they were."""
-        self.typing_told = 0
-        """When the others were told last that the user is writing here (milliseconds); longer ago, once it has been sent."""
-        self.away_asked = 0
-        """When the server was asked last whether the other person is away (milliseconds); 0 once they are back."""
-        self.former = False
-        """Whether somebody else goes by this name now."""
-        self.entries: list[Entry] = []
-        self.pending: dict[int, Said] = {}
-        """One's own messages that are not committed, by ref, in order."""
-        self.unread = 0
-        self.mentions = 0
-        self.unread_from: Key | None = None
-        """What comes behind this was unread when the buffer was opened last."""
-        self.older_exist = kind is not Kind.SERVER
-        self.cleared = False
-        """The user wanted nothing to be seen here, and has not scrolled up since."""
-        self.loading: int | None = None
-        """The ref of the request for older messages that is on its way."""
-        self.people: dict[str, str] = {}
-        """Who is in the room, as far as the server told: the names, by their folded form."""
-        self.away: set[str] = set()
-        """Who of them is away: the folded names."""
-        self.head_count = 0
-        """How many are in the room."""
-        self.topic = Topic()  # as far as the server told
-        self.draft = Draft()
-        self.viewport = Viewport()
-        self.seen: Key = (0, 0)
-        """What comes behind this came while the end was not in view."""
-        self._numbers = 0
+    def __post_init__(self) -> None:
+        self.older_exist = self.kind is not Kind.SERVER
 
     # --- what is shown ------------------------------------------------------------------------------------------------
 
