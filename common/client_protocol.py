@@ -94,6 +94,14 @@ class RoomJoined(NamedTuple):
     topic: Topic = Topic()
 
 
+class JoinRefused(NamedTuple):
+    """One cannot be in a room that was asked for, and it is not asked for again."""
+
+    room: str
+    code: str
+    text: str
+
+
 class RoomParted(NamedTuple):
     room: str
 
@@ -160,6 +168,7 @@ Event: TypeAlias = (
     Welcomed
     | NameRefused
     | RoomJoined
+    | JoinRefused
     | RoomParted
     | Delivered
     | Acknowledged
@@ -355,24 +364,20 @@ class ClientProtocol:
             self._send_one(ref, before)
         return ref
 
-    def join(self, room: str) -> int:
-        """Into a room, now or as soon as there is a welcome. The request's ref, 0 where it is not under way yet.
+    def join(self, room: str) -> None:
+        """Into a room, now or as soon as there is a welcome; `RoomJoined` or `JoinRefused` answers.
 
         One that is not answered before the connection is gone is joined by the next hello.
         """
         self._remember(room)
-        if self.phase not in (Phase.REPLAYING, Phase.LIVE):
-            return 0
-        ref = self._request(m.Join, room, {})
-        self._joining[ref] = room
-        return ref
+        if self.phase in (Phase.REPLAYING, Phase.LIVE):
+            self._joining[self._request(m.Join, room, {})] = room
 
-    def part(self, room: str) -> int:
-        """Out of a room; see `join`. One that the hello under way has asked for is left as soon as it is answered."""
+    def part(self, room: str) -> None:
+        """Out of a room. One that the hello under way has asked for is left as soon as it is answered."""
         self._forget(room)
-        if self.phase not in (Phase.REPLAYING, Phase.LIVE):
-            return 0
-        return self._request(m.Part, room, {})
+        if self.phase in (Phase.REPLAYING, Phase.LIVE):
+            self._request(m.Part, room, {})
 
     def history(self, to: str, *, conv: str | None = None, before: int | None = None, limit: int | None = None) -> int:
         options = {"conv": conv, "before": before, "limit": limit}
@@ -506,6 +511,8 @@ class ClientProtocol:
         return [CaughtUp(resumed.id)]
 
     def _on_parted(self, parted: m.Parted) -> list[Event]:
+        if self._is_asked_for(parted.room):
+            return []
         self._forget(parted.room)
         return [RoomParted(parted.room)]
 
@@ -596,6 +603,16 @@ class ClientProtocol:
             )
         ]
 
+    def _on_join_refused(self, room: str, error: m.Error) -> list[Event]:
+        if self._is_asked_for(room):
+            return []
+        self._forget(room)
+        return [JoinRefused(room, error.code, error.text)]
+
+    def _is_asked_for(self, room: str) -> bool:
+        """Whether it was asked for once more than is answered: what was before that does not count."""
+        return fold(room) in map(fold, self._joining.values())
+
     def _remember(self, room: str) -> None:
         """Under the spelling that was heard last, and in the place that it had."""
         if fold(room) != m.LOBBY:
@@ -630,9 +647,8 @@ class ClientProtocol:
                 return []  # it was not worth an answer
             if error.ref == self._absence.ref:
                 return self._on_away_refused(error)
-            room = self._joining.pop(error.ref, None)
-            if room is not None:
-                self._forget(room)
+            if error.ref in self._joining:
+                return self._on_join_refused(self._joining.pop(error.ref), error)
         return [RequestFailed(error.ref, error.code, error.text)]
 
     def _on_hello_refused(self, error: m.Error) -> list[Event]:

@@ -101,8 +101,8 @@ class Buffer:
     """Who the other one in a direct conversation is (an identity), once they wrote something."""
     joined: bool = True
     """Whether one is in the room."""
-    joining: int | None = None
-    """The ref of the request to be let in, while it is not answered; 0 while it waits for a connection."""
+    joining: bool = False
+    """Whether one has asked to be let in, and there is no answer."""
     absence_told: bool = False
     """Whether it was said that the other person is not there, since they were."""
     typing_told: int = 0

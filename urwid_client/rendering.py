@@ -211,7 +211,7 @@ def title(buffer: Buffer) -> str:
     name = clean_line(buffer.title)
     if buffer.former:
         return f"{name} (former)"
-    return name if buffer.joined or buffer.joining is not None else f"({name})"
+    return name if buffer.joined or buffer.joining else f"({name})"
 
 
 def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None) -> Spans:
@@ -224,7 +224,7 @@ def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None
             spans.append(("faint", f"  {buffer.head_count:,} {'person' if buffer.head_count == 1 else 'people'}"))
             spans += _topic(buffer.topic.text)
         case Kind.ROOM:
-            spans.append(("faint", "  you are not in this room" if buffer.joining is None else "  joining …"))
+            spans.append(("faint", "  joining …" if buffer.joining else "  you are not in this room"))
         case Kind.DIRECT:
             where = ", not here now" if absent else ", away" if away else ""
             spans.append(("faint", f"  between the two of you{where}"))

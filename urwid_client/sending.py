@@ -284,7 +284,7 @@ def check_is_room(buffer: Buffer) -> None:
 
 
 def _check_joined(buffer: Buffer) -> None:
-    if not buffer.joined and buffer.joining is None:
+    if not (buffer.joined or buffer.joining):
         raise WrongInput(f"you are not in {buffer.title}; /join {buffer.title}")
 
 

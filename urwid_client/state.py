@@ -18,6 +18,7 @@ from common.client_protocol import (
     Closed,
     Delivered,
     Event,
+    JoinRefused,
     NameRefused,
     RequestFailed,
     RoomJoined,
@@ -86,6 +87,7 @@ class Chat(Sending):
             Welcomed: self._on_welcomed,
             NameRefused: self._on_name_refused,
             RoomJoined: self._on_joined,
+            JoinRefused: self._on_join_refused,
             RoomParted: self._on_parted,
             Delivered: self._on_delivered,
             Acknowledged: self.on_acknowledged,
@@ -129,7 +131,8 @@ class Chat(Sending):
             buffer = self.add(Buffer(Kind.ROOM, room))
             buffer.joined = False
         if not buffer.joined:
-            buffer.joining = self.protocol.join(room)
+            buffer.joining = True
+            self.protocol.join(room)
         self.open(buffer)
 
     def close(self, buffer: Buffer) -> None:
@@ -162,7 +165,7 @@ class Chat(Sending):
     def load_older(self) -> None:
         """Asks for earlier messages of the active buffer, if there are any and none are on their way."""
         buffer = self.active
-        if self.online and buffer.older_exist and buffer.loading is None and buffer.joining is None:
+        if self.online and buffer.older_exist and buffer.loading is None and not buffer.joining:
             buffer.loading = self.protocol.history(buffer.title, conv=buffer.conv, before=buffer.first_id, limit=PAGE)
 
     def be_away(self, text: str, now: int) -> None:
@@ -251,11 +254,7 @@ class Chat(Sending):
             self._lost_at = None
         self._tell_away(now)
         for room, code in welcomed.refused.items():
-            said = f"{clean_line(room)} could not be joined: {_meaning(code)}"
-            if (refused := self.find_room(room)) is not None:
-                self._shut_out(refused, said, now)
-            else:
-                self.note(said, now, important=True)
+            self._shut_out(room, _meaning(code), now)
 
     def _on_name_refused(self, refused: NameRefused, now: int) -> None:
         self.name_refused = refused._replace(name=clean_line(refused.name), text=clean_line(refused.text))
@@ -267,7 +266,7 @@ class Chat(Sending):
         elif not buffer.joined:
             buffer.joined, buffer.title = True, clean_line(joined.room)
             buffer.clear()
-        buffer.conv, buffer.joining = joined.conv, None
+        buffer.conv, buffer.joining = joined.conv, False
         before = {**self._missing.of(fold(buffer.title)), **buffer.people}
         buffer.topic = joined.topic._replace(text=clean_line(joined.topic.text), by=clean_line(joined.topic.by))
         buffer.set_people(map(clean_line, joined.members), joined.people, map(clean_line, joined.away))
@@ -292,14 +291,20 @@ class Chat(Sending):
         waits = self.typists.expire(now), self._missing.wait(now) if self.online else None
         return min(filter(None, waits), default=None)
 
-    def _shut_out(self, buffer: Buffer, said: str, now: int) -> None:
+    def _on_join_refused(self, refused: JoinRefused, now: int) -> None:
+        self._shut_out(refused.room, clean_line(refused.text), now)
+
+    def _shut_out(self, room: str, why: str, now: int) -> None:
         """One is not in a room. If it was opened for that, it goes again, unless something was written there."""
-        opened, buffer.joined, buffer.joining = buffer.joining is not None, False, None
+        buffer = self.find_room(room)
+        if buffer is None:
+            return  # it was left meanwhile
+        opened, buffer.joined, buffer.joining = buffer.joining, False, False
         buffer.set_people((), 0)
         if opened and self.is_blank(buffer) and not buffer.pending:
             self.remove(buffer)
         written_in = buffer if opened and buffer in self.buffers else None
-        self.note(said, now, written_in, important=True)
+        self.note(f"{buffer.title} could not be joined: {why}", now, written_in, important=True)
 
     def _on_parted(self, parted: RoomParted, now: int) -> None:
         buffer = self.find_room(parted.room)
@@ -440,9 +445,6 @@ class Chat(Sending):
             return
         if ref in self.lookups:
             self._on_not_found(self.lookups.pop(ref), failed.code, text, now)
-            return
-        if (room := next((buffer for buffer in self.buffers if ref and buffer.joining == ref), None)) is not None:
-            self._shut_out(room, text, now)
             return
         if failed.code == Code.NO_SUCH_USER:
             return  # of a conversation that is not there any more

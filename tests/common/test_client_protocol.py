@@ -16,6 +16,7 @@ from common.client_protocol import (
     Closed,
     Delivered,
     Event,
+    JoinRefused,
     NameRefused,
     Phase,
     RequestFailed,
@@ -771,7 +772,7 @@ def test_a_room_parted_while_the_welcome_is_on_its_way_is_left_behind_it(client:
     client.exchange()
     client.cut()
     client.connect()
-    assert client.protocol.part("#dev") == 0
+    client.protocol.part("#dev")
     events = client.exchange()
     assert kinds(events) == [Welcomed, RoomJoined, RoomJoined, CaughtUp, RoomParted]
     assert not client.protocol.rooms
@@ -795,17 +796,34 @@ def test_the_lobby_needs_no_remembering(client: Client) -> None:
 
 
 def test_a_room_that_was_not_asked_for_is_none_of_ours(client: Client) -> None:
-    ref = client.protocol.join("#dev")
+    client.protocol.join("#dev")
+    client.move_up(10**9)
+    assert client.line is not None
+    join = client.line.requests[-1]
+    assert isinstance(join, m.Join)
+    ref = join.ref
     assert kinds(client.protocol.receive(m.encode(m.Joined(ref, "#Dev", {})))) == [RoomJoined]
     assert kinds(client.protocol.receive(m.encode(m.Joined(ref, "#other", {})))) == []
     assert [*client.protocol.rooms] == ["#Dev"]
 
 
 def test_a_refused_join_is_reported_and_not_tried_again(client: Client) -> None:
-    ref = client.protocol.join("#dev")
-    error = m.Error(ref, Code.TOO_MANY_ROOMS, "enough")
-    assert client.protocol.receive(m.encode(error)) == [RequestFailed(*error)]
+    client.server.full.add("#dev")
+    client.protocol.join("#dev")
+    (refused,) = client.exchange()
+    assert refused == JoinRefused("#dev", Code.ROOM_FULL, "as many people are in the room as may be")
     assert not client.protocol.rooms
+
+
+def test_of_a_room_that_was_asked_for_again_the_last_answer_counts(client: Client) -> None:
+    client.server.full.add("#dev")
+    client.protocol.join("#dev")
+    client.move_up(10**9)
+    client.server.full.clear()
+    client.protocol.part("#dev")
+    client.protocol.join("#dev")
+    assert kinds(client.exchange()) == [RoomJoined]
+    assert [*client.protocol.rooms] == ["#dev"]
 
 
 def test_an_error_of_no_request_is_reported(client: Client) -> None:

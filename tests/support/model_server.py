@@ -34,6 +34,8 @@ class ModelServer:
         """Tokens that are not valid any more."""
         self.away: dict[str, str] = {}
         """Who is away, by name, and what they said."""
+        self.full: set[str] = set()
+        """Rooms that nobody gets into any more."""
         self.failing: Code | None = None
         """The passing reason for which nothing is committed at present."""
 
@@ -166,14 +168,20 @@ class ModelConnection:
         options: m.Options = {"from": self.identity, "last": self.server.last, "log": self.server.uuid}
         if any(other.name == self.name for other in self.server.connections if other is not self):
             options["away"] = self.server.away.get(self.name, "")
+        rooms = [m.LOBBY, *hello.options.get("rooms", ())]
+        if refused := {room: Code.ROOM_FULL for room in rooms if fold(room) in self.server.full}:
+            options["refused"] = refused
         self.reply(m.Welcome(hello.ref, hello.name, {**options, "token": f"token of {self.identity}"}))
-        for room in (m.LOBBY, *hello.options.get("rooms", ())):
-            self._join(hello.ref, room)
+        for room in rooms:
+            if room not in refused:
+                self._join(hello.ref, room)
         if after is not None:
             missed = [entry for entry in self.server.entries if entry.id > after and self.may_see(entry)]
             self.reply(*(entry.as_msg() for entry in missed), m.Resumed(hello.ref, self.server.last))
 
     def _join(self, ref: int, room: str) -> None:
+        if fold(room) in self.server.full:
+            raise Refused(Code.ROOM_FULL)
         self.rooms.add(fold(room))
         names = sorted(self.server.names_in(fold(room)))
         options = {"last": self.server.last, "conv": fold(room), "count": len(names), "members": names}

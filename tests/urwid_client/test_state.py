@@ -416,7 +416,7 @@ def test_a_room_is_opened_at_once_and_what_is_said_follows_into_it() -> None:
     assert dev.loading is None, "there is time for that when one is in it"
     ada.chat.say("hello", NOON)
     ada.exchange()
-    assert (ada.chat.active, dev.joined, dev.joining) == (dev, True, None)
+    assert (ada.chat.active, dev.joined, dev.joining) == (dev, True, False)
     assert list(dev.people.values()) == ["ada"]
     assert texts(dev) == ["hello"]
     assert not dev.pending
@@ -455,7 +455,7 @@ def test_several_rooms_can_be_asked_for_without_a_connection() -> None:
     ada.chat.join("#two")
     ada.connect()
     assert titles(ada.chat) == ["server", "#lobby", "#one", "#two"]
-    assert all(buffer.joined and buffer.joining is None for buffer in ada.chat.buffers)
+    assert all(buffer.joined and not buffer.joining for buffer in ada.chat.buffers)
 
 
 def test_a_join_that_got_no_answer_is_made_up_for() -> None:
@@ -543,22 +543,60 @@ def test_line_ends_behind_a_message_are_not_sent() -> None:
 
 def test_a_refused_join_is_told_and_opens_nothing_later() -> None:
     ada = talk()
+    ada.server.full.add("#dev")
     ada.chat.join("#dev")
-    ada.chat.handle(RequestFailed(ada.chat.active.joining, "too_many_rooms", "you are in enough rooms"), NOON)
-    assert notes(ada.chat.lobby) == ["you are in enough rooms"]
+    ada.exchange()
+    assert notes(ada.chat.lobby) == ["#dev could not be joined: as many people are in the room as may be"]
     assert ada.chat.active is ada.chat.lobby
     assert titles(ada.chat) == ["server", "#lobby"]
 
 
 def test_what_was_written_for_a_room_that_one_may_not_be_in_is_kept() -> None:
     ada = talk()
+    ada.server.full.add("#dev")
     ada.chat.join("#dev")
     dev = ada.chat.active
     dev.draft = Draft("hello")
-    ada.chat.handle(RequestFailed(dev.joining, "room_full", "there are enough in there"), NOON)
-    assert (ada.chat.active, dev.joined, dev.joining, notes(dev)) == (dev, False, None, ["there are enough in there"])
+    ada.exchange()
+    assert (ada.chat.active, dev.joined, dev.joining) == (dev, False, False)
+    assert notes(dev) == ["#dev could not be joined: as many people are in the room as may be"]
     with pytest.raises(WrongInput, match="you are not in #dev"):
         ada.chat.say("hello", NOON)
+
+
+def test_a_room_asked_for_while_the_welcome_is_on_its_way_can_be_refused() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.server.full.add("#dev")
+    ada.line = ada.server.connect()
+    ada.chat.protocol.connected()
+    ada.line.receive(ada.chat.protocol.data_to_send())
+    ada.chat.join("#dev")
+    dev = ada.chat.active
+    dev.draft = Draft("hello")
+    ada.exchange()
+    assert (dev.joined, dev.joining) == (False, False)
+    assert notes(dev)[-1:] == ["#dev could not be joined: as many people are in the room as may be"]
+
+
+def test_a_room_that_is_left_and_joined_at_once_stays_on_the_screen() -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.chat.close(ada.chat.active)
+    ada.chat.join("#dev")
+    ada.exchange()
+    assert (ada.chat.active.title, ada.chat.active.joined) == ("#dev", True)
+
+
+def test_that_a_room_was_refused_which_was_left_meanwhile_is_not_told() -> None:
+    ada = talk()
+    ada.server.full.add("#dev")
+    ada.chat.join("#dev")
+    ada.chat.close(ada.chat.active)
+    ada.exchange()
+    assert notes(ada.chat.lobby) == []
+    assert titles(ada.chat) == ["server", "#lobby"]
 
 
 # --- what is unread ---------------------------------------------------------------------------------------------------
