@@ -29,9 +29,13 @@ class Missing:
 
     def await_in(self, room: str, people: Mapping[str, str], now: int) -> None:
         """From now on these, and nobody else."""
-        self._rooms.pop(room, None)
+        self.forget(room)
         if people:
             self._rooms[room] = _Awaited(people, now + AWAITED_MS)
+
+    def forget(self, room: str) -> None:
+        """One is not in the room any more oneself."""
+        self._rooms.pop(room, None)
 
     def came(self, room: str, people: Container[str]) -> None:
         """These are in the room."""

@@ -143,6 +143,7 @@ class Chat(Sending):
             raise WrongInput(f"everybody is in {m.LOBBY}; /quit leaves the server")
         if buffer.kind is Kind.ROOM:
             self.protocol.part(buffer.title)
+            self._missing.forget(fold(buffer.title))
         self.remove(buffer)
 
     def ignore(self, name: str) -> None:
@@ -277,7 +278,7 @@ class Chat(Sending):
         """After a break: who was there `before` it, and who came in it. Whoever is missing is waited for a while."""
         room = fold(buffer.title)
         if not before or max(len(before), buffer.head_count) > _TRAFFIC_SHOWN:
-            self._missing.await_in(room, {}, now)
+            self._missing.forget(room)
             return
         buffer.add_traffic(self._others(buffer.people, before), (), now, self.known)
         self._missing.await_in(room, {fold(name): name for name in self._others(before, buffer.people)}, now)
@@ -301,6 +302,7 @@ class Chat(Sending):
             return  # it was left meanwhile
         opened, buffer.joined, buffer.joining = buffer.joining, False, False
         buffer.set_people((), 0)
+        self._missing.forget(fold(buffer.title))
         if opened and self.is_blank(buffer) and not buffer.pending:
             self.remove(buffer)
         written_in = buffer if opened and buffer in self.buffers else None
@@ -309,6 +311,7 @@ class Chat(Sending):
     def _on_parted(self, parted: RoomParted, now: int) -> None:
         buffer = self.find_room(parted.room)
         if buffer is not None and buffer is not self.lobby:
+            self._missing.forget(fold(buffer.title))
             self.remove(buffer)
 
     def _on_presence(self, presence: m.Presence, now: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -1125,6 +1126,47 @@ def test_of_a_second_break_the_first_is_remembered() -> None:
     ada.chat.handle(m.Presence(m.LOBBY, {"joined": ["bob"], "count": 2}), NOON)
     assert traffic(ada.chat.lobby) == []
     assert ada.chat.expire(NOON + AWAITED_MS) is None
+
+
+def a_room_with_one_missing() -> Talk:
+    """Ada and bob are back in #dev after a break, and cyd is not yet."""
+    ada = talk()
+    bob, cyd = (talk(name, ada.server) for name in ("bob", "cyd"))
+    for one in (ada, bob, cyd):
+        one.chat.join("#dev")
+        one.exchange()
+    ada.exchange()
+    presence(ada, "#dev", joined=["bob", "cyd"], count=3)
+    ada.disconnect()
+    cyd.disconnect()
+    ada.connect()
+    assert {*ada.chat.active.people} == {"ada", "bob"}
+    return ada
+
+
+def leave(ada: Talk) -> None:
+    ada.chat.close(ada.chat.active)
+
+
+def be_parted(ada: Talk) -> None:
+    assert ada.line is not None
+    ada.line.reply(m.Parted(0, "#dev"))
+
+
+def be_shut_out(ada: Talk) -> None:
+    ada.chat.handle(Welcomed("ada", "idada", "token", afresh=False, refused={"#dev": "room_full"}, cursor=0), NOON)
+
+
+@pytest.mark.parametrize("go", [leave, be_parted, be_shut_out])
+def test_who_left_after_a_break_and_comes_again_waits_for_nobody(go: Callable[[Talk], None]) -> None:
+    ada = a_room_with_one_missing()
+    go(ada)
+    ada.exchange()
+    assert ada.chat.expire(NOON) is None
+    ada.chat.join("#dev")
+    ada.exchange()
+    assert {*ada.chat.active.people} == {"ada", "bob"}
+    assert [entry for entry in traffic(ada.chat.active) if "bob" in entry[0]] == []
 
 
 # --- those who are not there ------------------------------------------------------------------------------------------
