@@ -137,6 +137,22 @@ class SendDelayed(NamedTuple):
     text: str
 
 
+class AwayRefused(NamedTuple):
+    """What was said of being away was refused for good."""
+
+    code: str
+    text: str
+    away: str
+    """What holds again: why one is away, empty if one is not."""
+
+
+class AwayDelayed(NamedTuple):
+    """The server cannot take now what was said of being away. It is said again by `retry`."""
+
+    code: str
+    text: str
+
+
 class RequestFailed(NamedTuple):
     """Another request was refused."""
 
@@ -174,6 +190,8 @@ Event: TypeAlias = (
     | Acknowledged
     | SendFailed
     | SendDelayed
+    | AwayRefused
+    | AwayDelayed
     | RequestFailed
     | CaughtUp
     | Closed
@@ -206,8 +224,10 @@ class _Absence:
         """Why one is; empty while one is not."""
         self.unsaid = False
         """That has been said here, and the server has not answered."""
-        self.ref: int | None = None
-        """The request that says it and is not answered."""
+        self.asked: set[int] = set()
+        """The requests that say so, or said something else before, and are not answered."""
+        self._newest: int | None = None
+        """The one of them that counts."""
         self.waits = False
         """It was refused for a passing reason."""
         self._there = ""
@@ -215,10 +235,16 @@ class _Absence:
 
     def lost(self) -> None:
         """The connection is gone, and what was asked on it."""
-        self.ref, self.waits = None, False
+        self.asked.clear()
+        self._newest, self.waits = None, False
 
     def say(self, text: str) -> None:
         self.text, self.unsaid = text, True
+
+    def ask(self, ref: int) -> None:
+        """It is on its way."""
+        self.asked.add(ref)
+        self._newest, self.waits = ref, False
 
     def welcomed(self, told: str | None) -> bool:
         """Whether it has to be said again. `told` is what the server knows, if one is here with other devices, too."""
@@ -230,15 +256,26 @@ class _Absence:
     def told(self, ref: int | None, text: str) -> None:
         """By the answer, or since it was said on another device: that counts unless one has said otherwise meanwhile."""
         self._there = text
-        if ref is not None and ref == self.ref:
-            self.ref, self.unsaid = None, False
+        if self._answers(ref):
+            self.unsaid = False
         if not self.unsaid:
             self.text = text
 
-    def refused(self, passing: bool) -> None:
-        self.ref, self.waits = None, passing
+    def refused(self, ref: int | None, passing: bool) -> bool:
+        """Whether that counts: nothing else has been said since."""
+        if not self._answers(ref):
+            return False
+        self.waits = passing
         if not passing:
             self.text, self.unsaid = self._there, False
+        return True
+
+    def _answers(self, ref: int | None) -> bool:
+        """Whether an answer is that to what was said last."""
+        if ref not in self.asked:
+            return False
+        self.asked.remove(ref)
+        return ref == self._newest
 
 
 _PASSING: frozenset[str] = frozenset(code for code, meaning in MEANINGS.items() if meaning.passing)
@@ -403,8 +440,8 @@ class ClientProtocol:
         return self._say_away() if self.phase in (Phase.REPLAYING, Phase.LIVE) else 0
 
     def _say_away(self) -> int:
-        self._absence.waits = False
-        self._absence.ref = ref = self._request(m.Away, self.away, {})
+        ref = self._request(m.Away, self.away, {})
+        self._absence.ask(ref)
         return ref
 
     @property
@@ -435,6 +472,9 @@ class ClientProtocol:
         self.retry_after = RETRY_SECONDS
         if self._absence.waits:
             self._say_away()
+        self._retry_some()
+
+    def _retry_some(self) -> None:
         if self._retry:
             self._retried = {*itertools.islice(filter(self._retry.__contains__, self.outbox), _RETRIED_AT_ONCE)}
             self._retry -= self._retried
@@ -522,10 +562,13 @@ class ClientProtocol:
 
     def _on_away_refused(self, error: m.Error) -> list[Event]:
         passing = error.code in _PASSING
-        self._absence.refused(passing)
-        if passing:
-            self._wait_as_told(error)
-        return [] if passing else [RequestFailed(error.ref, error.code, error.text)]
+        counts = self._absence.refused(error.ref, passing)
+        if not counts:
+            return [] if passing else [RequestFailed(error.ref, error.code, error.text)]
+        if not passing:
+            return [AwayRefused(error.code, error.text, self.away)]
+        self._wait_as_told(error)
+        return [AwayDelayed(error.code, error.text)]
 
     def _wait_as_told(self, error: m.Error) -> None:
         self.retry_after = max(self.retry_after, min(wait_in(error.text) or 0, _WAIT_MOST))
@@ -628,7 +671,7 @@ class ClientProtocol:
             if msg.ref in self._retried:
                 self._retried.discard(msg.ref)
                 if not self._retried:
-                    self.retry()  # all of them were accepted
+                    self._retry_some()  # all of them were accepted
             self._last_committed = max(self._last_committed or 0, m.split_ref(msg.ref)[1])
             events.append(Acknowledged(msg.ref, msg))
         if not msg.options.get("again") and msg.id > (self.cursor or 0):
@@ -645,7 +688,7 @@ class ClientProtocol:
             if error.ref == self._typing:
                 self._typing = None if error.code == Code.UNKNOWN_TYPE else 0
                 return []  # it was not worth an answer
-            if error.ref == self._absence.ref:
+            if error.ref in self._absence.asked:
                 return self._on_away_refused(error)
             if error.ref in self._joining:
                 return self._on_join_refused(self._joining.pop(error.ref), error)

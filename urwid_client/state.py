@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from common import messages as m
 from common.client_protocol import (
     Acknowledged,
+    AwayDelayed,
+    AwayRefused,
     CaughtUp,
     ClientProtocol,
     Closed,
@@ -93,6 +95,8 @@ class Chat(Sending):
             Acknowledged: self.on_acknowledged,
             SendFailed: self.on_send_failed,
             SendDelayed: self.on_send_delayed,
+            AwayRefused: self._on_away_refused,
+            AwayDelayed: self._on_away_delayed,
             RequestFailed: self._on_request_failed,
             CaughtUp: self._on_caught_up,
             Closed: self._on_closed,
@@ -353,6 +357,17 @@ class Chat(Sending):
             self._away_told = away
             self.note(_about_away(away), now)
 
+    def _on_away_refused(self, refused: AwayRefused, now: int) -> None:
+        self._away_told = clean_line(refused.away)
+        self.note(clean_line(refused.text), now, important=True)
+
+    def _on_away_delayed(self, delayed: AwayDelayed, now: int) -> None:
+        """Said once, however often it is tried."""
+        if self._away_told is None:
+            self._away_told = clean_line(self.protocol.away)
+            why = clean_line(delayed.text)
+            self.note(f"{_about_away(self._away_told)}; it is told as soon as the server can take it: {why}", now, important=True)
+
     def _on_whois(self, answer: m.Whois, now: int) -> None:
         lookup = self.lookups.pop(answer.ref, None)
         if lookup is None:
@@ -451,8 +466,6 @@ class Chat(Sending):
             return
         if failed.code == Code.NO_SUCH_USER:
             return  # of a conversation that is not there any more
-        if self._away_told is None and not self.protocol.away_unsaid:
-            self._away_told = clean_line(self.protocol.away)
         self.note(text, now, self._listings.fail(ref), important=True)
 
     def _on_closed(self, closed: Closed, now: int) -> None:

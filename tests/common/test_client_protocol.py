@@ -10,6 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from common import messages as m
 from common.client_protocol import (
     Acknowledged,
+    AwayDelayed,
+    AwayRefused,
     Broken,
     CaughtUp,
     ClientProtocol,
@@ -589,6 +591,12 @@ def aways(client: Client) -> list[str]:
     return [request.text for request in client.line.requests if isinstance(request, m.Away)]
 
 
+def too_fast(client: Client, ref: int) -> list[Event]:
+    """What was asked is refused, before it is answered otherwise."""
+    client.protocol.data_to_send()
+    return client.protocol.receive(m.encode(m.Error(ref, Code.RATE_LIMITED, "too fast, wait 7 s")))
+
+
 def test_being_away_is_said_again_after_each_welcome_until_one_is_back(client: Client) -> None:
     ref = client.protocol.be_away("lunch")
     assert m.Away(ref, "lunch", {}) in client.exchange()
@@ -651,7 +659,7 @@ def test_a_reason_that_was_refused_is_not_said_again(client: Client) -> None:
     client.exchange()
     ref = client.protocol.be_away("x" * 999)
     assert client.protocol.receive(m.encode(m.Error(ref, Code.TOO_LONG, "too long"))) == [
-        RequestFailed(ref, Code.TOO_LONG, "too long")
+        AwayRefused(Code.TOO_LONG, "too long", "lunch")
     ]
     assert client.protocol.away == "lunch"
 
@@ -668,7 +676,7 @@ def test_a_reason_that_was_refused_after_a_welcome_is_dropped(client: Client) ->
     ref = client.line.requests[-1].ref
     client.line.out.clear()
     assert client.protocol.receive(m.encode(m.Error(ref, Code.TOO_LONG, "too long"))) == [
-        RequestFailed(ref, Code.TOO_LONG, "too long")
+        AwayRefused(Code.TOO_LONG, "too long", "")
     ]
     assert client.protocol.away == ""
     client.cut()
@@ -699,14 +707,52 @@ def test_who_came_back_on_another_device_meanwhile_is_not_away(client: Client) -
 
 
 def test_what_was_said_too_fast_is_said_again_after_a_while(client: Client) -> None:
-    client.protocol.data_to_send()
     ref = client.protocol.be_away("lunch")
-    assert client.protocol.data_to_send()
-    assert client.protocol.receive(m.encode(m.Error(ref, Code.RATE_LIMITED, "too fast, wait 7 s"))) == []
+    assert too_fast(client, ref) == [AwayDelayed(Code.RATE_LIMITED, "too fast, wait 7 s")]
     assert (client.protocol.wants_retry, client.protocol.retry_after) == (True, 7)
     client.protocol.retry()
     client.exchange()
     assert not client.protocol.wants_retry
+    assert client.server.away == {"ada": "lunch"}
+
+
+def test_that_an_older_reason_was_said_too_fast_is_nothing_while_a_newer_one_is_under_way(client: Client) -> None:
+    older, newer = client.protocol.be_away("lunch"), client.protocol.be_away("dinner")
+    assert too_fast(client, older) == []
+    assert not client.protocol.wants_retry
+    assert kinds(client.protocol.receive(m.encode(m.Away(newer, "dinner", {})))) == [m.Away]
+    assert (client.protocol.away, client.protocol.away_unsaid) == ("dinner", False)
+
+
+def test_an_answer_to_an_older_reason_does_not_count_against_the_one_that_waits(client: Client) -> None:
+    """A worker refuses by itself, and so before the broker answers what was asked earlier."""
+    older, newer = client.protocol.be_away("lunch"), client.protocol.be_away("dinner")
+    too_fast(client, newer)
+    client.protocol.receive(m.encode(m.Away(older, "lunch", {})))
+    assert (client.protocol.away, client.protocol.away_unsaid, client.protocol.wants_retry) == ("dinner", True, True)
+
+
+def test_an_older_reason_that_is_refused_for_good_changes_nothing_of_the_newer_one(client: Client) -> None:
+    older, newer = client.protocol.be_away("x" * 999), client.protocol.be_away("dinner")
+    error = m.Error(older, Code.TOO_LONG, "too long")
+    assert client.protocol.receive(m.encode(error)) == [RequestFailed(*error)]
+    client.protocol.receive(m.encode(m.Away(newer, "dinner", {})))
+    assert (client.protocol.away, client.protocol.away_unsaid) == ("dinner", False)
+
+
+def test_that_messages_are_taken_again_says_no_reason_before_its_time(client: Client) -> None:
+    client.server.failing = Code.STORAGE_FULL
+    client.protocol.send(m.LOBBY, "one")
+    client.exchange()
+    client.server.failing = None
+    client.protocol.retry()
+    client.move_up(10**9)
+    too_fast(client, client.protocol.be_away("lunch"))
+    client.exchange()
+    assert not client.protocol.outbox
+    assert (aways(client), client.protocol.retry_after) == ([], 7)
+    client.protocol.retry()
+    client.exchange()
     assert client.server.away == {"ada": "lunch"}
 
 

@@ -196,12 +196,47 @@ def test_who_says_the_same_again_is_answered() -> None:
     assert notes(ada.chat.lobby) == ["you are away: lunch; /back ends it"] * 2
 
 
+def refuse(ada: Talk, code: Code, text: str) -> None:
+    """What ada asks for now."""
+    ref = request_of(ada.chat.protocol.data_to_send()[4:]).ref
+    for event in ada.chat.protocol.receive(m.encode(m.Error(ref, code, text))):
+        ada.chat.handle(event, NOON)
+
+
+def test_what_was_said_without_a_connection_can_be_refused_and_is_over_then() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.be_away("x", NOON)
+    ada.line = ada.server.connect()
+    ada.chat.protocol.connected()
+    ada.line.receive(ada.chat.protocol.data_to_send())
+    welcome, ada.line.out = bytes(ada.line.out), bytearray()
+    for event in ada.chat.protocol.receive(welcome):
+        ada.chat.handle(event, NOON)
+    refuse(ada, Code.TOO_LONG, "too long")
+    assert notes(ada.chat.lobby)[-1] == "too long"
+    ada.disconnect()
+    ada.connect()
+    assert "you are back" not in notes(ada.chat.lobby)
+
+
+def test_that_it_cannot_be_told_yet_is_told_once() -> None:
+    ada = talk()
+    ada.chat.be_away("lunch", NOON)
+    for seconds in (60, 7):
+        refuse(ada, Code.RATE_LIMITED, f"too fast, wait {seconds} s")
+        ada.chat.protocol.retry()
+    ada.exchange()
+    assert ada.server.away == {"ada": "lunch"}
+    assert notes(ada.chat.lobby) == [
+        "you are away: lunch; /back ends it; it is told as soon as the server can take it: too fast, wait 60 s"
+    ]
+
+
 def test_what_is_refused_is_told_and_nothing_else() -> None:
     ada = talk()
     ada.chat.be_away("x" * 999, NOON)
-    ref = request_of(ada.chat.protocol.data_to_send()[4:]).ref
-    for event in ada.chat.protocol.receive(m.encode(m.Error(ref, Code.TOO_LONG, "too long"))):
-        ada.chat.handle(event, NOON)
+    refuse(ada, Code.TOO_LONG, "too long")
     ada.disconnect()
     ada.connect()
     assert notes(ada.chat.lobby)[0] == "too long"
