@@ -8,7 +8,7 @@ import os
 import signal
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TypeAlias
 
 import urwid
@@ -113,7 +113,7 @@ class App:
         self._writing: asyncio.TimerHandle | None = None
         """Until what is being written is written down."""
         self._trying: asyncio.Task[None] | None = None
-        """Whether there is a server where the user wants to go."""
+        """Whether the user can go where they want to, or by the name that they want."""
         self._expiring: asyncio.TimerHandle | None = None
         """Until one of those who are typing is not any more, or one who was awaited is not."""
         self._status = 0
@@ -474,13 +474,17 @@ class App:
         if server.server == self._where.settings.server:
             here = f"you are on {server.server} already"
             raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
+        self._try(f"connecting to {server.server} …", self._reach(self._where.elsewhere(server)))
+
+    def _try(self, said: str, attempt: Coroutine[object, object, None]) -> None:
+        """Says that it is tried, and tries it; what the user wanted before is given up."""
         if self._trying is not None:
             self._trying.cancel()
-        self._chat.note(f"connecting to {server.server} …", _now())
-        self._trying = self._loop.create_task(self._try(self._where.elsewhere(server)))
+        self._chat.note(said, _now())
+        self._trying = self._loop.create_task(attempt)
         self._trying.add_done_callback(_let_it_be_known)
 
-    async def _try(self, there: tuple[ClientSettings, Place]) -> None:
+    async def _reach(self, there: tuple[ClientSettings, Place]) -> None:
         problem = await why_unreachable(dialer_for(there[0]))
         if self._leaving:
             return
@@ -497,7 +501,7 @@ class App:
             raise WrongInput(f"you go by {name} already")
         if not self._chat.online:
             raise WrongInput("you are not connected; ask for another name once you are")
-        self._loop.create_task(self._ask_for(name)).add_done_callback(_let_it_be_known)
+        self._try(f"asking for {name} …", self._ask_for(name))
 
     async def _ask_for(self, name: str) -> None:
         try:

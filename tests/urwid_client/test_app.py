@@ -20,7 +20,7 @@ from urwid_client import app, typists
 from urwid_client.app import App
 from urwid_client.preferences import Preferences
 from urwid_client.settings import ClientSettings
-from urwid_client.tokens import TokensUnusable
+from urwid_client.tokens import Tokens, TokensUnusable
 
 
 class Waiting(ScriptedScreen):
@@ -115,9 +115,17 @@ def test_a_name_that_cannot_be_had_changes_nothing(tmp_path: Path) -> None:
         waits=["● ada", "you are still ada", "ada hello", "you go by ada already"],
     )
     shown = run(screen, settings(tmp_path), Listener(model))
+    assert "asking for eve …" in shown[1]
     assert "The name eve is taken" in shown[1]
     assert [entry.text for entry in model.entries] == ["hello", "still here"]
     assert len({entry.identity for entry in model.entries}) == 1
+
+
+def test_only_the_name_that_was_wanted_last_is_asked_for(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    run(Waiting([*"/nick eve", "enter", *"/nick eva", "enter"], waits=["● ada", "never"]), settings(tmp_path), listener)
+    assert Tokens(tmp_path).find(f"127.0.0.1:{listener.port}", "eva") is not None
+    assert listener.accepted == 2
 
 
 def test_without_a_connection_there_is_no_other_name(tmp_path: Path) -> None:
