@@ -94,6 +94,11 @@ def said(line: str) -> str:
     return "" if line.startswith("/") and not line.startswith("//") else line.removeprefix("/")
 
 
+def saying(text: str) -> str:
+    """The line that says a text in the conversation."""
+    return f"/{text}" if text.startswith("/") and not text.startswith(ACTION) else text
+
+
 def _run(chat: Chat, line: str, now: int) -> Wish | None:
     name, _, argument = line[1:].partition(" ")
     command = _BY_NAME.get(name.lower())

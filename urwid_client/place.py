@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from common.names import fold
-from urwid_client.buffers import Buffer, Kind, Said
+from urwid_client import commands
+from urwid_client.buffers import Buffer, Kind
 from urwid_client.editing import Draft
 from urwid_client.state import Chat
 
@@ -74,7 +75,6 @@ def is_place(place: object) -> bool:
 
 
 def _conversation(buffer: Buffer) -> dict[str, Any]:
-    """What could not be sent yet is something to be written again: nobody knows whether the server has it."""
     return {
         "kind": buffer.kind.value,
         "title": buffer.title,
@@ -83,13 +83,22 @@ def _conversation(buffer: Buffer) -> dict[str, Any]:
         "unread": buffer.unread,
         "mentions": buffer.mentions,
         "read": buffer.unread_from[0] if buffer.unread and buffer.unread_from else 0,
-        "draft": "\n".join(filter(None, [*map(_typed, buffer.pending.values()), buffer.draft.text])),
+        "draft": _to_write(buffer),
     }
 
 
-def _typed(said: Said) -> str:
-    """How the user wrote it."""
-    return f"/topic {said.text or '-'}" if said.topic else said.text
+def _to_write(buffer: Buffer) -> str:
+    """What could not be sent yet is something to be written again: nobody knows whether the server has it.
+
+    All that would be said becomes one text. What is a command (a topic, say) would be said with it, or be its beginning, and is
+    left out there; for itself the last one stays.
+    """
+    pending = buffer.pending.values()
+    texts = [*(message.text for message in pending if not message.topic), commands.said(buffer.draft.text)]
+    if text := "\n".join(filter(None, texts)):
+        return commands.saying(text)
+    topics = [f"/topic {message.text or '-'}" for message in pending]
+    return buffer.draft.text or next(reversed(topics), "")
 
 
 def _restore(chat: Chat, told: dict[str, Any]) -> None:

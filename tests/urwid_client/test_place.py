@@ -7,6 +7,7 @@ import pytest
 from common import messages as m
 from tests.support.model_server import ModelServer
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
+from urwid_client import commands
 from urwid_client.editing import Draft
 from urwid_client.place import Place, is_place, of_another_name, remember, restore
 
@@ -148,3 +149,26 @@ def test_a_topic_that_could_not_be_set_is_there_to_be_set_again() -> None:
     ada.chat.lobby.pending.clear()
     ada.chat.set_topic("", NOON)
     assert back(ada.server, left(ada)).chat.lobby.draft.text == "/topic -"
+
+
+@pytest.mark.parametrize(
+    ("typed", "draft", "again"),
+    [
+        (["/topic tea"], "hello", "hello"),
+        (["hello", "/topic tea"], "", "hello"),
+        (["/topic tea", "hello"], "/topic milk", "hello"),
+        (["/topic tea"], "/topic milk", "/topic milk"),
+        (["/topic tea", "/topic milk"], "", "/topic milk"),
+        (["hello"], "/msg bob a secret", "hello"),
+        (["//slash", "hello"], "//and", "//slash\nhello\n/and"),
+        (["/me waves"], "", "/me waves"),
+        ([], "/jo", "/jo"),
+    ],
+)
+def test_what_is_to_be_written_again_says_no_command_and_does_no_text(typed: list[str], draft: str, again: str) -> None:
+    ada = talk()
+    ada.disconnect()
+    for line in typed:
+        commands.enter(ada.chat, line, NOON)
+    ada.chat.lobby.draft = Draft(draft, 0)
+    assert back(ada.server, left(ada)).chat.lobby.draft.text == again
