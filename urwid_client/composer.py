@@ -53,7 +53,8 @@ class Composer:
     @property
     def draft(self) -> Draft:
         """What is being written; while earlier inputs are searched, what was written before that."""
-        return (self._before or self._editor.draft)._replace(pasted=self.pasted)
+        written = self._editor.draft if self._before is None else self._before
+        return written._replace(pasted=self.pasted)
 
     @property
     def shown(self) -> Draft:

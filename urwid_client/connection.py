@@ -127,18 +127,18 @@ class Connection:
         """Connects, and again whenever the connection is lost, until `leave`. Raises `Unreachable` and `Unsafe`."""
         while True:
             self._set(Status(Stage.CONNECTING))
-            problem, advice = await self._attempt()
+            problem, to_do = await self._attempt()
             if self._leaving:
                 return
             self._lost_at = self._lost_at or _now()
             if self._patience is not None and _now() - self._lost_at >= self._patience:
-                raise Unreachable(f"{self.server} cannot be reached: {problem}{advice}")
+                raise Unreachable(f"{self.server} cannot be reached: {problem}{to_do}")
             if not self._answered.is_set():
                 await self._answered.wait()
                 continue
             delay = self._backoff.failed(0.0 if self._welcomed_at is None else _now() - self._welcomed_at)
             self._welcomed_at = None
-            self._set(Status(Stage.WAITING, problem, _now() + delay, advice))
+            self._set(Status(Stage.WAITING, problem, _now() + delay, to_do))
             await asyncio.sleep(delay)
 
     async def _attempt(self) -> tuple[str, str]:

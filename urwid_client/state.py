@@ -79,7 +79,7 @@ class Chat(Sending):
         self._distrust = ""
         """Why the server is not believed, as it was said last."""
         self._lost_at: int | None = None
-        """When it was said, where the user looks, that there is no connection (milliseconds)."""
+        """Since when there is no connection, once the user was told (milliseconds)."""
         self._away_told: str | None = ""
         """Why the user is away, as it was told to them; None while they wait for the answer to what they said of it."""
         self.typists = Typists()
