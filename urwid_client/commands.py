@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from common import messages as m
 from common.errors import Refused
 from common.invitations import Invitation, NoInvitation, understand
-from common.names import check_name
+from common.names import as_room, check_name
 from common.spelling import meant
 from common.text import clean_line
 from urwid_client import rendering
@@ -158,7 +158,7 @@ def _query(chat: Chat, argument: str, now: int) -> None:
 def _join(chat: Chat, argument: str, now: int) -> None:
     chat.join(argument)
     if not chat.online:
-        chat.note(f"you are not connected; {argument} is joined as soon as you are", now)
+        chat.note(f"you are not connected; {as_room(argument)} is joined as soon as you are", now)
 
 
 def _part(chat: Chat, argument: str, now: int) -> None:

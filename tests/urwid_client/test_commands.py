@@ -133,7 +133,7 @@ def test_names_are_those_of_a_room() -> None:
 
 def test_joining_without_a_connection_says_when() -> None:
     ada = Talk()
-    commands.enter(ada.chat, "/join #dev", NOON)
+    commands.enter(ada.chat, "/join dev", NOON)
     assert notes(ada.chat.active) == ["you are not connected; #dev is joined as soon as you are"]
 
 
