@@ -79,7 +79,8 @@ class Dialer:
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError as problem:
-            unsafe = trust.explained(self.server, problem.reason, self._is_only_wished())
+            known = bool(self._wishes.fingerprint or self._pins.find(self.server))
+            unsafe = trust.explained(self.server, problem.reason, self._is_only_wished(), known)
             raise unsafe or _cut(problem) from None
         except ConnectionError as problem:
             raise problem if problem.errno else _cut(problem) from None

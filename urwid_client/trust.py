@@ -104,11 +104,16 @@ def check_refusal(server: str, code: int, message: str) -> None:
         raise Unsafe(f"the certificate of {server} is refused: {why}; if you know its key, add --fingerprint SHA256:…")
 
 
-def explained(server: str, reason: str | None, only_wished: bool) -> Unsafe | None:
+def explained(server: str, reason: str | None, only_wished: bool, known: bool) -> Unsafe | None:
     """What a handshake that failed for this reason (OpenSSL's word) means, if trying again is of no use.
 
-    `only_wished`: there was one only because the user said `--tls`.
+    `only_wished`: there was one only because the user said `--tls`. `known`: they were told its key, or it spoke TLS before.
     """
+    if reason in _NO_TLS and known:
+        return Unsafe(
+            f"{server} does not speak TLS, and the server that you mean does; somebody may be in the middle: ask its operator,"
+            " and only if plain text is meant, which others can read and change, start with --insecure instead of a fingerprint"
+        )
     if reason in _NO_TLS and only_wished:
         return Unsafe(f"{server} does not speak TLS: leave --tls away if plain text is meant, or name another server")
     if reason in _NO_TLS:

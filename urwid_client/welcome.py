@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 
 from common.errors import Refused
+from common.fingerprints import as_fingerprint
 from common.invitations import Invitation, understand
 from common.names import check_name
 from urwid_client.editing import Draft, Editor
@@ -50,6 +51,8 @@ class Welcome:
         self.came_from = came_from
         self.refused = False
         """Whether the user said that this is not the key."""
+        self._told_other = False
+        """Whether the fingerprint that the user was told is another one: a yes does not count any more."""
         self.editor = Editor()
         self._left = [Question.KEY] if fingerprint else [Question.NAME, *([Question.SERVER] if ask_server else [])]
         self._propose()
@@ -96,9 +99,26 @@ class Welcome:
             self.refused = True
             if not self.came_from:
                 self._left.append(Question.SERVER)
-        elif text.lower() not in ("yes", "y") and text.rstrip("=") != self.fingerprint:
+            return
+        told = _as_told(text)
+        if told:
+            self._told_other = told != self.fingerprint
+        if self._told_other:
+            raise ValueError(
+                "THIS IS ANOTHER KEY than the one that you were told: somebody may be in the middle."
+                " Nothing was said to the server. Write no, and ask its operator."
+            )
+        if not told and text.lower() not in ("yes", "y"):
             raise ValueError("This is neither yes nor no, nor its fingerprint. Nothing was said to the server.")
 
     def _propose(self) -> None:
         text = {Question.NAME: self.name, Question.SERVER: self.server, Question.KEY: ""}[self.question]
         self.editor.load(Draft(text, len(text)))
+
+
+def _as_told(text: str) -> str:
+    """The fingerprint that somebody wrote; empty if it is none."""
+    try:
+        return as_fingerprint(text)
+    except ValueError:
+        return ""

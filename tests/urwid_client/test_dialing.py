@@ -157,7 +157,7 @@ def test_one_that_spoke_tls_and_now_does_not(tmp_path: Path) -> None:
             port = server.port
             await visit(server, tmp_path, TLS._replace(accept_new=True))
         async with recording(_Plain(), port) as server:
-            with pytest.raises(Unsafe, match="does not speak TLS; --insecure talks to it in plain text"):
+            with pytest.raises(Unsafe, match="does not speak TLS, and the server that you mean does; somebody may be"):
                 await visit(server, tmp_path, Wishes())
             assert b"ada" not in server.heard
             await visit(server, tmp_path, Wishes(tls=False))
@@ -169,6 +169,8 @@ def test_one_that_spoke_tls_and_now_does_not(tmp_path: Path) -> None:
 def test_tls_where_there_is_plain_text(tmp_path: Path) -> None:
     async def scene() -> None:
         async with recording(_Plain()) as server:
+            with pytest.raises(Unsafe, match="does not speak TLS, and the server that you mean does; somebody may be"):
+                await visit(server, tmp_path, Wishes(fingerprint=make().fingerprint))
             with pytest.raises(Unsafe, match="does not speak TLS: leave --tls away if plain text is meant"):
                 await visit(server, tmp_path)
             assert b"ada" not in server.heard

@@ -105,16 +105,18 @@ def test_only_that_nobody_vouches_for_a_certificate_is_forgiven() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "only_wished", "words"),
+    ("reason", "only_wished", "known", "words"),
     [
-        ("WRONG_VERSION_NUMBER", False, "--insecure"),
-        ("WRONG_VERSION_NUMBER", True, "leave --tls away"),
-        ("TLSV1_ALERT_PROTOCOL_VERSION", True, "update"),
-        ("OTHER", False, None),
-        (None, True, None),
+        ("WRONG_VERSION_NUMBER", False, False, "does not speak TLS; --insecure"),
+        ("WRONG_VERSION_NUMBER", True, False, "leave --tls away"),
+        ("WRONG_VERSION_NUMBER", False, True, "somebody may be in the middle: ask its operator, and only"),
+        ("WRONG_VERSION_NUMBER", True, True, "somebody may be in the middle: ask its operator, and only"),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", True, True, "update"),
+        ("OTHER", False, False, None),
+        (None, True, True, None),
     ],
 )
-def test_handshakes_that_cannot_succeed(reason: str | None, only_wished: bool, words: str | None) -> None:
-    unsafe = explained("host:1", reason, only_wished)
+def test_handshakes_that_cannot_succeed(reason: str | None, only_wished: bool, known: bool, words: str | None) -> None:
+    unsafe = explained("host:1", reason, only_wished, known)
     assert (unsafe is None) == (words is None)
     assert unsafe is None or (words or "") in str(unsafe)

@@ -48,7 +48,7 @@ def test_the_server_may_be_an_invitation() -> None:
     assert welcome.place == Invitation("host", 65432, "#dev", KEY)
 
 
-KEY = "SHA256:" + "A" * 43
+KEY, OTHER_KEY = f"SHA256:{'A' * 43}", f"SHA256:{'B' * 42}A"
 
 
 @pytest.mark.parametrize("answer", ["yes", " Yes ", "y", KEY, KEY + "="])
@@ -58,12 +58,20 @@ def test_a_key_is_believed_at_the_user_s_word(answer: str) -> None:
     assert write(welcome, answer)
 
 
-@pytest.mark.parametrize("answer", ["", "nope", "SHA256:", "SHA256:" + "B" * 43])
+@pytest.mark.parametrize("answer", ["", "nope", "SHA256:", "SHA256:" + "B" * 42])
 def test_neither_yes_nor_no_is_asked_again(answer: str) -> None:
     welcome = Welcome(server="host:1", fingerprint=KEY)
     assert not write(welcome, answer)
     assert "neither yes nor no" in welcome.problem
     assert not welcome.refused
+
+
+def test_who_was_told_another_key_does_not_go_on() -> None:
+    welcome = Welcome(server="host:1", fingerprint=KEY)
+    for answer in (OTHER_KEY, "yes"):
+        assert not write(welcome, answer)
+        assert "THIS IS ANOTHER KEY" in welcome.problem
+    assert write(welcome, KEY), "it was the wrong one of several"
 
 
 @pytest.mark.parametrize("answer", ["no", " N "])
