@@ -13,7 +13,8 @@ from typing import NamedTuple, TypeAlias
 Entry: TypeAlias = tuple[str | None, str, str, str, str, str]
 """As Urwid takes it: style; foreground and background of 16 colours; without colours; foreground and background of 256."""
 
-_BASIC_NAMES = ("dark red", "dark green", "dark magenta", "dark cyan", "brown", "dark blue") * 2
+_BASIC_NAMES = (("dark green", "dark magenta", "dark cyan", "brown", "dark blue") * 3)[:12]
+"""Red is for what matters."""
 
 
 class _Theme(NamedTuple):
@@ -37,7 +38,7 @@ _AUTO = _Theme(
     red="#d0a",
     accent="#66f",
     green="#086",
-    names=(("#a66", "#086", "#86d", "#d0a", "#66f") * 3)[:12],
+    names=(("#a66", "#086", "#86d", "#66f", "default") * 3)[:12],
 )
 _DARK = _Theme(
     background="g11",

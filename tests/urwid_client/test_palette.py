@@ -48,6 +48,14 @@ def test_themes_with_a_background_can_be_read_on_it(theme: str, least: float) ->
         assert (brighter + 0.05) / (darker + 0.05) >= least, style
 
 
+@pytest.mark.parametrize("theme", ["auto", "16"])
+def test_no_name_looks_like_what_matters(theme: str) -> None:
+    colours = {style: resolve_attr(style, palette(theme), colors=256).foreground.split(",")[0] for style in STYLES}
+    names = {colour for style, colour in colours.items() if style.startswith(("name", "person"))}
+    assert len(names) == 5
+    assert not names & {colours[style] for style in ("bad", "failed", "important", "mention", "mentions", "unread rule")}
+
+
 def test_each_theme_has_every_style() -> None:
     for theme in THEMES:
         assert [entry[0] for entry in palette(theme)] == [entry[0] for entry in AUTO]
