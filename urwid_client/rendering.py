@@ -159,6 +159,12 @@ def _said(said: Said, full_emoji: bool) -> Spans:
             return [*did, *(span for piece in markup.pieces(text) for span in _styled(piece, said.mentioned))]
 
 
+def searched(said: Said) -> str:
+    """The text of a message in which words are found: as it is shown."""
+    change = markup.topic_change(said.text, done=said.delivery is Delivery.COMMITTED) if said.topic else ""
+    return f"{change}{said.text}"
+
+
 def _marked(spans: Spans, sought: Sought) -> Spans:
     """With what is searched for marked; all of it, where that does not stand in one of the spans."""
     mark = "hit" if sought.gone_to else "found"
@@ -259,8 +265,13 @@ def conversation_line(buffer: Buffer, active: bool) -> Line:
     """A conversation, the key that leads to it (the digit of Alt+digit), and what is unread in it."""
     number = str(buffer.number % 10) if buffer.number <= 10 else ""
     style = "active" if active else "waiting" if buffer.unread else "quiet"
-    count = f"{min(buffer.unread, 999)}" if buffer.unread else ""
-    return Line(number, (style, title(buffer)), ("mentions" if buffer.mentions else "unread", count))
+    return Line(number, (style, title(buffer)), _unread(buffer))
+
+
+def _unread(buffer: Buffer) -> Span:
+    """How much is unread in a conversation, in little room."""
+    count = "999+" if buffer.unread > 999 else f"{buffer.unread}" if buffer.unread else ""
+    return "mentions" if buffer.mentions else "unread", count
 
 
 def people(buffer: Buffer) -> Spans:
@@ -278,7 +289,8 @@ def unread_elsewhere(buffers: list[Buffer], active: Buffer) -> Spans:
     spans: Spans = []
     for buffer in buffers:
         if buffer is not active and buffer.unread:
-            spans.append(("mentions" if buffer.mentions else "unread", f"  {title(buffer)} {min(buffer.unread, 999)}"))
+            style, count = _unread(buffer)
+            spans.append((style, f"  {title(buffer)} {count}"))
     return spans
 
 

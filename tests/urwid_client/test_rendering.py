@@ -135,6 +135,13 @@ def test_a_name_has_one_colour_however_it_is_written() -> None:
     assert colours == {f"name{number}" for number in range(rendering.NAME_COLOURS)}
 
 
+def test_what_is_shown_of_a_topic_can_be_found() -> None:
+    said = Said((1, 0), 0, "bob", "tea", own=False, topic=True)
+    assert rendering.searched(said) == "changed the topic to: tea"
+    assert rendering.searched(said._replace(text="")) == "cleared the topic"
+    assert rendering.searched(said._replace(topic=False)) == "tea"
+
+
 def test_conversations_in_the_list() -> None:
     room = Buffer(Kind.ROOM, "#dev")
     room.unread, room.number = 3, 3
@@ -143,8 +150,8 @@ def test_conversations_in_the_list() -> None:
     room.mentions, room.number = 1, 10
     assert rendering.conversation_line(room, active=True) == ("0", ("active", "#dev"), ("mentions", "3"))
     room.unread, room.number = 5_000, 11
-    assert rendering.conversation_line(room, active=False)[::2] == ("", ("mentions", "999"))
-    assert words(rendering.unread_elsewhere([room, Buffer(Kind.DIRECT, "bob")], Buffer(Kind.DIRECT, "x"))) == "  #dev 999"
+    assert rendering.conversation_line(room, active=False)[::2] == ("", ("mentions", "999+"))
+    assert words(rendering.unread_elsewhere([room, Buffer(Kind.DIRECT, "bob")], Buffer(Kind.DIRECT, "x"))) == "  #dev 999+"
 
 
 def test_titles_tell_of_former_names_and_rooms_one_is_not_in() -> None:

@@ -89,7 +89,7 @@ class _Blocks:
 
     def _sought(self, entry: Entry) -> Sought | None:
         """What is to be marked in it, if it is searched for, and stands there."""
-        if not self._query or not isinstance(entry, Said) or not found_in(entry.text, self._query):
+        if not self._query or not isinstance(entry, Said) or not found_in(rendering.searched(entry), self._query):
             return None
         return Sought(self._query, gone_to=entry.key == self._pointed)
 
@@ -234,7 +234,7 @@ class MessageList:
 
     def seek(self, query: str, by: int) -> bool:
         """The same for messages with these words; with 0 it may stay where it is. Whether there is one."""
-        return self._go(by, lambda said: found_in(said.text, query))
+        return self._go(by, lambda said: found_in(rendering.searched(said), query))
 
     def mark(self, query: str) -> None:
         """Shows where these words stand. Without words it shows nothing, and what is sought next is sought from the view."""

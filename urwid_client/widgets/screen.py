@@ -168,14 +168,15 @@ class Screen(urwid.Widget):
         self._listed = {top + row: buffer for row, buffer in enumerate(shown)}
         for buffer in shown:
             line = rendering.conversation_line(buffer, buffer is self.active)
-            count_cols = len(line.unread[1])
-            name_cols = cols - 3 - (count_cols + 1)
+            count = [("text", " "), line.unread, ("text", " ")] if line.unread[1] else [("text", " ")]
+            count_cols = sum(len(text) for _, text in count)
+            name_cols = cols - 3 - count_cols
             lines.append(
                 canvases.beside(
                     [
                         (canvases.text([("faint", f" {line.number}")], 3, wrap="clip"), 3),
                         (canvases.text([line.name], name_cols), name_cols),
-                        (canvases.text([line.unread, ("text", " ")], count_cols + 1, wrap="clip"), count_cols + 1),
+                        (canvases.text(count, count_cols, wrap="clip"), count_cols),
                     ]
                 )
             )

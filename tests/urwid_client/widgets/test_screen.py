@@ -54,6 +54,13 @@ def test_the_lists_give_way_to_the_messages() -> None:
     assert "hello there" in "".join(rows(screen("ada"), cols=40, height=10))
 
 
+def test_between_a_name_and_what_is_unread_there_is_room() -> None:
+    shown = screen("ada")
+    shown.buffers[2].title, shown.buffers[2].unread = "builder", 1
+    for cols in range(60, 120):
+        assert "builder1" not in rows(shown, cols)[1]
+
+
 def test_what_is_not_wanted_is_not_shown() -> None:
     shown = screen("ada", "bob")
     rows(shown)
