@@ -155,6 +155,11 @@ class Buffer:
     def last_key(self) -> Key:
         return self.entries[-1].key if self.entries else (0, 0)
 
+    @property
+    def may_have_topic(self) -> bool:
+        """Whether there is a topic to clear, as far as one knows: before one is in the room nothing is known of it."""
+        return not self.joined or bool(self.topic.text) or any(said.topic for said in self.pending.values())
+
     # --- messages -----------------------------------------------------------------------------------------------------
 
     def add(self, said: Said) -> bool:

@@ -167,7 +167,9 @@ def _part(chat: Chat, argument: str, now: int) -> None:
 
 def _topic(chat: Chat, argument: str, now: int) -> None:
     check_is_room(chat.active)
-    if argument:
+    if argument in _CLEARING and not chat.active.may_have_topic:
+        chat.note(rendering.topic(chat.active), now)
+    elif argument:
         chat.set_topic("" if argument in _CLEARING else argument, now)
     else:
         chat.note(rendering.topic(chat.active), now)

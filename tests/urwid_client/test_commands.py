@@ -262,6 +262,13 @@ def test_a_topic_is_set_shown_and_cleared() -> None:
     )
 
 
+def test_where_there_is_no_topic_nobody_is_told_that_it_was_cleared() -> None:
+    ada = talk()
+    enter(ada, "/topic -")
+    assert notes(ada.chat.lobby) == ["#lobby has no topic; /topic TEXT sets one"]
+    assert ada.server.entries == []
+
+
 def test_a_topic_is_cleared_as_people_are_used_to() -> None:
     ada = talk()
     enter(ada, "/topic tea", "/topic -delete")
@@ -273,7 +280,7 @@ def test_a_topic_is_cleared_as_people_are_used_to() -> None:
     [
         ("\u200b", "nothing would be seen of this topic; /topic - clears it"),
         ("\u3164", "nothing would be seen of this topic; /topic - clears it"),
-        ("x" * 1001, "this topic is 1 bytes too long, the server takes 1,000: shorten it"),
+        ("x" * 1001, "this topic is 1 byte too long, the server takes 1,000: shorten it"),
         ("é" * 501, "this topic is 2 bytes too long, the server takes 1,000: shorten it"),
     ],
 )
