@@ -1,4 +1,4 @@
-"""Fingerprints: how people and files speak of a server's key. `SHA256:` and 43 signs of base64, as SSH writes them.
+"""Fingerprints: how people and files speak of a server's key. `SHA256:` and 43 characters of base64, as SSH writes them.
 
 What is hashed is the key and not the certificate (its SubjectPublicKeyInfo, RFC 7469 section 2.4), so that a renewed certificate
 of the same key has the same fingerprint.

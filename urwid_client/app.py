@@ -451,9 +451,10 @@ class App:
             case commands.Rename(name):
                 self._rename(name)
             case commands.ListServers():
-                known = self._where.servers()
-                lines = [f"{server} as {name}" for server, name in known] or ["you were on no other server"]
-                self._chat.note("\n".join([*lines, "/connect SERVER goes there"]), _now())
+                here = self._where.settings.server
+                lines = [f"{server} as {name}" for server, name in self._where.servers() if server != here]
+                known = [f"you are on {here} as {self._chat.name}", *lines]
+                self._chat.note("\n".join([*known, "/connect SERVER goes to another one"]), _now())
             case commands.Set(key, None):
                 self._chat.note(self._preferences.show(key), _now())
             case commands.Set(key, value) if key is not None and value is not None:

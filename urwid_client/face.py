@@ -6,10 +6,11 @@ from urwid_client import commands, rendering
 from urwid_client.composer import Composer, Mode
 from urwid_client.connection import Connection
 from urwid_client.editing import Draft
-from urwid_client.finding import HELP, Finder
+from urwid_client.finding import Finder
 from urwid_client.keys import Action, KeyMap
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import Span, Spans
+from urwid_client.sending import too_long
 from urwid_client.state import Chat
 from urwid_client.welcome import Welcome
 from urwid_client.widgets.messages import MessageList
@@ -85,14 +86,14 @@ class Face:
     def _beside_input(self) -> list[Spans]:
         composer, keymap = self._composer, self.help.keymap
         if self.finder.active:
-            return [[("faint", f"  {self.finder.outcome or keymap.told(*HELP)}")]]
+            return [[("faint", f"  {'; '.join(filter(None, [self.finder.outcome, keymap.told(*self.finder.help)]))}")]]
         if composer.mode is Mode.CONFIRMING:
             return rendering.pasted(composer.pasted, keymap)
         if composer.mode is Mode.LEAVING:
             again, enter = keymap.called(Action.INTERRUPT), keymap.called(Action.SEND)
             return [[("faint", f"  {again} again or {enter} leaves, any other key goes on")]]
         if excess := self._chat.excess(commands.said(composer.shown.text)):
-            return [[("important", f"  {excess:,} bytes too long: the server takes {self._chat.most_bytes:,} of one message")]]
+            return [[("important", f"  {too_long(excess, self._chat.most_bytes)}")]]
         shown, chosen = composer.suggestions()
         usage = commands.usage(composer.shown.text)
         if usage and not shown:

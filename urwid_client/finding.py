@@ -16,12 +16,14 @@ _PAGES = 20
 """So many pages of earlier messages one key has looked through."""
 _MEANWHILE = frozenset({Action.PAGE_UP, Action.PAGE_DOWN, Action.TO_START, Action.TO_END, Action.REDRAW})
 """What can be done without ending the search."""
-HELP: tuple[tuple[Action, str], ...] = (
+_HELP: tuple[tuple[Action, str], ...] = (
     (Action.SEND, "goes to an earlier one"),
     (Action.NEWER_INPUT, "to a later one"),
     (Action.CLOSE, "ends the search"),
 )
 """What keys do while one is searching."""
+_FURTHER: tuple[tuple[Action, str], ...] = ((Action.SEND, "searches further back"),)
+_NOTHING_SO_FAR = "nothing so far"
 _LOADING = "searching further back …"
 _NOT_LOADED = "there is none in what is loaded; you are not connected, so earlier ones cannot be"
 
@@ -54,6 +56,11 @@ class Finder:
     @property
     def active(self) -> bool:
         return self.query is not None
+
+    @property
+    def help(self) -> tuple[tuple[Action, str], ...]:
+        """What keys do now, as far as there is something to say of it."""
+        return () if self.outcome not in ("", _NOTHING_SO_FAR) else _FURTHER if self.outcome else _HELP
 
     @property
     def waits(self) -> bool:
@@ -113,7 +120,7 @@ class Finder:
     def _look_further(self) -> None:
         self._pages -= 1
         if self._pages == 0:
-            self.outcome = "nothing so far; once more searches further back"
+            self.outcome = _NOTHING_SO_FAR
         elif self._load():
             self.outcome = _LOADING
         else:

@@ -10,6 +10,7 @@ from typing import Any
 from common import __version__
 from common.invitations import NoInvitation, is_invitation, parse
 from common.settings import CONFIG, Setting, UsageError, describe, load, read_options
+from common.spelling import meant
 from common.text import clean, clean_line
 from urwid_client.errors import Failed, OutputClosed
 from urwid_client.output import complain, say
@@ -56,6 +57,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         if not form and (misplaced := next((word for word in arguments if word in ("send", "tail")), "")):
             raise UsageError(f"{misplaced} stands in front of the options: {_command(misplaced)} …")
+        if not form and (close := _meant(arguments[:1])):
+            raise UsageError(f"there is no {clean_line(arguments[0])!r}, did you mean {_command(close)}?")
         given, words = read_options(settings, arguments[1:] if form else arguments)
         if words and is_invitation(words[0]) and (form != "send" or arguments[1] == words[0]):
             given, words = {**_invited(words[0], form), **given}, words[1:]
@@ -129,6 +132,12 @@ def _invited(text: str, form: str) -> dict[str, Any]:
         "to": invitation.room if form == "send" else None,
     }
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _meant(words: Sequence[str]) -> str | None:
+    """The form that was meant by what stands in its place, if there is one."""
+    named = [word for word in words if not (word.startswith("-") or is_invitation(word))]
+    return meant(named[0], [form for form in _SETTINGS if form]) if named else None
 
 
 def _command(form: str) -> str:

@@ -131,8 +131,7 @@ class Sending(Filing):
     def _sendable(self, text: str) -> str:
         """Raises `TooLong`."""
         if excess := self.excess(text):
-            most = self.most_bytes
-            raise TooLong(f"this is {excess:,} bytes too long, the server takes {most:,}: shorten it, or send it in parts")
+            raise TooLong(f"this is {too_long(excess, self.most_bytes)}: shorten it, or send it in parts")
         return _as_sent(text)
 
     def _send(self, buffer: Buffer, text: str, now: int, conv: str | None) -> None:
@@ -162,7 +161,7 @@ class Sending(Filing):
             raise WrongInput("nothing would be seen of this topic; /topic - clears it")
         most = self.protocol.limits.get("topic_bytes", Limits().topic_bytes)
         if (excess := len(line.encode()) - most) > 0:
-            raise TooLong(f"this topic is {excess:,} bytes too long, the server takes {most:,}: shorten it")
+            raise TooLong(f"this topic is {too_long(excess, most)}: shorten it")
         self._put(room, line, now, room.conv, topic=True)
 
     def typed(self, text: str, now: int) -> None:
@@ -276,6 +275,11 @@ def _as_sent(text: str) -> str:
 def is_mentioned(name: str, text: str) -> bool:
     """Whether the name stands in the text as a word of its own."""
     return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def too_long(excess: int, most: int) -> str:
+    """By how much, and what would do."""
+    return f"{excess:,} {'byte' if excess == 1 else 'bytes'} too long, the server takes {most:,}"
 
 
 def check_is_room(buffer: Buffer) -> None:

@@ -29,7 +29,7 @@ class _Fingerprint(Kind):
     """The fingerprint of a server's key."""
 
     metavar = "SHA256:…"
-    wants = "a fingerprint as the server prints it, SHA256: and 43 signs"
+    wants = "a fingerprint as the server prints it, SHA256: and 43 characters"
 
     def from_toml(self, value: Any) -> str:
         if not isinstance(value, str):

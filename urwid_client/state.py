@@ -195,17 +195,17 @@ class Chat(Sending):
 
     def list_people(self, room: str) -> None:
         """Shows who is in a room, in the active buffer. Raises `WrongInput`."""
-        self._check_online()
+        self._check_online(f"who is in {room}")
         self._listings.people(room, self.active)
 
     def list_rooms(self) -> None:
         """Shows which rooms there are, in the active buffer. Raises `WrongInput`."""
-        self._check_online()
+        self._check_online("which rooms there are")
         self._listings.rooms(self.active)
 
-    def _check_online(self) -> None:
+    def _check_online(self, asked: str) -> None:
         if not self.online:
-            raise WrongInput("you are not connected")
+            raise WrongInput(f"you are not connected; ask {asked} once you are")
 
     # --- what the server says -----------------------------------------------------------------------------------------
 
@@ -479,7 +479,10 @@ class Chat(Sending):
     # --- lists --------------------------------------------------------------------------------------------------------
 
     def _on_members(self, answer: m.MemberList, now: int) -> None:
-        self._on_listed(answer.ref, answer.names, answer.names[-1:], answer.options, now)
+        room = self.find_room(answer.room)
+        away = room.away if room is not None else set()
+        items = [f"{name} (away)" if fold(name) in away else name for name in answer.names]
+        self._on_listed(answer.ref, items, answer.names[-1:], answer.options, now)
 
     def _on_rooms(self, answer: m.RoomList, now: int) -> None:
         if answer.ref in self._listings.refs:

@@ -36,10 +36,8 @@ def describe(
         known.append("not the one whom you have talked to under this name")
     if last := _last_said(chat.buffers, folded):
         buffer, said = last
-        where = buffer.title if buffer.kind is Kind.ROOM else "your conversation"
-        known.append(f"said something last in {where}, {_at(said.time_ms, zone)}")
-    if any(not buffer.former for buffer in directs):
-        known.append("a conversation with them is open")
+        where = f"in {buffer.title}" if buffer.kind is Kind.ROOM else "to you"
+        known.append(f"wrote last {where}, on {_at(said.time_ms, zone)}")
     if folded in chat.ignored:
         known.append("ignored by you")
     return f"{_written(chat, name)}: {'; '.join(known)}"

@@ -81,7 +81,7 @@ def test_what_is_known_without_a_server_is_told_as_such(tmp_path: Path) -> None:
             ada.press("esc")
             ada.wait_gone("find:")
             ada.enter("/whois bob")
-            ada.wait_for("bob: you are not connected, so this is as of ", "said something last in #dev")
+            ada.wait_for("bob: you are not connected, so this is as of ", "wrote last in #dev")
 
 
 def test_a_server_that_cannot_be_reached_is_not_gone_to(open_client: Open) -> None:

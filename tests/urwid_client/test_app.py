@@ -128,6 +128,12 @@ def test_only_the_name_that_was_wanted_last_is_asked_for(tmp_path: Path) -> None
     assert listener.accepted == 2
 
 
+def test_where_one_is_is_told_apart_from_where_one_can_go(tmp_path: Path) -> None:
+    shown = run(Waiting([*"/connect", "enter"], waits=["● ada"]), settings(tmp_path), Listener(ModelServer()))
+    assert "you are on 127.0.0.1" in shown[1]
+    assert "/connect SERVER goes to another one" in shown[1]
+
+
 def test_without_a_connection_there_is_no_other_name(tmp_path: Path) -> None:
     shown = run(Waiting([*"/nick eve", "enter"], waits=["trying again"]), settings(tmp_path))
     assert "you are not connected; ask for another name" in shown[1]
@@ -219,7 +225,7 @@ def test_what_is_too_long_stays_in_the_line(tmp_path: Path, command: str) -> Non
         waits=["● ada", "yyy", "parts", "!yyy"],
     )
     shown = run(screen, settings(tmp_path), Listener(model))
-    assert ("2 bytes too long: the server takes 16,000 of one message" in shown[1]) == (not command)
+    assert ("2 bytes too long, the server takes 16,000" in shown[1]) == (not command)
     assert "yyy" in shown[2]
     assert [entry.text for entry in model.entries] == [text[: len(text) - len(command)]]
 

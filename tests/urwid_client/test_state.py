@@ -117,7 +117,7 @@ def test_a_full_disk_is_told_once_and_the_message_waits() -> None:
 
 def test_a_text_that_is_too_long_is_not_sent() -> None:
     ada = talk()
-    with pytest.raises(WrongInput, match="1 bytes too long, the server takes 16,000"):
+    with pytest.raises(WrongInput, match="1 byte too long, the server takes 16,000"):
         ada.chat.say("x" * 16_001, NOON)
     assert texts(ada.chat.lobby) == []
     with pytest.raises(TooLong):
@@ -927,8 +927,22 @@ def test_a_list_that_got_no_answer_says_so() -> None:
     ada.chat.list_rooms()
     ada.disconnect()
     assert "the connection was lost before the answer came; ask again" in notes(ada.chat.lobby)
-    with pytest.raises(WrongInput, match="not connected"):
+    with pytest.raises(WrongInput, match="you are not connected; ask which rooms there are once you are"):
         ada.chat.list_rooms()
+    with pytest.raises(WrongInput, match="you are not connected; ask who is in #lobby once you are"):
+        ada.chat.list_people(m.LOBBY)
+
+
+def test_a_list_of_people_tells_who_is_away() -> None:
+    ada = talk()
+    bob = talk("bob", ada.server)
+    presence(ada, m.LOBBY, joined=["bob"], count=2)
+    bob.chat.be_away("lunch", NOON)
+    bob.exchange()
+    ada.exchange()
+    ada.chat.list_people(m.LOBBY)
+    ada.exchange()
+    assert notes(ada.chat.lobby) == ["2 people in #lobby: ada, bob (away)"]
 
 
 # --- ends and errors --------------------------------------------------------------------------------------------------
