@@ -19,7 +19,6 @@ from common.errors import Code
 from common.invitations import Invitation
 from common.text import clean, clean_line
 from urwid_client import alerts, commands, garbage, rendering
-from urwid_client.buffers import Kind
 from urwid_client.completion import Words
 from urwid_client.composer import PASTE_KEYS, Composer
 from urwid_client.connection import Connection, TokenNotKept, Told, why_unreachable
@@ -31,7 +30,6 @@ from urwid_client.opening import open_link
 from urwid_client.output import complain, discard_output
 from urwid_client.pacing import Pace
 from urwid_client.palette import palette
-from urwid_client.place import Place
 from urwid_client.preferences import Preferences
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.renaming import ask_for
@@ -72,22 +70,21 @@ def run(settings: ClientSettings, preferences: Preferences) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # asyncio and Urwid would write warnings over the screen
     garbage.only_when_asked()
     loop = asyncio.new_event_loop()
-    place: Place = {}
     came_from: ClientSettings | None = None
     try:
         while True:
-            app = App(settings, preferences, loop, Terminal(), place, came_from)
+            app = App(settings, preferences, loop, Terminal(), came_from)
             status = app.run()
             if app.go_on is None or status:
                 return status
-            came_from, (settings, place) = app.was_at, app.go_on
+            came_from, settings = app.was_at, app.go_on
     finally:
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # the loop's handlers go with it, and a signal may come meanwhile
         loop.close()
 
 
 class App:
-    """One run of the client, on one server and under one name."""
+    """One run of the client, on one server."""
 
     def __init__(
         self,
@@ -95,16 +92,15 @@ class App:
         preferences: Preferences,
         loop: asyncio.AbstractEventLoop,
         screen: urwid.BaseScreen,
-        place: Place | None = None,
         came_from: ClientSettings | None = None,
     ) -> None:
-        """`place` is what goes along if this is not the first run (see `whereabouts`), `came_from` where one was last."""
+        """`came_from` is where one was last, if this is not the first run."""
         self._came_from = came_from
         self._preferences = preferences
         self._keys = preferences.keymap()
         self._loop = loop
         self._chat = Chat(ClientProtocol("", instance=int.from_bytes(os.urandom(4))))
-        self._where = Whereabouts(settings, place or {}, self._complain)
+        self._where = Whereabouts(settings, self._complain)
         self._welcome = self._where.question()
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
@@ -120,8 +116,8 @@ class App:
         self._last_words = ""
         """What is said once the terminal is given back."""
         self._leaving = False
-        self.go_on: tuple[ClientSettings, Place] | None = None
-        """After the run: where to go on, and with what, if the user did not leave altogether."""
+        self.go_on: ClientSettings | None = None
+        """After the run: where to go on, if the user did not leave altogether."""
         self._focused: bool | None = None
         """Whether the terminal's window is the one that the user looks at; None if it does not say."""
         self._used = 0
@@ -277,6 +273,8 @@ class App:
         self._draw_soon()
 
     def _on_status(self, status: Status) -> None:
+        if status.stage is Stage.CONNECTING:
+            self._chat.forget_what_was_asked(_now())
         if status.stage is Stage.WAITING:
             self._chat.disconnected(self._where.settings.server, f"{status.problem}{status.advice}", _now())
         if self._ticking is not None:
@@ -388,7 +386,7 @@ class App:
         if welcome.place is not None:
             self.go_on = self._where.elsewhere(welcome.place)
         elif self._came_from is not None:
-            self.go_on = self._came_from, {}
+            self.go_on = self._came_from
         self._quit()
 
     def _on_mouse(self, event: str, button: int, col: int, row: int) -> None:
@@ -465,11 +463,6 @@ class App:
             case commands.Open(number):
                 self._open_link(number)
 
-    def _go_on(self, there: tuple[ClientSettings, Place]) -> None:
-        """Leaves, and begins anew on another server or under another name."""
-        self.go_on = there
-        self._quit()
-
     def _go_elsewhere(self, server: Invitation) -> None:
         """To another server, if that one can be reached. Raises `WrongInput`."""
         if server.server == self._where.settings.server:
@@ -485,8 +478,8 @@ class App:
         self._trying = self._loop.create_task(attempt)
         self._trying.add_done_callback(_let_it_be_known)
 
-    async def _reach(self, there: tuple[ClientSettings, Place]) -> None:
-        problem = await why_unreachable(dialer_for(there[0]))
+    async def _reach(self, there: ClientSettings) -> None:
+        problem = await why_unreachable(dialer_for(there))
         if self._leaving:
             return
         if problem:
@@ -494,7 +487,8 @@ class App:
             self._draw_soon()
         else:
             self._remember()
-            self._go_on(there)
+            self.go_on = there
+            self._quit()
 
     def _rename(self, name: str) -> None:
         """Goes on under another name, if it can be had. Raises `WrongInput`."""
@@ -505,8 +499,11 @@ class App:
         self._try(f"asking for {name} …", self._ask_for(name))
 
     async def _ask_for(self, name: str) -> None:
+        connection = self._connection
+        assert connection is not None
+        assert connection.token is not None
         try:
-            refused = await ask_for(name, self._where.settings)
+            refused = await ask_for(name, self._where.settings, connection.token)
             problem = _why_refused(refused) if refused is not None else ""
         except Failed as failed:
             problem = str(failed)
@@ -514,11 +511,11 @@ class App:
             return
         if problem:
             self._chat.note(f"{problem.rstrip('.')}; you are still {self._chat.name}", _now(), important=True)
-            self._draw_soon()
         else:
-            self._remember()
-            here = self._chat.active
-            self._go_on(self._where.as_another(name, here.title if here.kind is Kind.ROOM and here.joined else None))
+            self._chat.go_by(name, _now())
+            self._where.go_by(name)
+            connection.go_by(name)
+        self._draw_soon()
 
     def _apply_preferences(self) -> None:
         """What was set holds at once."""

@@ -81,10 +81,13 @@ class Connection:
         self._patience = patience
         self._backoff = Backoff(draw)
         self._writer: asyncio.StreamWriter | None = None
-        self._shown_token: str | None = None
+        self.token: str | None = None
+        """What proves who one is, as it was shown or given last."""
         self._answered = asyncio.Event()
         self._answered.set()
         self._leaving = False
+        self._at_once = False
+        """The connection was ended here, for the next one."""
         self._lost_at: float | None = None
         self._welcomed_at: float | None = None
         self._lag = Lag()
@@ -100,12 +103,22 @@ class Connection:
         if self._writer is not None and (data := self._protocol.data_to_send()):
             self._writer.write(data)
 
-    def choose_name(self, name: str) -> None:
-        """Goes on under this name: after it was refused, or before `run`. Raises `TokensUnusable`."""
-        self._show_token(self._tokens.find(self.server, name))
+    def choose_name(self, name: str, token: str | None = None) -> None:
+        """Goes on under this name: after another one was refused, or before `run`. Raises `TokensUnusable`.
+
+        As whoever has the `token`, else as whom one was under the name, else as whom one has been so far.
+        """
+        self._show_token(token or self._tokens.find(self.server, name) or self.token)
         self._protocol.choose_name(name)
         self._answered.set()
         self.flush()
+
+    def go_by(self, name: str) -> None:
+        """Comes back at once under another name, as the same person: a connection has one name for as long as it lasts."""
+        self._protocol.choose_name(name)
+        self._at_once = self._writer is not None
+        if self._writer is not None:
+            self._writer.transport.abort()
 
     def believe(self, fingerprint: str) -> None:
         """Goes on after `UnknownKey`: the user says that this is the server's key. Raises `PinsUnusable`."""
@@ -130,6 +143,9 @@ class Connection:
             problem, to_do = await self._attempt()
             if self._leaving:
                 return
+            if self._at_once:
+                self._at_once = False
+                continue
             self._lost_at = self._lost_at or _now()
             if self._patience is not None and _now() - self._lost_at >= self._patience:
                 raise Unreachable(f"{self.server} cannot be reached: {problem}{to_do}")
@@ -256,9 +272,9 @@ class Connection:
 
     def _keep_token(self, welcomed: Welcomed) -> None:
         """Without a token on the disk one goes on all the same: it is known for as long as this program runs."""
-        self._shown_token = welcomed.token
+        shown, self.token = self.token, welcomed.token
         try:
-            self._tokens.keep(self.server, welcomed.name, welcomed.token)
+            self._tokens.keep(self.server, welcomed.name, welcomed.token, shown)
         except TokensUnusable as problem:
             self._report(TokenNotKept(str(problem)))
 
@@ -267,7 +283,7 @@ class Connection:
         deadline = _now() + _OTHER_RUN_SECONDS
         while _now() < deadline:
             token = self._tokens.find(self.server, name)
-            if token is not None and token != self._shown_token:
+            if token is not None and token != self.token:
                 self._show_token(token)
                 self._protocol.choose_name(name)
                 return True
@@ -275,7 +291,7 @@ class Connection:
         return False
 
     def _show_token(self, token: str | None) -> None:
-        self._shown_token = token
+        self.token = token
         self._protocol.use_token(token)
 
     def _ping(self) -> None:

@@ -51,10 +51,14 @@ class Memory:
         return place
 
     def keep(self, server: str, name: str, place: dict[str, Any]) -> None:
-        """Stores a place, and that this server was used last. Raises `MemoryUnusable`."""
+        """Stores a place, and that this server was used last. Raises `MemoryUnusable`.
+
+        Whoever has other names there has one place under all of them.
+        """
         with self._file.changing() as servers:
-            known = servers.pop(server, {"places": {}})
-            servers[server] = {"name": name, "places": {**known["places"], fold(name): place}}
+            places = servers.pop(server, {"places": {}})["places"]
+            same = [other for other, kept in places.items() if place["identity"] and kept["identity"] == place["identity"]]
+            servers[server] = {"name": name, "places": places | dict.fromkeys([*same, fold(name)], place)}
 
 
 def _is_table(servers: object) -> bool:

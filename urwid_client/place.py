@@ -55,12 +55,6 @@ def restore(chat: Chat, place: Place) -> None:
         chat.returning = True
 
 
-def of_another_name(place: Place) -> Place:
-    """What goes along when one changes one's name: everything but what belongs to whom one was."""
-    rooms = [told for told in place["conversations"] if told["kind"] == Kind.ROOM.value]
-    return {**place, "identity": "", "conversations": rooms}
-
-
 def is_place(place: object) -> bool:
     """Whether a value that came from a file is what `remember` gives."""
     return (

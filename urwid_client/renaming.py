@@ -1,4 +1,4 @@
-"""Another name: it is asked for on a connection of its own, so that one stays who one is until it can be had."""
+"""Another name of the same person: it is asked for on a connection of its own, for the old one is kept until it can be had."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.tokens import Tokens
 
 
-async def ask_for(name: str, settings: ClientSettings) -> NameRefused | None:
-    """Why a name cannot be had where the settings lead; None if it is kept for this client from now on. Raises `Failed`."""
+async def ask_for(name: str, settings: ClientSettings, token: str) -> NameRefused | None:
+    """Why whoever has this token cannot have a name; None if it is kept for them from now on. Raises `Failed`.
+
+    A name under which one was somebody else before stays that one's: their conversations hang on its token.
+    """
     answer: asyncio.Future[NameRefused | None] = asyncio.get_running_loop().create_future()
 
     def take(event: Told) -> None:
@@ -30,8 +33,10 @@ async def ask_for(name: str, settings: ClientSettings) -> NameRefused | None:
 
     protocol = ClientProtocol(name, instance=int.from_bytes(os.urandom(4)))
     tokens = Tokens(find_data_dir(settings))
+    if tokens.find(settings.server, name) not in (None, token):
+        raise Failed(f"as {name} you were somebody else, whose conversations go on with chat-client --name {name}")
     connection = Connection(dialer_for(settings), protocol, tokens, take, lambda status: None, patience=0.0)
-    connection.choose_name(name)
+    connection.choose_name(name, token)
     running = asyncio.ensure_future(connection.run())
     try:
         await asyncio.wait((running, answer), return_when=asyncio.FIRST_COMPLETED)

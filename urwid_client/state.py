@@ -181,6 +181,13 @@ class Chat(Sending):
             self._away_told = text
             self.note(f"{_about_away(text)}; it is told as soon as you are connected", now)
 
+    def go_by(self, name: str, now: int) -> None:
+        """The user has another name from now on, and is who they were; the connection is made anew for it."""
+        for buffer in self.buffers:
+            if fold(self.name) in buffer.people:
+                buffer.move_people([name], [self.name], buffer.head_count)
+        self.note(f"you are {name} now, and were {self.name}; your rooms and conversations go on", now)
+
     def look_up(self, name: str, now: int) -> None:
         """Shows what is known about somebody: by the server, and here."""
         if self.online:
@@ -233,6 +240,10 @@ class Chat(Sending):
         if self._lost_at is None:
             self._lost_at = now
             self.note(f"{said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
+        self.forget_what_was_asked(now)
+
+    def forget_what_was_asked(self, now: int) -> None:
+        """Of a connection that is gone no answer comes any more."""
         for buffer in self.buffers:
             buffer.loading = None
         self.typists.clear()

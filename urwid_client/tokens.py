@@ -30,10 +30,15 @@ class Tokens:
         token: str | None = self._file.read().get(server, {}).get(fold(name))
         return token
 
-    def keep(self, server: str, name: str, token: str) -> None:
-        """Stores a token; it is on the disk when this returns. Raises `TokensUnusable`."""
+    def keep(self, server: str, name: str, token: str, shown: str | None = None) -> None:
+        """Stores a token; it is on the disk when this returns. Raises `TokensUnusable`.
+
+        It came for the one that was `shown`, and replaces that under all names: by equal tokens they are names of one person.
+        """
         with self._file.changing() as table:
-            table.setdefault(server, {})[fold(name)] = token
+            names = table.setdefault(server, {})
+            same = [other for other, kept in names.items() if kept == shown]
+            names |= dict.fromkeys([*same, fold(name)], token)
 
 
 def _is_table(table: object) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from common.invitations import Invitation, understand
 from urwid_client.composer import Composer
 from urwid_client.memory import Known, Memory, MemoryUnusable
-from urwid_client.place import Place, of_another_name, remember, restore
+from urwid_client.place import Place, remember, restore
 from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat
 from urwid_client.trust import Wishes
@@ -20,12 +20,8 @@ _Answer = TypeVar("_Answer")
 class Whereabouts:
     """What was not said on the command line is as it was the last time; the rest is asked."""
 
-    def __init__(self, settings: ClientSettings, before: Place, complain: Callable[[str], None]) -> None:
-        """`before` is the place where one comes from, to be taken where the memory has none.
-
-        `complain` is told once if nothing can be remembered.
-        """
-        self._before = before
+    def __init__(self, settings: ClientSettings, complain: Callable[[str], None]) -> None:
+        """`complain` is told once if nothing can be remembered."""
         self._kept: Place = {}
         self._complain = complain
         self._memory: Memory | None = Memory(find_data_dir(settings))
@@ -59,7 +55,7 @@ class Whereabouts:
     def enter(self, chat: Chat, composer: Composer) -> None:
         """Begins where one left off the last time."""
         name = self.settings.name or ""
-        place = self._recall(lambda memory: memory.find(self.settings.server, name)) or self._before
+        place = self._recall(lambda memory: memory.find(self.settings.server, name)) or {}
         chat.protocol.choose_name(name)
         restore(chat, place)
         if self.settings.room:
@@ -72,18 +68,18 @@ class Whereabouts:
         if chat.protocol.identity is not None:
             place = remember(chat, composer.history.texts)
             if place != self._kept:
-                self._kept, self._before = place, of_another_name(place)
+                self._kept = place
                 self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place))
 
-    def elsewhere(self, server: Invitation) -> tuple[ClientSettings, Place]:
-        """Another server, under the name that one had there if there was one. And what goes along."""
+    def elsewhere(self, server: Invitation) -> ClientSettings:
+        """Another server, under the name that one had there if there was one."""
         there = self.settings.at(server)
         names = [known.name for known in self.servers() if known.server == there.server]
-        return there._replace(name=names[0] if names else there.name), {}
+        return there._replace(name=names[0] if names else there.name)
 
-    def as_another(self, name: str, room: str | None) -> tuple[ClientSettings, Place]:
-        """Another name here, and in the `room` that one is looking at. And what goes along."""
-        return self.settings._replace(name=name, room=room, server_given=True), self._before
+    def go_by(self, name: str) -> None:
+        """Another name here."""
+        self.settings = self.settings._replace(name=name)
 
     def _recall(self, use: Callable[[Memory], _Answer]) -> _Answer | None:
         """Uses the memory; where that is not possible, the user is told, and it is done without."""

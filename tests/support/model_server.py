@@ -161,7 +161,7 @@ class ModelConnection:
             raise Refused(Code.BAD_TOKEN)
         if log not in (None, self.server.uuid) or (after or 0) > self.server.last:
             raise Refused(Code.BAD_RESUME)
-        if token is None and hello.name in self.server.taken:
+        if hello.name in self.server.taken and token != f"token of {identity_of(hello.name)}":
             raise Refused(Code.NAME_TAKEN)
         self.name = hello.name
         self.identity = identity_of(hello.name) if token is None else token.removeprefix("token of ")

@@ -123,15 +123,39 @@ def test_a_name_that_cannot_be_had_changes_nothing(tmp_path: Path) -> None:
 
 def test_only_the_name_that_was_wanted_last_is_asked_for(tmp_path: Path) -> None:
     listener = Listener(ModelServer())
-    run(Waiting([*"/nick eve", "enter", *"/nick eva", "enter"], waits=["● ada", "never"]), settings(tmp_path), listener)
+    run(Waiting([*"/nick eve", "enter", *"/nick eva", "enter"], waits=["● ada", "● eva"]), settings(tmp_path), listener)
     assert Tokens(tmp_path).find(f"127.0.0.1:{listener.port}", "eva") is not None
-    assert listener.accepted == 2
+    assert Tokens(tmp_path).find(f"127.0.0.1:{listener.port}", "eve") is None
 
 
 def test_where_one_is_is_told_apart_from_where_one_can_go(tmp_path: Path) -> None:
     shown = run(Waiting([*"/connect", "enter"], waits=["● ada"]), settings(tmp_path), Listener(ModelServer()))
     assert "you are on 127.0.0.1" in shown[1]
     assert "/connect SERVER goes to another one" in shown[1]
+
+
+def test_by_another_name_one_is_who_one_was(tmp_path: Path) -> None:
+    """What is on the way, what is being written and what is on the screen goes along; nobody is said to have left."""
+    model = ModelServer()
+    model.say("bob", "ada", "a word in private")
+    screen = Waiting(
+        [*"/join #dev", "enter", *"/msg bob hello", "enter", *"half a line", "meta 3", *"/nick eve", "enter"],
+        [*"as eve", "enter"],
+        ["meta 4"],
+        ["meta 3", *"/nick ada", "enter"],
+        waits=["● ada", "● eve", "eve as eve", "half a line", "● ada"],
+    )
+    shown = run(screen, settings(tmp_path), Listener(model))
+    assert "you are eve now, and were ada" in shown[2]
+    assert "ada left" not in "".join(shown)
+    assert "ada hello" in shown[3]
+    assert prompt(shown[3]) == "> half a line"
+    assert "you are ada now, and were eve" in shown[4]
+    own = [entry for entry in model.entries if entry.sender != "bob"]
+    assert [(entry.sender, entry.identity, entry.text) for entry in own] == [
+        ("ada", "idada", "hello"),
+        ("eve", "idada", "as eve"),
+    ]
 
 
 def test_without_a_connection_there_is_no_other_name(tmp_path: Path) -> None:

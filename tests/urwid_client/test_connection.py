@@ -231,6 +231,22 @@ def test_a_taken_name_waits_for_another_one_on_the_same_connection(tmp_path: Pat
     play(scene())
 
 
+def test_who_has_lost_a_name_is_the_same_person_by_another_one(tmp_path: Path) -> None:
+    async def scene() -> None:
+        model = ModelServer()
+        async with listening(model) as server:
+            client = Client(server.port, tmp_path)
+            client.tokens.keep(client.connection.server, "ada", "token of idlovelace")
+            model.taken.add("ada")
+            async with connected(client):
+                await client.until(lambda: client.reported(NameRefused))
+                client.connection.choose_name("eve")
+                await client.until(lambda: client.reported(Welcomed))
+                assert client.reported(Welcomed)[0].identity == "idlovelace"
+
+    play(scene())
+
+
 def test_a_connection_that_is_lost_while_a_name_is_thought_of_is_made_again_for_it(tmp_path: Path) -> None:
     async def scene() -> None:
         model = ModelServer()

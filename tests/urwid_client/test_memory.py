@@ -24,10 +24,18 @@ def test_the_last_server_comes_first(tmp_path: Path) -> None:
 def test_a_place_is_one_s_own(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     memory.keep("one:1", "Ada", PLACE)
-    memory.keep("one:1", "bob", {**PLACE, "rooms": ["#dev"]})
+    memory.keep("one:1", "bob", {**PLACE, "identity": "idbob", "rooms": ["#dev"]})
     assert memory.find("one:1", "ada") == PLACE
     assert memory.find("one:1", "bob")["rooms"] == ["#dev"]
     assert memory.find("two:2", "ada") == memory.find("one:1", "eve") == {}
+
+
+def test_one_person_has_one_place_under_all_names(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.keep("one:1", "ada", PLACE)
+    memory.keep("one:1", "eve", {**PLACE, "identity": "ideve"})
+    memory.keep("one:1", "lovelace", {**PLACE, "rooms": ["#dev"]})
+    assert [memory.find("one:1", name)["rooms"] for name in ("ada", "lovelace", "eve")] == [["#dev"], ["#dev"], []]
 
 
 def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:

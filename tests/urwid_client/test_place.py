@@ -9,7 +9,7 @@ from tests.support.model_server import ModelServer
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
 from urwid_client import commands
 from urwid_client.editing import Draft
-from urwid_client.place import Place, is_place, of_another_name, remember, restore
+from urwid_client.place import Place, is_place, remember, restore
 
 
 def left(ada: Talk) -> Place:
@@ -113,16 +113,6 @@ def test_another_log_begins_afresh() -> None:
     assert titles(again) == ["server", "#lobby", "#dev"]
     assert again.chat.protocol.log == "log-2"
     assert not again.chat.returning
-
-
-def test_another_name_takes_the_rooms_along_and_no_conversations() -> None:
-    ada = in_a_room()
-    ada.server.say("eve", "ada", "psst")
-    ada.exchange()
-    place = of_another_name(left(ada))
-    assert is_place(place)
-    bob = back(ada.server, place, "bob")
-    assert titles(bob) == ["server", "#lobby", "#dev"]
 
 
 def test_nothing_is_restored_from_nothing() -> None:

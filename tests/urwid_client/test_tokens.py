@@ -41,6 +41,14 @@ def test_a_later_token_replaces_the_earlier_one(tmp_path: Path) -> None:
     assert tokens.find(HERE, "ada") == "two"
 
 
+def test_all_names_of_one_person_have_the_latest_token(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    tokens.keep(HERE, "ada", "one")
+    tokens.keep(HERE, "eve", "somebody else")
+    tokens.keep(HERE, "lovelace", "two", shown="one")
+    assert [tokens.find(HERE, name) for name in ("ada", "lovelace", "eve")] == ["two", "two", "somebody else"]
+
+
 def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     before = os.umask(0)
     try:

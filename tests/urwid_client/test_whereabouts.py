@@ -17,7 +17,7 @@ from urwid_client.whereabouts import Whereabouts
 def here(directory: Path, name: str | None = None, server: str | None = None) -> Whereabouts:
     host, _, port = (server or "127.0.0.1:65432").partition(":")
     settings = ClientSettings(host, int(port), name, None, directory, server_given=server is not None)
-    return Whereabouts(settings, {}, told.append)
+    return Whereabouts(settings, told.append)
 
 
 told: list[str] = []
@@ -54,17 +54,16 @@ def test_later_it_is_as_it_was(tmp_path: Path) -> None:
     assert here(tmp_path, server="three:3").question() is not None
 
 
-def test_elsewhere_is_another_server_or_another_name(tmp_path: Path) -> None:
+def test_elsewhere_one_has_the_name_that_one_had_there_or_has_here(tmp_path: Path) -> None:
     remembered(tmp_path, "bob", "three:3")
     where = here(tmp_path, "ada", "one:1")
     where.remember(talk().chat, Composer(Words))
-    there, place = where.elsewhere(Invitation("two", 2))
-    assert (there.name, there.server, place) == ("ada", "two:2", {})
-    there, place = where.elsewhere(Invitation("three", 3))
-    assert (there.name, there.server, place) == ("bob", "three:3", {})
-    there, place = where.as_another("eve", "#dev")
-    assert (there.name, there.server) == ("eve", "one:1")
-    assert place["identity"] == ""
+    there = where.elsewhere(Invitation("two", 2))
+    assert (there.name, there.server) == ("ada", "two:2")
+    there = where.elsewhere(Invitation("three", 3))
+    assert (there.name, there.server) == ("bob", "three:3")
+    where.go_by("eve")
+    assert where.elsewhere(Invitation("two", 2)).name == "eve"
 
 
 KEY = "SHA256:" + "A" * 43
@@ -72,19 +71,18 @@ KEY = "SHA256:" + "A" * 43
 
 def test_what_was_wished_of_the_encryption_holds_for_the_server_that_the_run_begins_with(tmp_path: Path) -> None:
     insecure = ClientSettings("127.0.0.1", 1, "ada", "#ops", tmp_path, Wishes(tls=False))
-    where = Whereabouts(insecure, {}, told.append)
-    assert where.as_another("eve", "#dev")[0].wishes == Wishes(tls=False)
-    assert where.elsewhere(Invitation("two", 2))[0].wishes == Wishes()
-    there, _ = where.elsewhere(Invitation("two", 2, "#dev", KEY))
+    where = Whereabouts(insecure, told.append)
+    assert where.elsewhere(Invitation("two", 2)).wishes == Wishes()
+    there = where.elsewhere(Invitation("two", 2, "#dev", KEY))
     assert (there.room, there.wishes) == ("#dev", Wishes(fingerprint=KEY))
 
 
 def test_that_all_is_to_be_encrypted_holds_wherever_one_goes(tmp_path: Path) -> None:
     """Who refused a server's key is asked for another server, and may name the same one."""
     careful = ClientSettings("127.0.0.1", 1, "ada", None, tmp_path, Wishes(tls=True, fingerprint=KEY, accept_new=True))
-    where = Whereabouts(careful, {}, told.append)
-    assert where.elsewhere(Invitation("127.0.0.1", 1))[0].wishes == Wishes(tls=True)
-    assert where.elsewhere(Invitation("two", 2, "#dev", KEY))[0].wishes == Wishes(tls=True, fingerprint=KEY)
+    where = Whereabouts(careful, told.append)
+    assert where.elsewhere(Invitation("127.0.0.1", 1)).wishes == Wishes(tls=True)
+    assert where.elsewhere(Invitation("two", 2, "#dev", KEY)).wishes == Wishes(tls=True, fingerprint=KEY)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +94,7 @@ def test_that_all_is_to_be_encrypted_holds_wherever_one_goes(tmp_path: Path) -> 
 )
 def test_the_answer_may_be_an_invitation(tmp_path: Path, place: Invitation, room: str, wishes: Wishes) -> None:
     """The key that it names is the one that the server must have: plain text would show none."""
-    where = Whereabouts(ClientSettings("127.0.0.1", 1, None, "#ops", tmp_path, Wishes(tls=False), False), {}, told.append)
+    where = Whereabouts(ClientSettings("127.0.0.1", 1, None, "#ops", tmp_path, Wishes(tls=False), False), told.append)
     question = where.question()
     assert question is not None
     question.name, question.place = "ada", place
@@ -105,7 +103,7 @@ def test_the_answer_may_be_an_invitation(tmp_path: Path, place: Invitation, room
 
 
 def test_an_address_of_ipv6_is_remembered_as_well(tmp_path: Path) -> None:
-    where = Whereabouts(ClientSettings("::1", 7, "ada", None, tmp_path), {}, told.append)
+    where = Whereabouts(ClientSettings("::1", 7, "ada", None, tmp_path), told.append)
     where.remember(talk().chat, Composer(Words))
     again = here(tmp_path).settings
     assert (again.host, again.port, again.name) == ("::1", 7, "ada")

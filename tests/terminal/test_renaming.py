@@ -1,0 +1,76 @@
+"""Another name, and who has it: one stays the same person by any name, and another person is another by the same one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.server import Server
+from tests.support.terminal import terminal
+from tests.terminal.conftest import Open, client_command
+
+
+def test_by_another_name_one_is_the_same_person(open_client: Open) -> None:
+    ada, bob = open_client("ada190"), open_client("bob190")
+    bob.enter("/msg ada190 are you there?")
+    ada.wait_for_line(r"^ 3 bob190 +1 │")
+    bob.enter("/join #room190")
+    bob.wait_for("#room190  1 person")
+    bob.type("half a line")
+    bob.wait_for("> half a line")
+    bob.press("alt 2")
+    bob.wait_for_line("^ #lobby ")
+    bob.enter("/nick bert190")
+    bob.wait_for("● bert190", "you are bert190 now")
+    ada.enter("/msg bob190 by the old name")
+    ada.wait_for_line(r"ada190 by the old name$")
+    bob.wait_for_line(r"^ 3 ada190 +1 │")
+    bob.press("alt 4")
+    bob.wait_for("#room190  1 person", "> half a line")
+    bob.press("alt 3")
+    bob.wait_for("are you there?", "by the old name")
+    bob.enter("I go by another one now")
+    ada.wait_for_line(r"^ 3 bert190 +│")
+    ada.wait_for("bob190 are you there?", "by the old name", "I go by another one now")
+    bob.enter("/nick bob190")
+    bob.wait_for("● bob190", "you are bob190 now")
+
+
+def test_the_next_start_by_either_name_is_the_same_person(server: Server, open_client: Open, tmp_path: Path) -> None:
+    ada = open_client("ada191")
+    names = ("bob191", "bert191")
+    command = client_command(server, tmp_path / "bob191")
+    with terminal([*command, "--name", names[0]]) as bob:
+        bob.wait_for("● bob191")
+        bob.enter("/msg ada191 hello")
+        bob.enter("/nick bert191")
+        bob.wait_for("● bert191")
+        bob.type("half a line")
+        bob.wait_for("> half a line")
+        bob.press("alt 2")
+        bob.wait_for_line("^ #lobby ")
+        bob.enter("/quit")
+        assert bob.wait_exit() == 0
+    for number, name in enumerate(names):
+        ada.wait_for_line("^ 3 b")
+        with terminal([*command, "--name", name]) as again:
+            again.wait_for(f"● {name}")
+            again.press("alt 3")
+            again.wait_for("bob191 hello", "> half a line")
+            again.press("ctrl u")
+            again.enter(f"as {name}")
+            ada.wait_for_line(rf"^ 3 {name} +{number + 2} │")
+            again.type("half a line")
+            again.wait_for("> half a line")
+            again.press("alt 2")
+            again.wait_for_line("^ #lobby ")
+            again.enter("/quit")
+            assert again.wait_exit() == 0
+
+
+def test_a_name_of_somebody_else_whom_one_was_is_told(server: Server, open_client: Open, tmp_path: Path) -> None:
+    command = client_command(server, tmp_path / "bob192")
+    with terminal([*command, "--name", "bert192"]) as bert:
+        bert.wait_for("● bert192")
+    bob = open_client("bob192", cols=200)
+    bob.enter("/nick bert192")
+    bob.wait_for("as bert192 you were somebody else", "--name bert192; you are still bob192")
