@@ -55,6 +55,11 @@ def restore(chat: Chat, place: Place) -> None:
         chat.returning = True
 
 
+def has_drafts(place: Place) -> bool:
+    """Whether something was written that is not sent."""
+    return any(told["draft"] for told in place["conversations"])
+
+
 def is_place(place: object) -> bool:
     """Whether a value that came from a file is what `remember` gives."""
     return (

@@ -8,7 +8,7 @@ from typing import TypeVar
 from common.invitations import Invitation, understand
 from urwid_client.composer import Composer
 from urwid_client.memory import Known, Memory, MemoryUnusable
-from urwid_client.place import Place, remember, restore
+from urwid_client.place import Place, has_drafts, remember, restore
 from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat
 from urwid_client.trust import Wishes
@@ -22,7 +22,10 @@ class Whereabouts:
 
     def __init__(self, settings: ClientSettings, complain: Callable[[str], None]) -> None:
         """`complain` is told once if nothing can be remembered."""
-        self._kept: Place = {}
+        self._kept: tuple[Place, bool] = {}, False
+        """What is written down, and whether the server has told something since this run of the program began."""
+        self._is_known = False
+        """Whether something is written down of the server."""
         self._complain = complain
         self._memory: Memory | None = Memory(find_data_dir(settings))
         known = self.known = self.servers()
@@ -62,14 +65,16 @@ class Whereabouts:
             chat.join(self.settings.room)
         composer.restore_history(place.get("sent", ()))
         composer.load(chat.active.draft)
+        self._is_known = bool(place)
+        self._kept = remember(chat, composer.history.texts), False
 
     def remember(self, chat: Chat, composer: Composer) -> None:
-        """Writes down where one is, once the server has told."""
-        if chat.protocol.identity is not None:
-            place = remember(chat, composer.history.texts)
-            if place != self._kept:
-                self._kept = place
-                self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place))
+        """Writes down where one is: of a server that never answered, once there is something that would be lost."""
+        place, answered = remember(chat, composer.history.texts), chat.protocol.identity is not None
+        self._is_known = self._is_known or answered or has_drafts(place)
+        if self._is_known and (place, answered) != self._kept:
+            self._kept = place, answered
+            self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place))
 
     def elsewhere(self, server: Invitation) -> ClientSettings:
         """Another server, under the name that one had there if there was one."""

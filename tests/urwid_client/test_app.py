@@ -158,6 +158,20 @@ def test_by_another_name_one_is_who_one_was(tmp_path: Path) -> None:
     ]
 
 
+def test_what_was_written_to_a_server_that_never_answered_is_kept(tmp_path: Path) -> None:
+    run(Waiting([*"important", "enter"], waits=["trying again", "ada important"]), settings(tmp_path))
+    (shown,) = run(Waiting(waits=["trying again"]), settings(tmp_path))
+    assert prompt(shown) == "> important"
+    run(Waiting(["ctrl u", *"changed"], waits=["trying again", "changed"]), settings(tmp_path))
+    (shown,) = run(Waiting(waits=["trying again"]), settings(tmp_path))
+    assert prompt(shown) == "> changed"
+
+
+def test_a_server_that_never_answered_is_forgotten_where_nothing_was_written(tmp_path: Path) -> None:
+    run(Waiting([*"/join #dev", "enter"], waits=["trying again", "#dev"]), settings(tmp_path))
+    assert not (tmp_path / "memory.json").exists()
+
+
 def test_without_a_connection_there_is_no_other_name(tmp_path: Path) -> None:
     shown = run(Waiting([*"/nick eve", "enter"], waits=["trying again"]), settings(tmp_path))
     assert "you are not connected; ask for another name" in shown[1]
