@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from common import addresses
 from common.names import fold
 from urwid_client.errors import Failed
-from urwid_client.place import is_place
+from urwid_client.place import is_place, merge
 from urwid_client.table_file import TableFile, Words
 
 FILE = "memory.json"
@@ -50,13 +50,14 @@ class Memory:
         place: dict[str, Any] = self._file.read().get(server, {}).get("places", {}).get(fold(name), {})
         return place
 
-    def keep(self, server: str, name: str, place: dict[str, Any]) -> None:
-        """Stores a place, and that this server was used last. Raises `MemoryUnusable`.
+    def keep(self, server: str, name: str, place: dict[str, Any], before: dict[str, Any]) -> None:
+        """Stores what has become of a place that was as `before`, and that this server was used last. Raises `MemoryUnusable`.
 
-        Whoever has other names there has one place under all of them.
+        Another client may have stored the same place meanwhile. Whoever has other names there has one place under all of them.
         """
         with self._file.changing() as servers:
             places = servers.pop(server, {"places": {}})["places"]
+            place = merge(place, before, places.get(fold(name), {}))
             same = [other for other, kept in places.items() if place["identity"] and kept["identity"] == place["identity"]]
             servers[server] = {"name": name, "places": places | dict.fromkeys([*same, fold(name)], place)}
 

@@ -55,6 +55,33 @@ def restore(chat: Chat, place: Place) -> None:
         chat.returning = True
 
 
+def merge(mine: Place, before: Place, theirs: Place) -> Place:
+    """What to keep where another client of the same person has kept `theirs` since this one was at `before`.
+
+    What is being written, was sent or is ignored is as it is there, unless it was changed here; and what they opened stays open.
+    """
+    if not before or not theirs or theirs["identity"] not in ("", mine["identity"]):
+        return mine
+    was, here, there = ({_key(told): told for told in place["conversations"]} for place in (before, mine, theirs))
+    for key in here.keys() & there.keys():
+        if here[key]["draft"] == (was[key]["draft"] if key in was else ""):
+            here[key] = {**here[key], "draft": there[key]["draft"]}
+    opened = [told for key, told in there.items() if key not in was and key not in here]
+    known_rooms = {*map(fold, before["rooms"]), *map(fold, mine["rooms"])}
+    return {
+        **mine,
+        **{key: theirs[key] for key in ("sent", "ignored") if mine[key] == before[key]},
+        "rooms": [*mine["rooms"], *(room for room in theirs["rooms"] if fold(room) not in known_rooms)],
+        "conversations": [*here.values(), *opened],
+    }
+
+
+def _key(told: dict[str, Any]) -> tuple[str, str]:
+    """Which conversation it is, in the places of all clients."""
+    direct = told["kind"] == Kind.DIRECT.value
+    return told["kind"], (direct and told["conv"]) or fold(told["title"])
+
+
 def has_drafts(place: Place) -> bool:
     """Whether something was written that is not sent."""
     return any(told["draft"] for told in place["conversations"])

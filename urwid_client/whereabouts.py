@@ -23,7 +23,7 @@ class Whereabouts:
     def __init__(self, settings: ClientSettings, complain: Callable[[str], None]) -> None:
         """`complain` is told once if nothing can be remembered."""
         self._kept: tuple[Place, bool] = {}, False
-        """What is written down, and whether the server has told something since this run of the program began."""
+        """How the place was when it was written down, and whether the server had answered this run of the program."""
         self._is_known = False
         """Whether something is written down of the server."""
         self._complain = complain
@@ -73,8 +73,8 @@ class Whereabouts:
         place, answered = remember(chat, composer.history.texts), chat.protocol.identity is not None
         self._is_known = self._is_known or answered or has_drafts(place)
         if self._is_known and (place, answered) != self._kept:
-            self._kept = place, answered
-            self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place))
+            (before, _), self._kept = self._kept, (place, answered)
+            self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place, before))
 
     def elsewhere(self, server: Invitation) -> ClientSettings:
         """Another server, under the name that one had there if there was one."""

@@ -16,7 +16,7 @@ import pytest
 from tests.support.server import SCRIPTS, Server
 from tests.support.terminal import Terminal, terminal
 from tests.support.timeouts import seconds
-from tests.terminal.conftest import Open
+from tests.terminal.conftest import Open, client_command
 
 
 def prompt(window: Terminal) -> str:
@@ -257,3 +257,25 @@ def test_a_terminal_that_cannot_is_told_what_can(env: dict[str, str]) -> None:
         assert window.wait_exit() == 1
         said = "".join(window.lines)
         assert said == "chat-client: this needs a terminal; without one use chat-client send or chat-client tail"
+
+
+def test_two_terminals_of_one_person_leave_each_other_s_drafts_alone(server: Server, tmp_path: Path) -> None:
+    command = client_command(server, tmp_path / "ada195", "--name", "ada195")
+    with terminal(command) as one, terminal([*command, "--room", "#room195"]) as other:
+        one.wait_for("● ada195")
+        other.wait_for("● ada195", "#room195")
+        one.type("of the one")
+        one.wait_for("> of the one")
+        one.press("alt 1")
+        one.wait_for_line("^ server ")
+        other.type("of the other")
+        other.wait_for("> of the other")
+        other.press("alt 2")
+        other.wait_for_line("^ #lobby ")
+        for window in (one, other):
+            window.enter("/quit")
+            assert window.wait_exit() == 0
+    with terminal(command) as again:
+        again.wait_for("● ada195", "> of the one")
+        again.press("alt 3")
+        again.wait_for("#room195", "> of the other")

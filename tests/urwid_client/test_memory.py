@@ -14,17 +14,17 @@ PLACE = remember(talk().chat, [])
 def test_the_last_server_comes_first(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     assert memory.servers() == []
-    memory.keep("one:1", "ada", PLACE)
-    memory.keep("two:2", "eve", PLACE)
+    memory.keep("one:1", "ada", PLACE, {})
+    memory.keep("two:2", "eve", PLACE, {})
     assert memory.servers() == [Known("two:2", "eve"), Known("one:1", "ada")]
-    memory.keep("one:1", "bob", PLACE)
+    memory.keep("one:1", "bob", PLACE, {})
     assert Memory(tmp_path).servers() == [Known("one:1", "bob"), Known("two:2", "eve")]
 
 
 def test_a_place_is_one_s_own(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
-    memory.keep("one:1", "Ada", PLACE)
-    memory.keep("one:1", "bob", {**PLACE, "identity": "idbob", "rooms": ["#dev"]})
+    memory.keep("one:1", "Ada", PLACE, {})
+    memory.keep("one:1", "bob", {**PLACE, "identity": "idbob", "rooms": ["#dev"]}, {})
     assert memory.find("one:1", "ada") == PLACE
     assert memory.find("one:1", "bob")["rooms"] == ["#dev"]
     assert memory.find("two:2", "ada") == memory.find("one:1", "eve") == {}
@@ -32,17 +32,25 @@ def test_a_place_is_one_s_own(tmp_path: Path) -> None:
 
 def test_one_person_has_one_place_under_all_names(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
-    memory.keep("one:1", "ada", PLACE)
-    memory.keep("one:1", "eve", {**PLACE, "identity": "ideve"})
-    memory.keep("one:1", "lovelace", {**PLACE, "rooms": ["#dev"]})
+    memory.keep("one:1", "ada", PLACE, {})
+    memory.keep("one:1", "eve", {**PLACE, "identity": "ideve"}, {})
+    memory.keep("one:1", "lovelace", {**PLACE, "rooms": ["#dev"]}, {})
     assert [memory.find("one:1", name)["rooms"] for name in ("ada", "lovelace", "eve")] == [["#dev"], ["#dev"], []]
+
+
+def test_what_another_client_stored_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.keep("one:1", "ada", PLACE, {})
+    memory.keep("one:1", "ada", {**PLACE, "sent": ["hello"]}, PLACE)
+    memory.keep("one:1", "ada", {**PLACE, "cursor": 7}, PLACE)
+    assert memory.find("one:1", "ada") == {**PLACE, "sent": ["hello"], "cursor": 7}
 
 
 def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
-    memory.keep("one:1", "ada", PLACE)
+    memory.keep("one:1", "ada", PLACE, {})
     before = (tmp_path / FILE).stat().st_ino
-    memory.keep("one:1", "ada", dict(PLACE))
+    memory.keep("one:1", "ada", dict(PLACE), {})
     assert (tmp_path / FILE).stat().st_ino == before
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
 
@@ -60,5 +68,5 @@ def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:
 def test_what_is_damaged_is_said_and_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(MemoryUnusable, match="is damaged: repair it, or move it away"):
-        Memory(tmp_path).keep("one:1", "ada", PLACE)
+        Memory(tmp_path).keep("one:1", "ada", PLACE, {})
     assert (tmp_path / FILE).read_text() == content

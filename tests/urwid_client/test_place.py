@@ -9,7 +9,7 @@ from tests.support.model_server import ModelServer
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
 from urwid_client import commands
 from urwid_client.editing import Draft
-from urwid_client.place import Place, is_place, remember, restore
+from urwid_client.place import Place, is_place, merge, remember, restore
 
 
 def left(ada: Talk) -> Place:
@@ -113,6 +113,45 @@ def test_another_log_begins_afresh() -> None:
     assert titles(again) == ["server", "#lobby", "#dev"]
     assert again.chat.protocol.log == "log-2"
     assert not again.chat.returning
+
+
+def drafts(place: Place) -> dict[str, str]:
+    return {told["title"]: told["draft"] for told in place["conversations"]}
+
+
+def test_of_two_clients_each_keeps_what_it_changed() -> None:
+    """They began at the same place; then one wrote something, and the other joined a room and wrote something else."""
+    before = left(in_a_room())
+    one, other = back(ModelServer(), before), back(ModelServer(), before)
+    one.chat.lobby.draft = Draft("of the one", 0)
+    first = merge(left(one), before, before)
+    other.chat.join("#ops")
+    other.exchange()
+    other.chat.active.draft = Draft("of the other", 0)
+    kept = merge(left(other), before, first)
+    assert is_place(kept)
+    assert drafts(kept) == {"#lobby": "of the one", "#dev": "", "#ops": "of the other"}
+    assert kept["rooms"] == ["#dev", "#ops"]
+    began_at, one.chat.lobby.draft = left(one), Draft()
+    kept = merge(left(one), began_at, kept)
+    assert drafts(kept) == {"#lobby": "", "#dev": "", "#ops": "of the other"}
+    assert kept["rooms"] == ["#dev", "#ops"]
+
+
+def test_what_one_client_leaves_is_left() -> None:
+    before = left(in_a_room())
+    ada = back(ModelServer(), before)
+    room = ada.chat.find_room("#dev")
+    assert room is not None
+    ada.chat.close(room)
+    kept = merge(left(ada), before, before)
+    assert (kept["rooms"], [*drafts(kept)]) == ([], ["#lobby"])
+
+
+def test_the_place_of_another_person_is_no_part_of_one_s_own() -> None:
+    before = left(in_a_room())
+    theirs = {**before, "identity": "ideve", "rooms": ["#secret"]}
+    assert merge(before, before, theirs) == before
 
 
 def test_nothing_is_restored_from_nothing() -> None:
