@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from common import messages as m
 from common.client_protocol import ClientProtocol
-from common.names import fold
 from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind
 from urwid_client.conversations import Conversations
@@ -56,7 +55,6 @@ class Filing(Conversations):
 
     def go_on_with_whom_has_the_name(self, before: Buffer, conv: str) -> Buffer:
         """The name of the other person has changed hands: what was sent to it went to somebody else than before."""
-        before.former = True
         buffer = self.find_conv(conv) or self.add(Buffer(Kind.DIRECT, before.title, conv))
         buffer.former = False
         if self.active is before:
@@ -68,15 +66,29 @@ class Filing(Conversations):
         if buffer.kind is Kind.DIRECT and not self.is_own(message):
             buffer.peer = message.options.get("from")
 
-    def learn_name(self, message: m.Msg) -> None:
-        """The sender goes by this name now, and whoever had it before does not."""
-        sender, name = message.options.get("from"), clean_line(message.sender)
+    def learn_name(self, message: m.Msg) -> list[Buffer]:
+        """Whoever said this, or was told it by oneself, goes by this name now, and whoever had it before does not.
+
+        The conversations with those who are former ones by that.
+        """
+        own, conv = self.is_own(message), None if m.is_room(message.to) else message.options.get("conv")
+        if own and conv is None:
+            return []
+        name, identity = (message.to, None) if own else (message.sender, message.options.get("from"))
         for buffer in self.buffers:
-            if buffer.kind is Kind.DIRECT and buffer.peer is not None:
-                if buffer.peer == sender:
-                    buffer.title, buffer.former = name, False
-                elif fold(buffer.title) == fold(name):
-                    buffer.former = True
+            if buffer.kind is Kind.DIRECT and ((identity and buffer.peer == identity) or (conv and buffer.conv == conv)):
+                buffer.title, buffer.former = clean_line(name), False
+        return self.learn_who_is(name, identity, conv)
+
+    def learn_who_is(self, name: str, identity: str | None, conv: str | None = None) -> list[Buffer]:
+        """Somebody has the name now, of whom the identity is known, or the conversation: see `learn_name`."""
+        former = []
+        for buffer in self.find_directs(name):
+            is_other = (identity and buffer.peer not in (None, identity)) or (conv and buffer.conv not in (None, conv))
+            if is_other and not buffer.former:
+                buffer.former = True
+                former.append(buffer)
+        return former
 
     def begin_directs_anew(self) -> None:
         """As somebody else one has other conversations: what was said before can still be read, and not be gone on with."""

@@ -106,6 +106,7 @@ def _conversation(buffer: Buffer) -> dict[str, Any]:
         "title": buffer.title,
         "conv": buffer.conv or "",
         "peer": buffer.peer or "",
+        "former": buffer.former,
         "unread": buffer.unread,
         "mentions": buffer.mentions,
         "read": buffer.unread_from[0] if buffer.unread and buffer.unread_from else 0,
@@ -137,7 +138,7 @@ def _restore(chat: Chat, told: dict[str, Any]) -> None:
             buffer = chat.add(Buffer(Kind.ROOM, rooms[fold(title)]))
     else:
         buffer = chat.add(Buffer(Kind.DIRECT, title, told["conv"] or None))
-        buffer.peer = told["peer"] or None
+        buffer.peer, buffer.former = told["peer"] or None, told.get("former", False)
     if buffer is None:  # a room that could not be joined any more
         return
     buffer.draft = Draft(told["draft"], len(told["draft"]))
@@ -153,7 +154,8 @@ def _is_number(value: object) -> bool:
 def _is_conversation(told: object) -> bool:
     return (
         isinstance(told, dict)
-        and told.keys() == {"kind", "title", "conv", "peer", "unread", "mentions", "read", "draft"}
+        and told.keys() - {"former"} == {"kind", "title", "conv", "peer", "unread", "mentions", "read", "draft"}
+        and isinstance(told.get("former", False), bool)
         and all(isinstance(told[key], str) for key in ("title", "conv", "peer", "draft"))
         and told["kind"] in (Kind.ROOM.value, Kind.DIRECT.value)
         and all(_is_number(told[key]) for key in ("unread", "mentions", "read"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from common import messages as m
@@ -30,6 +30,13 @@ class Lookup(NamedTuple):
     name: str
     only_away: bool = False
     """It is shown only if they are away, and nothing else of it."""
+    only_identity: bool = False
+    """It is not shown: whether they are still the same person is told."""
+
+    @property
+    def is_silent(self) -> bool:
+        """The user did not ask."""
+        return self.only_away or self.only_identity
 
 
 class WrongInput(Exception):
@@ -221,8 +228,30 @@ class Sending(Filing):
             buffer = self.bind(buffer, conv)
         elif buffer.conv != conv and conv is not None:
             buffer = self.go_on_with_whom_has_the_name(buffer, conv)
+        self.tell_whose_name_it_is(message, buffer, now)
         buffer.add(self.said_of(message))
         self._tell_if_absent(buffer, now)
+
+    def tell_whose_name_it_is(self, message: m.Msg, buffer: Buffer | None, now: int) -> None:
+        """Before a message is filed: where a name has changed hands, the conversations with both of them say so."""
+        self.tell_of_former(self.learn_name(message), now)
+        if buffer is None or buffer.kind is not Kind.DIRECT or any(isinstance(entry, Said) for entry in buffer.entries):
+            return
+        if any(other.former for other in self.find_directs(buffer.title)):
+            said = f"this is not the {buffer.title} whom you talked to before: somebody else has the name now"
+            buffer.note(said, now, message.id - 1, important=True)
+
+    def tell_of_former(self, buffers: list[Buffer], now: int) -> None:
+        """In conversations with somebody whose name somebody else has from now on."""
+        for buffer in buffers:
+            said = f"somebody else goes by the name {buffer.title} now; what you write here is for the former one alone"
+            self.note(said, now, buffer, important=True)
+
+    def ask_who_is(self, names: Iterable[str]) -> None:
+        """Those who came, and with whose names one has talked before, may be others."""
+        for buffer in [buffer for name in names for buffer in self.find_directs(name)]:
+            if buffer.peer is not None and not buffer.former:
+                self.lookups[self.protocol.whois(buffer.title)] = Lookup(buffer, buffer.title, only_identity=True)
 
     def on_send_failed(self, failed: SendFailed, now: int) -> None:
         buffer, text = self.pending_in.pop(failed.ref, None), clean_line(failed.text)

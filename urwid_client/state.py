@@ -247,7 +247,7 @@ class Chat(Sending):
         for buffer in self.buffers:
             buffer.loading = None
         self.typists.clear()
-        asked = [lookup.buffer for lookup in self.lookups.values() if not lookup.only_away]
+        asked = [lookup.buffer for lookup in self.lookups.values() if not lookup.is_silent]
         self.lookups.clear()
         for buffer in [*self._listings.lose(), *asked]:
             self.note("the connection was lost before the answer came; ask again", now, buffer)
@@ -288,6 +288,8 @@ class Chat(Sending):
         buffer.set_people(map(clean_line, joined.members), joined.people, map(clean_line, joined.away))
         self._tell_who_changed(buffer, before, now)
         self.rooms_seen.setdefault(fold(buffer.title), buffer.title)
+        if buffer is self.lobby:
+            self.ask_who_is([direct.title for direct in self.buffers if fold(direct.title) in buffer.people])
 
     def _tell_who_changed(self, buffer: Buffer, before: dict[str, str], now: int) -> None:
         """After a break: who was there `before` it, and who came in it. Whoever is missing is waited for a while."""
@@ -342,6 +344,8 @@ class Chat(Sending):
         buffer.move_people(came, left, options.get("count"))
         buffer.turn_people(away, back)
         self._forget_that_it_was_asked(back)
+        if buffer is self.lobby:
+            self.ask_who_is(came)
         if buffer.head_count <= _TRAFFIC_SHOWN:
             # The lists also have those who came and left again before anybody was told that they were here.
             came, left = (
@@ -384,13 +388,14 @@ class Chat(Sending):
         if lookup is None:
             return
         buffer = lookup.buffer if lookup.buffer in self.buffers else self.active
-        if not lookup.only_away:
+        self.tell_of_former(self.learn_who_is(answer.name, answer.options.get("from")), now)
+        if not lookup.is_silent:
             self.note(describe(self, answer.name, answer.options), now, buffer)
-        elif why := clean_line(answer.options.get("away", "")):
+        elif lookup.only_away and (why := clean_line(answer.options.get("away", ""))):
             self.note(f"{lookup.name} is away{because(why)}", now, buffer)
 
     def _on_not_found(self, lookup: Lookup, code: str, text: str, now: int) -> None:
-        if not lookup.only_away:
+        if not lookup.is_silent:
             self.note(describe(self, lookup.name, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
 
     def _on_typing(self, typing: m.IsTyping, now: int) -> None:
@@ -410,7 +415,7 @@ class Chat(Sending):
         if self._is_ignored(message):
             return
         buffer = self.buffer_of(message)
-        self.learn_name(message)
+        self.tell_whose_name_it_is(message, buffer, now)
         if buffer is None:
             return
         said = self.said_of(message)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.support.server import Server
-from tests.support.terminal import terminal
+from tests.support.server import Server, running_server
+from tests.support.terminal import Terminal, terminal
+from tests.support.timeouts import seconds
 from tests.terminal.conftest import Open, client_command
 
 
@@ -74,3 +77,35 @@ def test_a_name_of_somebody_else_whom_one_was_is_told(server: Server, open_clien
     bob = open_client("bob192", cols=200)
     bob.enter("/nick bert192")
     bob.wait_for("as bert192 you were somebody else", "--name bert192; you are still bob192")
+
+
+def test_a_name_that_changes_hands_is_told_in_both_conversations(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", workers=1, limits={"name_grace_seconds": 1}) as server:
+
+        def client(name: str, directory: str) -> AbstractContextManager[Terminal]:
+            return terminal(client_command(server, tmp_path / directory, "--name", name), cols=160)
+
+        with client("ada", "ada") as ada:
+            with client("cat", "one") as cat:
+                cat.wait_for("● cat")
+                cat.enter("/msg ada the first cat")
+                ada.wait_for_line(r"^ 3 cat +1 │")
+                cat.enter("/quit")
+                cat.wait_exit()
+            time.sleep(seconds(1.5))
+            with client("cat", "other") as cat:
+                ada.wait_for_line(r"^ 3 cat \(former\) +1 │")
+                cat.wait_for("● cat")
+                ada.enter("/msg cat who are you?")
+                ada.wait_for("this is not the cat whom you talked to before: somebody else has the name now")
+                ada.wait_for_line(r"^ 4 cat +│")
+                cat.enter("/msg ada another cat")
+                ada.wait_for("cat another cat")
+                ada.press("alt 3")
+                ada.wait_for_line(r"^ cat \(former\) ")
+                ada.wait_for("somebody else goes by the name cat now; what you write here is for the former one alone")
+                ada.enter("/quit")
+                ada.wait_exit()
+            with client("ada", "ada") as again:
+                again.wait_for_line(r"^ 3 cat \(former\) +│")
+                again.wait_for_line(r"^ 4 cat +│")

@@ -60,6 +60,22 @@ def test_a_name_that_changes_hands() -> None:
     assert (second.title, second.former, first.former) == ("bob", False, True)
 
 
+def test_whose_name_it_is_is_told_once() -> None:
+    there = filing()
+    first = there.buffer_of(message("bob", "ada", "c1", "id-1"))
+    assert there.learn_who_is("bob", "id-1") == []
+    assert there.learn_who_is("BOB", "id-2") == [first]
+    assert there.learn_who_is("bob", "id-2") == []
+
+
+def test_of_whom_only_the_conversation_is_known_is_known_by_that() -> None:
+    there = filing()
+    first = there.add(Buffer(Kind.DIRECT, "bob", "c1"))
+    assert there.learn_name(message("ada", "bob", "c2")) == [first]
+    assert there.learn_name(message("ada", "robert", "c1")) == []
+    assert (first.title, first.former) == ("robert", False)
+
+
 def test_as_somebody_else_nothing_is_gone_on_with() -> None:
     there = filing()
     buffer = there.buffer_of(message("bob", "ada", "c1"))

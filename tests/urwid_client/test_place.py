@@ -167,6 +167,7 @@ def test_what_is_no_place_is_known(key: str) -> None:
     assert not is_place({**place, key: 1.5})
     assert not is_place({other: value for other, value in place.items() if other != key})
     assert not is_place({**place, "conversations": [{}]})
+    assert not is_place({**place, "conversations": [{**place["conversations"][0], "former": 1}]})
     assert not is_place([])
 
 

@@ -15,7 +15,7 @@ from tests.support.frames import request_of
 from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
 from urwid_client import rendering
-from urwid_client.buffers import Buffer, Delivery, Said
+from urwid_client.buffers import Buffer, Delivery, Note, Said
 from urwid_client.editing import Draft
 from urwid_client.missing import AWAITED_MS
 from urwid_client.sending import Lookup, TooLong, WrongInput, is_mentioned
@@ -399,6 +399,11 @@ def test_who_takes_a_name_over_is_somebody_else() -> None:
     old, new = (buffer for buffer in ada.chat.buffers if buffer.title == "bob")
     assert (texts(old), texts(new)) == (["the code is 4711"], ["what was the code?"])
     assert (old.former, new.former) == (True, False)
+    assert notes(old) == ["somebody else goes by the name bob now; what you write here is for the former one alone"]
+    warning, said = new.entries
+    assert isinstance(warning, Note)
+    assert warning.text == "this is not the bob whom you talked to before: somebody else has the name now"
+    assert isinstance(said, Said)
     ada.chat.say_to("bob", "who are you?", NOON)
     assert ada.chat.active is new
 
@@ -793,7 +798,33 @@ def test_a_name_that_changed_hands_is_written_to_as_it_stands_now() -> None:
     assert ada.server.entries[-1].conv == direct("idada", "idbob") == ada.chat.active.conv
     assert (first.former, ada.chat.active.former) == (True, False)
     assert texts(ada.chat.active) == ["to the second"]
+    assert "this is not the bob whom you talked to before" in notes(ada.chat.active)[0]
     assert texts(first) == ["to the first"]
+
+
+def test_who_comes_by_the_name_of_somebody_else_is_known_at_once() -> None:
+    ada = talk()
+    ada.server.say("bob", "ada", "hi")
+    ada.exchange()
+    bob = buffer_of(ada.chat, "bob")
+    bob.peer = "idformerbob"
+    talk("bob", ada.server)
+    ada.chat.handle(m.Presence(m.LOBBY, {"joined": ["bob"], "left": [], "count": 2}), NOON)
+    ada.exchange()
+    assert bob.former
+    assert notes(bob) == ["somebody else goes by the name bob now; what you write here is for the former one alone"]
+
+
+def test_who_is_there_after_a_break_may_be_somebody_else() -> None:
+    ada = talk()
+    ada.server.say("bob", "ada", "hi")
+    ada.exchange()
+    bob = buffer_of(ada.chat, "bob")
+    bob.peer = "idformerbob"
+    ada.disconnect()
+    talk("bob", ada.server)
+    ada.connect()
+    assert bob.former
 
 
 def test_as_somebody_new_one_begins_direct_conversations_anew() -> None:
