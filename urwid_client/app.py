@@ -167,9 +167,18 @@ class App:
         finally:
             self._remember()
             self._end()
-        if self._last_words:
-            complain(self._last_words)
+        for words in filter(None, (self._last_words, self._unsent())):
+            complain(words)
         return self._status
+
+    def _unsent(self) -> str:
+        """What became of messages that the server has not confirmed; empty if there are none."""
+        unsent = sum(len(buffer.pending) for buffer in self._chat.buffers)
+        if not unsent:
+            return ""
+        messages, were, they = ("1 message", "was", "it is") if unsent == 1 else (f"{unsent:,} messages", "were", "they are")
+        kept = "kept as a draft" if self._where.remembers else "lost, for nothing can be kept"
+        return f"{messages} to {self._where.settings.server} {were} not sent; {they} {kept}"
 
     def _end(self) -> None:
         """Nothing of this run goes on in the next one, which has the same loop."""

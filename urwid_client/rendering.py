@@ -262,8 +262,9 @@ class Line(NamedTuple):
 
 
 def conversation_line(buffer: Buffer, active: bool) -> Line:
-    """A conversation, the key that leads to it (the digit of Alt+digit), and what is unread in it."""
-    number = str(buffer.number % 10) if buffer.number <= 10 else ""
+    """A conversation, the key that leads to it (the digit of Alt+digit), whether a draft waits, and what is unread."""
+    digit = str(buffer.number % 10) if buffer.number <= 10 else ""
+    number = digit if active or buffer.draft.empty else f"{digit:1}*"
     style = "active" if active else "waiting" if buffer.unread else "quiet"
     return Line(number, (style, title(buffer)), _unread(buffer))
 

@@ -38,6 +38,11 @@ class Whereabouts:
             settings = settings._replace(name=names[0])
         self.settings = settings
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the memory can be used."""
+        return self._memory is not None
+
     def question(self) -> Welcome | None:
         """What has to be asked before one can go there."""
         if self.settings.name is not None:

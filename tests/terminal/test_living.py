@@ -74,7 +74,7 @@ def test_what_came_while_it_was_closed_is_announced_once(server: Server, tmp_pat
     say(server, tmp_path / "bob50", "bob50", "ada50", "a word in private")
     with terminal(command, env={"TMUX": "", "VTE_VERSION": ""}) as ada:
         ada.wait_for("unread: 1 in #room50, 1 in bob50")
-        ada.wait_for_line(r"^ 3 #room50 +1 │")
+        ada.wait_for_line(r"^ 3\*#room50 +1 │")
         ada.wait_for_line(r"^ 4 bob50 +1 │")
         ada.wait_until(lambda: b"\x1b]9;2 messages, the last from bob50: a word in private\x1b\\" in ada.output, "an alert")
         ada.press("alt a")

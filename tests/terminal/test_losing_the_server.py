@@ -107,3 +107,37 @@ def test_a_killed_worker_is_hardly_noticed(tmp_path: Path) -> None:
         ada.wait_for("did this arrive?", "● ada", limit=10)
         ada.wait_gone("arrive? …", limit=10)
         assert ada.text.count("did this arrive?") == 1
+
+
+def test_what_was_not_sent_is_told_at_the_end_and_kept(tmp_path: Path) -> None:
+    """Also by a server that never answered, and where one goes to another one in the end."""
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = str(place.getsockname()[1])
+    command: list[str | Path] = [SCRIPTS / "chat-client", "--port", port, "--name", "ada", "--data-dir", tmp_path / "ada"]
+    with terminal(command) as ada:
+        ada.wait_for("not connected")
+        ada.enter("an important message")
+        ada.enter("/join #dev")
+        ada.type("half a line")
+        ada.wait_for("#dev", "> half a line")
+        ada.press("alt 2")
+        ada.wait_for_line(r"^ 3\*#dev +│")
+        ada.enter("/quit")
+        assert ada.wait_exit() == 0
+        ada.wait_for(f"chat-client: 1 message to 127.0.0.1:{port} was not sent; it is kept as a draft")
+        assert ada.is_restored()
+    with running_server(tmp_path / "server") as server, terminal(command) as ada:
+        ada.wait_for("> an important message")
+        ada.press("enter", "ctrl u")
+        ada.enter(f"/connect 127.0.0.1:{server.port}")
+        ada.wait_for("● ada")
+        ada.enter("/quit")
+        assert ada.wait_exit() == 0
+        assert f"chat-client: 1 message to 127.0.0.1:{port} was not sent".encode() in ada.output
+    with running_server(tmp_path / "other", "--port", port), terminal(command) as ada:
+        ada.wait_for("● ada", "> an important message")
+        ada.press("enter")
+        ada.wait_for_line(r"ada an important message +│")
+        ada.enter("/quit")
+        ada.wait_exit()
+        assert "not sent" not in ada.text

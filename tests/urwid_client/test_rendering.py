@@ -11,6 +11,7 @@ from common.text import clean
 from urwid_client import rendering
 from urwid_client.buffers import Buffer, Delivery, Kind, Note, Said, Traffic
 from urwid_client.completion import Suggestion
+from urwid_client.editing import Draft
 from urwid_client.keys import KeyMap
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import Block, Context, Spans
@@ -152,6 +153,11 @@ def test_conversations_in_the_list() -> None:
     room.unread, room.number = 5_000, 11
     assert rendering.conversation_line(room, active=False)[::2] == ("", ("mentions", "999+"))
     assert words(rendering.unread_elsewhere([room, Buffer(Kind.DIRECT, "bob")], Buffer(Kind.DIRECT, "x"))) == "  #dev 999+"
+    room.draft = Draft("half a line", 0)
+    assert rendering.conversation_line(room, active=False).number == " *"
+    room.number = 3
+    assert rendering.conversation_line(room, active=False).number == "3*"
+    assert rendering.conversation_line(room, active=True).number == "3"
 
 
 def test_titles_tell_of_former_names_and_rooms_one_is_not_in() -> None:
