@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common import messages as m
 from common.client_protocol import ClientProtocol
+from common.names import fold
 from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind
 from urwid_client.conversations import Conversations
@@ -75,7 +76,8 @@ class Filing(Conversations):
         if own and conv is None:
             return []
         name, identity = (message.to, None) if own else (message.sender, message.options.get("from"))
-        for buffer in self.buffers:
+        is_used = not own or fold(name) in self.lobby.people  # else it may be one that is only kept for them
+        for buffer in self.buffers if is_used else ():
             if buffer.kind is Kind.DIRECT and ((identity and buffer.peer == identity) or (conv and buffer.conv == conv)):
                 buffer.title, buffer.former = clean_line(name), False
         return self.learn_who_is(name, identity, conv)

@@ -117,6 +117,13 @@ def test_a_message_to_nobody_leaves_one_line_and_nothing_else(open_client: Open)
     ada.wait_for("> /msg nobody183 where are you?")
 
 
+def test_a_conversation_with_nobody_is_refused_where_one_is(open_client: Open) -> None:
+    ada = open_client("ada184", "--room", "#room184", cols=120)
+    ada.wait_for("#room184  1 person")
+    ada.enter("/query nobody184")
+    ada.wait_for("#room184  1 person", "nobody goes by the name nobody184 at present; /list")
+
+
 def test_who_is_there_and_which_rooms(open_client: Open) -> None:
     ada, _ = open_client("ada5"), open_client("bob5")
     ada.wait_for_line(r"│ bob5$")

@@ -72,8 +72,18 @@ def test_of_whom_only_the_conversation_is_known_is_known_by_that() -> None:
     there = filing()
     first = there.add(Buffer(Kind.DIRECT, "bob", "c1"))
     assert there.learn_name(message("ada", "bob", "c2")) == [first]
+    there.lobby.set_people(["robert"], 1)
     assert there.learn_name(message("ada", "robert", "c1")) == []
     assert (first.title, first.former) == ("robert", False)
+
+
+def test_a_name_that_is_only_kept_for_somebody_is_not_what_they_are_called() -> None:
+    there = filing()
+    first = there.buffer_of(message("robert", "ada", "c1", "id-1"))
+    there.lobby.set_people(["robert"], 1)
+    there.learn_name(message("ada", "bob", "c1"))
+    assert first is not None
+    assert first.title == "robert"
 
 
 def test_as_somebody_else_nothing_is_gone_on_with() -> None:
