@@ -12,7 +12,7 @@ BUDGETS: dict[str, float] = {
     "unit": 75,
     "integration": 90,
     "faults": 240,
-    "terminal": 150,
+    "terminal": 170,
     "simulation": 30,
     "fuzz": 30,
     "files": 30,
