@@ -339,6 +339,7 @@ class Chat(Sending):
         came, left, away, back = (list(map(clean_line, options.get(key, ()))) for key in ("joined", "left", "away", "back"))
         if (members := options.get("members")) is not None:
             buffer.set_people(map(clean_line, members), options.get("count", len(members)), away)
+            self._missing.came(fold(buffer.title), buffer.people)
             return
         before = dict(buffer.people)
         buffer.move_people(came, left, options.get("count"))

@@ -1224,6 +1224,13 @@ def a_room_with_one_missing() -> Talk:
     return ada
 
 
+def test_who_is_in_a_whole_list_after_a_break_is_not_waited_for() -> None:
+    ada = a_room_with_one_missing()
+    presence(ada, "#dev", members=["ada", "bob", "cyd"], count=3)
+    assert ada.chat.expire(NOON + AWAITED_MS) is None
+    assert [entry for entry in traffic(ada.chat.active) if "cyd" in entry[1]] == []
+
+
 def leave(ada: Talk) -> None:
     ada.chat.close(ada.chat.active)
 
