@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
+from typing import TextIO
 
 from common.text import clean_line
 from urwid_client.errors import Failed, OutputClosed
@@ -25,8 +25,10 @@ def complain(text: str) -> None:
     """One line on the standard error, if that can be written."""
     if sys.stderr is None:
         return  # `print` would take the standard output instead
-    with contextlib.suppress(OSError):
+    try:
         print(f"chat-client: {clean_line(text)}", file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
 
 
 def _encodable(text: str) -> str:
@@ -36,7 +38,12 @@ def _encodable(text: str) -> str:
 
 
 def discard_output() -> None:
-    """What Python still holds for the standard output goes nowhere; otherwise it would fail at its end."""
+    """The standard output cannot be written any more."""
+    _discard(sys.stdout)
+
+
+def _discard(stream: TextIO) -> None:
+    """What Python still holds for it goes nowhere; otherwise it would fail at its end, with an exit status of its own (120)."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -56,3 +56,12 @@ def test_discarded_output_fails_nobody() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-Ec", script], stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_complaint_that_cannot_be_written_does_not_change_how_the_program_ends() -> None:
+    """The terminal was closed, say: Python would end with a status of its own for what it could not write."""
+    script = "import sys; from urwid_client.output import complain; complain('said to nobody'); sys.exit(1)"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-Ec", script], stdout=subprocess.DEVNULL, stderr=full, check=False)
+    assert done.returncode == 1
