@@ -101,6 +101,7 @@ class Run(NamedTuple):
 
 
 make_run: Callable[[tuple[int, int, str, str, str, str, int, Sequence[str], bool]], Run] = partial(tuple.__new__, Run)
+"""The same for a run."""
 
 
 class LogUnreadable(Exception):
