@@ -308,8 +308,9 @@ class ClientProtocol:
         self._resuming = False
         self._sending = False
         self._joining: dict[int, str] = {}
+        """The rooms that are asked for, by ref; empty if one was parted again meanwhile."""
         self._named: list[str] = []
-        """The rooms of the last hello."""
+        """The rooms of the last hello, but for those that were parted behind it."""
         self._retry: set[int] = set()
         """What was refused for a passing reason, or stands behind such a one; until `retry` none of it is sent."""
         self._retried: set[int] = set()
@@ -414,6 +415,8 @@ class ClientProtocol:
         """Out of a room. One that the hello under way has asked for is left as soon as it is answered."""
         self._forget(room)
         if self.phase in (Phase.REPLAYING, Phase.LIVE):
+            self._named = [named for named in self._named if fold(named) != fold(room)]
+            self._joining = {ref: "" if fold(asked) == fold(room) else asked for ref, asked in self._joining.items()}
             self._request(m.Part, room, {})
 
     def history(self, to: str, *, conv: str | None = None, before: int | None = None, limit: int | None = None) -> int:
@@ -628,9 +631,9 @@ class ClientProtocol:
         return given_back
 
     def _on_joined(self, joined: m.Joined) -> list[Event]:
-        asked = self._joining.pop(joined.ref, None) is not None
-        if not asked and (joined.ref != self._hello_ref or fold(joined.room) not in map(fold, (m.LOBBY, *self._named))):
-            return []  # nobody wants to be there
+        named = joined.ref == self._hello_ref and fold(joined.room) in map(fold, (m.LOBBY, *self._named))
+        if not self._joining.pop(joined.ref, "") and not named:
+            return []  # nobody wants to be there, or not any more
         self._remember(joined.room)
         options = joined.options
         position = options.get("last", 0)
@@ -647,7 +650,7 @@ class ClientProtocol:
         ]
 
     def _on_join_refused(self, room: str, error: m.Error) -> list[Event]:
-        if self._is_asked_for(room):
+        if not room or self._is_asked_for(room):
             return []
         self._forget(room)
         return [JoinRefused(room, error.code, error.text)]

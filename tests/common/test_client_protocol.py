@@ -820,7 +820,7 @@ def test_a_room_parted_while_the_welcome_is_on_its_way_is_left_behind_it(client:
     client.connect()
     client.protocol.part("#dev")
     events = client.exchange()
-    assert kinds(events) == [Welcomed, RoomJoined, RoomJoined, CaughtUp, RoomParted]
+    assert kinds(events) == [Welcomed, RoomJoined, CaughtUp, RoomParted]
     assert not client.protocol.rooms
     assert not client.server.names_in("#dev")
 
@@ -870,6 +870,30 @@ def test_of_a_room_that_was_asked_for_again_the_last_answer_counts(client: Clien
     client.protocol.join("#dev")
     assert kinds(client.exchange()) == [RoomJoined]
     assert [*client.protocol.rooms] == ["#dev"]
+
+
+def test_a_room_that_was_parted_before_it_was_joined_is_joined_where_it_was_asked_for_again(client: Client) -> None:
+    """What is said in between is missed, and so what is seen of the room must not begin before it."""
+    client.protocol.join("#dev")
+    client.protocol.part("#dev")
+    client.move_up(10**9)
+    bob = Client(client.server, ClientProtocol("bob", instance=8))
+    bob.connect()
+    bob.protocol.join("#dev")
+    bob.exchange()
+    bob.protocol.send("#dev", "nobody else hears it")
+    bob.exchange()
+    client.protocol.join("#dev")
+    (joined,) = client.exchange()
+    assert isinstance(joined, RoomJoined)
+    assert joined.position == bob.protocol.cursor
+
+
+def test_a_room_that_was_parted_before_it_was_joined_is_left(client: Client) -> None:
+    client.protocol.join("#dev")
+    client.protocol.part("#dev")
+    assert client.exchange() == [RoomParted("#dev")]
+    assert not client.protocol.rooms
 
 
 def test_an_error_of_no_request_is_reported(client: Client) -> None:

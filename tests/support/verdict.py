@@ -59,7 +59,9 @@ class Witness:
         return ref
 
     def part(self, room: str) -> None:
-        """From now on it may or may not see what is said there."""
+        """From now on it may or may not see what is said there, also where it was asked for and not joined yet."""
+        self._replayed.append((fold(room), self.protocol.cursor or 0))
+        self._resumed_rooms.discard(fold(room))
         self.protocol.part(room)
         self._no_longer_in(room)
 
