@@ -20,7 +20,8 @@ from common.framing import FrameDecoder, frame
 BATCH_BYTES = 1024 * 1024 * 1024
 """Longer than any batch: an introduction of thousands who are in a hundred rooms each has a tenth of it. Two processes that
 both live could not go on after one that is longer."""
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
+"""Room for more is taken from the system with each call and given back, which takes longer than reading what there mostly is."""
 
 
 class ChannelClosed(Exception):

@@ -23,6 +23,15 @@ def frame(body: bytes) -> bytes:
     return _header(len(body)) + body
 
 
+def ends(frames: bytes) -> list[int]:
+    """Where each of several whole frames that stand one behind the other ends."""
+    found, at = [], 0
+    while at < len(frames):
+        at += HEADER.size + HEADER.unpack_from(frames, at)[0]
+        found.append(at)
+    return found
+
+
 class FrameDecoder:
     """Cuts a stream of bytes into frame bodies, whatever the pieces it arrives in."""
 

@@ -90,14 +90,16 @@ class Run(NamedTuple):
     def entries(self) -> list[Entry]:
         return [self.entry(place) for place in range(len(self.texts))]
 
-    def frames(self) -> list[bytes]:
-        """The messages as they go over the wire."""
+    def frames(self) -> bytes:
+        """The messages as they go over the wire, one behind the other."""
         first, time_ms, conv, to, sender, identity, ref, texts, topic = self
         options = _options(conv, identity, topic)
-        return [
-            codec.encode(("msg", first + place, time_ms, to, sender, ref + place, text, options))
-            for place, text in enumerate(texts)
-        ]
+        return b"".join(
+            [
+                codec.encode(("msg", first + place, time_ms, to, sender, ref + place, text, options))
+                for place, text in enumerate(texts)
+            ]
+        )
 
 
 make_run: Callable[[tuple[int, int, str, str, str, str, int, Sequence[str], bool]], Run] = partial(tuple.__new__, Run)

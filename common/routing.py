@@ -36,8 +36,9 @@ answered, and so each request can be carried out twice without harm.
         ["joined", sid, ref, position, joined]      joined: [room, conv, count, members, options]; the options go over the wire
                                                     as they are: who of the members is away, and the topic
         ["parted", sid, ref, position, room, conv]
-        ["room", conv, ids, frames]                 messages for all who are in the room
-        ["direct", sids, ids, frames]               messages for these
+        ["room", conv, ids, runs]                   messages for all who are in the room: the frames of each run, one behind the
+                                                    other, and the id of the last of them
+        ["direct", sids, ids, runs]                 messages for these
         ["reply", sid, frame]                       anything else that is for one session, as it goes over the wire
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
         ["presence", conv, room, joined, left, count]

@@ -21,6 +21,7 @@ from common import codec
 from common import messages as m
 from common.limits import Limits
 from common.routing import Batch
+from tests.support.frames import replies_in
 from workers.fanout import Delivery
 from workers.hub import Hub
 from workers.log_reader import LogReader
@@ -152,9 +153,10 @@ def test_a_message_is_encoded_once_and_each_turn_costs_one_commit_one_batch_and_
     assert encoded.call_count == 20
     assert statements.count("COMMIT") == 1
     [[_, _, [[tag, conv, ids, frames]]]] = answers.values()
-    assert (tag, conv, len(ids), len(frames)) == ("room", "#room", 20, 20), "one batch, in which they are together"
+    assert (tag, conv, len(ids), len(frames)) == ("room", "#room", 1, 1), "one batch, in which they are one"
     [delivery] = deliveries
-    assert (len([*delivery.sids]), len(delivery.frames)) == (300, 20)
+    assert (len([*delivery.sids]), len(delivery.parts)) == (300, 1)
+    assert len(replies_in(delivery.data)) == 20
 
 
 def worker_instructions(chat: Chat, messages: int) -> int:

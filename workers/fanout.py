@@ -6,23 +6,28 @@ messages get the same fifty-message buffer, put together once.
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from common.framing import ends
+
 NO_ID = 0
 """Stands with frames that are no live messages: answers, presence."""
 
+Part: TypeAlias = tuple[int, bytes]
+"""The frames of messages whose ids follow each other, one behind the other, and the last of these ids; or one other frame."""
 _Placed: TypeAlias = tuple[int, int, bytes]
-"""A frame with its place in the turn and its id."""
+"""A part with its place in the turn before it."""
 
 
 class Delivery(NamedTuple):
     """One buffer for a group of sessions."""
 
     data: bytes
-    frames: list[tuple[int, bytes]]
-    """What the data consists of: the id (or `NO_ID`) and the bytes of each frame."""
+    parts: list[Part]
+    """What the data consists of."""
     sids: Iterable[int]
     base: int
     """The id up to which these sessions were sent everything before."""
@@ -49,15 +54,17 @@ def remainder(delivery: Delivery, taken: int, room: int) -> Remainder:
     kept: list[bytes] = []
     cursor = delivery.base
     at = 0
-    for id, frame in delivery.frames:
-        start, at = at, at + len(frame)
+    for last, frames in delivery.parts:
+        start, at = at, at + len(frames)
         if at <= taken:
-            cursor = id or cursor
+            cursor = last or cursor
+        elif last == NO_ID:
+            kept.append(frames[max(taken - start, 0) :])
         elif start <= taken:
-            kept.append(frame[taken - start :])
-            cursor = id or cursor
-        elif id == NO_ID:
-            kept.append(frame)
+            until = ends(frames)
+            next = bisect.bisect_right(until, taken - start)
+            kept.append(frames[taken - start : until[next]])
+            cursor = last - len(until) + next + 1
     return Remainder(b"".join(kept), cursor)
 
 
@@ -69,14 +76,14 @@ class Turn:
         self._rooms: defaultdict[str, list[_Placed]] = defaultdict(list)
         self._own: defaultdict[int, list[_Placed]] = defaultdict(list)
         self._since: dict[tuple[int, str], int] = {}
-        """For who came into a room during the turn: the place from which on the room's frames are theirs."""
+        """For who came into a room during the turn: the place from which on the room's parts are theirs."""
 
     def to_room(self, conv: str, ids: Sequence[int], frames: Sequence[bytes]) -> None:
-        """Frames for all live sessions in the room, with the id of each."""
+        """Parts for all live sessions in the room: the id and the frames of each."""
         self._rooms[conv] += self._placed(ids, frames)
 
     def to_session(self, sid: int, ids: Sequence[int], frames: Sequence[bytes]) -> None:
-        """Frames for one session."""
+        """Parts for one session."""
         self._own[sid] += self._placed(ids, frames)
 
     def _placed(self, ids: Sequence[int], frames: Sequence[bytes]) -> Iterable[_Placed]:
@@ -92,7 +99,7 @@ class Turn:
     def left(self, sid: int, conv: str) -> None:
         """The session is in the room up to here."""
         if conv in self._rooms:
-            self._own[sid] += self._frames_since(sid, conv)
+            self._own[sid] += self._parts_since(sid, conv)
             self._since.pop((sid, conv), None)
 
     def closed(self, sid: int) -> None:
@@ -110,22 +117,22 @@ class Turn:
             if sid not in apart:
                 groups[tuple(convs)].append(sid)
         for together, sids in groups.items():
-            yield _delivery([frame for conv in together for frame in self._rooms[conv]], sids, base)
+            yield _delivery([part for conv in together for part in self._rooms[conv]], sids, base)
         for sid in apart:
-            frames = [frame for conv in touched.get(sid, ()) for frame in self._frames_since(sid, conv)]
-            if own := self._own.get(sid, []) + frames:
+            parts = [part for conv in touched.get(sid, ()) for part in self._parts_since(sid, conv)]
+            if own := self._own.get(sid, []) + parts:
                 yield _delivery(own, [sid], base)
 
-    def _frames_since(self, sid: int, conv: str) -> list[_Placed]:
+    def _parts_since(self, sid: int, conv: str) -> list[_Placed]:
         since = self._since.get((sid, conv), 0)
-        return [frame for frame in self._rooms[conv] if frame[0] > since]
+        return [part for part in self._rooms[conv] if part[0] > since]
 
 
 def _delivery(placed: list[_Placed], sids: list[int], base: int) -> Delivery:
     placed.sort()
-    return deliver([(id, frame) for _, id, frame in placed], sids, base)
+    return deliver([(id, frames) for _, id, frames in placed], sids, base)
 
 
-def deliver(frames: list[tuple[int, bytes]], sids: Iterable[int], base: int) -> Delivery:
-    """These frames, in their order, for these sessions."""
-    return Delivery(b"".join([frame for _, frame in frames]), frames, sids, base)
+def deliver(parts: list[Part], sids: Iterable[int], base: int) -> Delivery:
+    """These parts, in their order, for these sessions."""
+    return Delivery(b"".join([frames for _, frames in parts]), parts, sids, base)

@@ -23,7 +23,7 @@ from common.names import check_room, fold
 from common.routing import INTRODUCED_AT_ONCE, Batch, Item
 from common.text import clean, clean_line, is_blank
 from workers import tokens
-from workers.fanout import NO_ID, Delivery, Turn, deliver
+from workers.fanout import NO_ID, Delivery, Part, Turn, deliver
 from workers.history import PagesWanted, PageWanted
 from workers.pace import Pace
 from workers.presence import SHARES, PresenceCollector
@@ -409,7 +409,7 @@ class Hub:
         base = session.cursor
         room = self._helping_bytes
         reached = following.until
-        frames: list[tuple[int, bytes]] = []
+        frames: list[Part] = []
         for entry in following.entries:
             if session.was_there(entry.conv, entry.id):
                 frame = m.encode(entry.as_msg())
@@ -438,7 +438,7 @@ class Hub:
             session.cursor, self._position, session.floors(), session.identity, PAGE_MESSAGES, self._helping_bytes
         )
 
-    def _enter_live(self, session: Session) -> list[tuple[int, bytes]]:
+    def _enter_live(self, session: Session) -> list[Part]:
         """The session is live from the next turn on; what is to be said about it."""
         session.phase = Phase.LIVE
         session.departed.clear()
@@ -600,15 +600,15 @@ class Hub:
 
     # --- what the broker says ------------------------------------------------------------------------------------------
 
-    def _room_messages(self, conv: str, ids: list[int], frames: list[bytes]) -> None:
+    def _room_messages(self, conv: str, ids: list[int], runs: list[bytes]) -> None:
         if conv in self._live:
-            self._turn.to_room(conv, ids, frames)
+            self._turn.to_room(conv, ids, runs)
 
-    def _direct_messages(self, sids: list[int], ids: list[int], frames: list[bytes]) -> None:
+    def _direct_messages(self, sids: list[int], ids: list[int], runs: list[bytes]) -> None:
         for sid in sids:
             session = self._sessions.get(sid)
             if session is not None and session.phase is Phase.LIVE:
-                self._turn.to_session(sid, ids, frames)
+                self._turn.to_session(sid, ids, runs)
 
     def _reply(self, sid: int, frame: bytes) -> None:
         session = self._sessions.get(sid)

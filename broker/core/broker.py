@@ -313,14 +313,14 @@ class Broker:
                 self._refuse(post.sender, ref, problem)
             return
         self._position = run.last
-        ids, frames = range(run.first, run.last + 1), run.frames()
+        frames = run.frames()
         for number, tag, whom in post.recipients:
             items = self._out[number]
             if items and items[-1][0] == tag and items[-1][1] == whom:  # those for the same ones go together
-                items[-1][2] += ids
-                items[-1][3] += frames
+                items[-1][2].append(run.last)
+                items[-1][3].append(frames)
             else:
-                items.append([tag, whom, [*ids], frames[:]])
+                items.append([tag, whom, [run.last], [frames]])
 
     def _repeat(self, repeat: Repeat, problem: StorageError | None) -> None:
         """Gives the sender the first message of two that are the same."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.framing import HEADER, FrameDecoder, FrameTooLarge, frame
+from common.framing import HEADER, FrameDecoder, FrameTooLarge, ends, frame
 
 BODIES = st.lists(st.binary(max_size=40), max_size=12)
 
@@ -28,6 +30,12 @@ def test_any_split_of_the_stream_gives_the_same_frames(bodies: list[bytes], data
         received += complete
     assert received == bodies
     assert decoder.waiting == 0
+
+
+@given(BODIES)
+def test_the_ends_of_frames_are_found(bodies: list[bytes]) -> None:
+    frames = [*map(frame, bodies)]
+    assert ends(b"".join(frames)) == [*itertools.accumulate(map(len, frames))]
 
 
 @given(BODIES, st.integers(41, 2**32 - 1), st.data())

@@ -41,5 +41,5 @@ def test_an_entry_as_a_message() -> None:
 def test_a_run_is_its_messages(topic: bool, texts: list[str]) -> None:
     run = Run(*ENTRY[:7], texts, topic)
     assert run.entries() == [ENTRY._replace(id=7 + n, ref=5 + n, text=text, topic=topic) for n, text in enumerate(texts)]
-    assert run.frames() == [encode(entry.as_msg()) for entry in run.entries()]
+    assert run.frames() == b"".join(encode(entry.as_msg()) for entry in run.entries())
     assert run.last == run.entries()[-1].id

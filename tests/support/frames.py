@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 from common import messages as m
-from common.framing import FrameDecoder
+from common.framing import FrameDecoder, ends
 from common.limits import FRAME_BYTES
 
 
@@ -15,6 +17,14 @@ def replies_in(data: bytes) -> list[m.Reply]:
     assert not decoder.waiting, "a frame was cut"
     replies = [m.parse_reply(body) for body in bodies]
     return [reply for reply in replies if reply is not None]
+
+
+def messages_in(last: int, frames: bytes) -> list[tuple[int, bytes]]:
+    """The frames of messages whose ids follow each other up to `last`, each with its id; one that is no message has the id 0."""
+    until = ends(frames)
+    each = [frames[start:end] for start, end in itertools.pairwise([0, *until])]
+    assert len(each) == 1 or last >= len(each), "only messages go together"
+    return [(last and last - len(each) + place, frame) for place, frame in enumerate(each, 1)]
 
 
 def reply_in(frame: bytes) -> m.Reply:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from common.framing import frame
+from tests.support.frames import messages_in
 from workers.fanout import NO_ID, Delivery, Turn, deliver, remainder
 
 CONVS = ["#a", "#b", "#c"]
@@ -54,8 +56,8 @@ class Turns(RuleBasedStateMachine):
     def room_messages(self, conv: str, count: int) -> None:
         ids, frames = self.messages(count)
         self.turn.to_room(conv, ids, frames)
-        for id, frame in zip(ids, frames, strict=True):
-            self.naive.to_room(conv, id, frame)
+        for part in zip(ids, frames, strict=True):
+            self.naive.to_room(conv, *part)
 
     @rule(conv=st.sampled_from(CONVS))
     def presence(self, conv: str) -> None:
@@ -100,14 +102,14 @@ class Turns(RuleBasedStateMachine):
         got: dict[int, list[tuple[int, bytes]]] = {}
         for delivery in self.turn.deliveries(self.live, self.base):
             assert delivery.base == self.base
-            assert delivery.data == b"".join(frame for _, frame in delivery.frames)
+            assert delivery.data == b"".join(frames for _, frames in delivery.parts)
             assert delivery.data, "nothing is delivered to nobody"
             for sid in delivery.sids:
                 assert sid not in got, "one buffer for each connection"
-                got[sid] = delivery.frames
-                ids = [id for id, _ in delivery.frames if id != NO_ID]
+                got[sid] = delivery.parts
+                ids = [id for id, _ in delivery.parts if id != NO_ID]
                 assert ids == sorted(set(ids))
-        assert got == {sid: frames for sid, frames in self.naive.lists.items() if frames}
+        assert got == {sid: parts for sid, parts in self.naive.lists.items() if parts}
         self.begin()
 
     def teardown(self) -> None:
@@ -138,15 +140,15 @@ def test_a_turn_that_brings_nothing_delivers_nothing() -> None:
 def cut_deliveries(draw: st.DrawFn) -> tuple[Delivery, int, int]:
     """A delivery with rising ids, the bytes that were taken of it, and the room for the rest."""
     base = draw(st.integers(0, 5))
-    id = base
-    frames = []
-    for number, (is_message, size) in enumerate(
-        draw(st.lists(st.tuples(st.booleans(), st.integers(1, 9)), min_size=1, max_size=9))
-    ):
-        id += is_message
-        frames.append((id if is_message else NO_ID, bytes([number]) * size))
-    delivery = deliver(frames, [1], base)
-    return delivery, draw(st.integers(0, len(delivery.data) - 1)), draw(st.integers(0, 40))
+    id, number = base, 0
+    parts = []
+    for messages, size in draw(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), min_size=1, max_size=6)):
+        id += messages
+        frames = b"".join(frame(bytes([number + n]) * size) for n in range(max(messages, 1)))
+        number += max(messages, 1)
+        parts.append((id if messages else NO_ID, frames))
+    delivery = deliver(parts, [1], base)
+    return delivery, draw(st.integers(0, len(delivery.data) - 1)), draw(st.integers(0, 60))
 
 
 @given(cut_deliveries())
@@ -154,11 +156,12 @@ def test_what_is_left_over_is_whole_or_comes_from_the_log(case: tuple[Delivery, 
     delivery, taken, room = case
     rest = remainder(delivery, taken, room)
     written = delivery.data[:taken] + rest.data
-    kept = [(id, frame) for id, frame in delivery.frames if frame in written]
+    frames = [one for part in delivery.parts for one in messages_in(*part)]
+    kept = [(id, frame) for id, frame in frames if frame in written]
     assert b"".join(frame for _, frame in kept) == written, "no frame is cut, and the order stays"
-    assert [frame for id, frame in kept if id == NO_ID] == [frame for id, frame in delivery.frames if id == NO_ID]
+    assert [frame for id, frame in kept if id == NO_ID] == [frame for id, frame in frames if id == NO_ID]
     assert rest.data, "the connection is seen to be blocked"
-    ids = [id for id, _ in delivery.frames if id != NO_ID]
+    ids = [id for id, _ in frames if id != NO_ID]
     sent = [id for id, _ in kept if id != NO_ID]
     assert (rest.cursor is None) == (len(delivery.data) - taken <= room), "whoever does not read is not live for long"
     if rest.cursor is None:
@@ -168,20 +171,29 @@ def test_what_is_left_over_is_whole_or_comes_from_the_log(case: tuple[Delivery, 
         assert rest.cursor == (sent[-1] if sent else delivery.base)
 
 
+ONE, TWO, THREE = (frame(body) for body in (b"o", b"tt", b"ttt"))
+"""Messages, of 5, 6 and 7 bytes."""
+ANSWER, NEWS = frame(b"AAAA"), frame(b"BBBBB")
+"""Of 8 and 9."""
+
+
 @pytest.mark.parametrize(
     ("taken", "room", "data", "cursor"),
     [
-        (0, 14, b"ooAAtttwwwBBBB", None),
-        (0, 13, b"ooAABBBB", 1),
-        (1, 12, b"oAABBBB", 1),
-        (2, 11, b"AABBBB", 1),
-        (4, 9, b"tttBBBB", 2),
-        (5, 8, b"ttBBBB", 2),
-        (8, 0, b"wwBBBB", 3),
-        (10, 4, b"BBBB", None),
-        (12, 1, b"BB", 3),
+        (0, 35, ONE + ANSWER + TWO + THREE + NEWS, None),
+        (0, 34, ONE + ANSWER + NEWS, 1),
+        (1, 33, ONE[1:] + ANSWER + NEWS, 1),
+        (5, 29, ANSWER + NEWS, 1),
+        (12, 22, ANSWER[7:] + NEWS, 1),
+        (13, 21, TWO + NEWS, 2),
+        (14, 20, TWO[1:] + NEWS, 2),
+        (18, 16, TWO[5:] + NEWS, 2),
+        (19, 15, THREE + NEWS, 3),
+        (25, 9, THREE[6:] + NEWS, 3),
+        (26, 9, NEWS, None),
+        (27, 1, NEWS[1:], 3),
     ],
 )
 def test_the_next_frame_and_the_answers_are_kept(taken: int, room: int, data: bytes, cursor: int | None) -> None:
-    delivery = deliver([(1, b"oo"), (NO_ID, b"AA"), (2, b"ttt"), (3, b"www"), (NO_ID, b"BBBB")], [1], 0)
+    delivery = deliver([(1, ONE), (NO_ID, ANSWER), (3, TWO + THREE), (NO_ID, NEWS)], [1], 0)
     assert remainder(delivery, taken, room) == (data, cursor)

@@ -1270,7 +1270,7 @@ class Reading(RuleBasedStateMachine):
         for delivery in hub.end_turn():
             self.deliver(delivery)
         for delivery in hub.catch_up(self.desk.now):
-            assert len(delivery.data) <= SMALL.backlog_bytes or len(delivery.frames) == 1, "more than may be kept for it"
+            assert len(delivery.data) <= SMALL.backlog_bytes or len(delivery.parts) == 1, "more than may be kept for it"
             self.deliver(delivery)
 
     def deliver(self, delivery: Delivery) -> None:

@@ -18,7 +18,7 @@ from common.limits import MEMBERS_SHOWN, ROOM_CHARS, ROOMS_SHOWN, Limits
 from common.log import Entry, direct
 from common.names import fold
 from common.routing import Batch, Item
-from tests.support.frames import reply_in
+from tests.support.frames import messages_in, reply_in
 from tests.support.memory_log import MemoryLog
 
 ADA, BOB, CYD = (f"g{letter * 16}" for letter in "abc")
@@ -97,8 +97,9 @@ class Office:
 def legible(item: Item) -> list[Item]:
     """Frames taken apart, and messages one by one: `["room", id, conv, message]`, `["direct", id, sids, message]`."""
     if item[0] in ("room", "direct"):
-        tag, whom, ids, frames = item
-        return [[tag, id, whom, reply_in(frame)] for id, frame in zip(ids, frames, strict=True)]
+        tag, whom, ids, runs = item
+        messages = [message for last, run in zip(ids, runs, strict=True) for message in messages_in(last, run)]
+        return [[tag, id, whom, reply_in(frame)] for id, frame in messages]
     return [[*item[:-1], reply_in(item[-1])] if item[0] in ("reply", "present", "typing") else item]
 
 
