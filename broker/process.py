@@ -72,13 +72,15 @@ class BrokerProcess:
         if now >= self._next_tick:
             self._next_tick = now + _TICK_SECONDS
             self._core.tick(self._now_ms())
-            self._tidy(at_least=1)
+            if self._tidying.is_due_in_quiet(self._log.written):
+                self._tidy()
             self._tell_who_is_late()
         for number, batch in self._core.settle().items():
             self._send(number, batch)
         self._pacing.ended(now, self._log.written)
         self._report_trouble()
-        self._tidy()
+        if self._tidying.is_due(self._log.written):
+            self._tidy()
         if self._core.ready and not self._said_ready:
             self._said_ready = True
             self._control.send("ready")
@@ -98,9 +100,7 @@ class BrokerProcess:
             for number, generation in self._core.strangers:
                 self._control.send("late", {"number": number, "generation": generation})
 
-    def _tidy(self, at_least: int | None = None) -> None:
-        if not self._tidying.is_due(self._log.written, at_least):
-            return
+    def _tidy(self) -> None:
         self._tidying.begin(self._log.written)
         try:
             if self._tidying.done(self._log.checkpoint()):

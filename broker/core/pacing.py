@@ -6,8 +6,11 @@ Who writes alone does not wait: what they send without waiting themselves is one
 from __future__ import annotations
 
 _APART_SECONDS = 0.0015
+"""At most."""
 _SEVERAL = 3
 """So many rows of one turn are those of several."""
+_ENOUGH = 5
+"""So many rows share a commit well enough: it takes about as long as they do."""
 
 
 class Pacing:
@@ -15,6 +18,7 @@ class Pacing:
 
     def __init__(self, written: int) -> None:
         self._written = written
+        self._ended = 0.0
         self._earliest = 0.0
 
     def left(self, now: float) -> float:
@@ -22,7 +26,8 @@ class Pacing:
         return max(0.0, self._earliest - now)
 
     def ended(self, now: float, written: int) -> None:
-        """A turn ended, and its rows are written."""
-        if written - self._written >= _SEVERAL:
-            self._earliest = now + _APART_SECONDS
-        self._written = written
+        """A turn ended, and its rows are written. The next one waits until there will be enough, if they come as they did."""
+        rows, self._written = written - self._written, written
+        took, self._ended = now - self._ended, now
+        if rows >= _SEVERAL:
+            self._earliest = now + min(took * _ENOUGH / rows, _APART_SECONDS)

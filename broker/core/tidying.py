@@ -19,13 +19,19 @@ class Tidying:
 
     def __init__(self, written: int) -> None:
         self._written = written
+        self._seen = written
         self._tidied = 0
         """The rows that the last one was about."""
         self._rows = _ROWS_LEAST
 
-    def is_due(self, written: int, at_least: int | None = None) -> bool:
-        """Whether there is enough to tidy up: `at_least` so many rows, or as many as it takes."""
-        return written - self._written >= (self._rows if at_least is None else at_least)
+    def is_due(self, written: int) -> bool:
+        """Whether there is enough to tidy up."""
+        return written - self._written >= self._rows
+
+    def is_due_in_quiet(self, written: int) -> bool:
+        """Whether there is anything to tidy up, and nobody wrote since this was asked last, whom it would hold up."""
+        quiet, self._seen = written == self._seen, written
+        return quiet and written > self._written
 
     def begin(self, written: int) -> None:
         """It is done now; if that fails, it is due again when as many rows more are there."""

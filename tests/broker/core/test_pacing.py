@@ -22,6 +22,14 @@ def test_while_several_write_turns_end_apart() -> None:
     assert pacing.left(7.0) == 0.0
 
 
+@pytest.mark.parametrize(("rows", "gap"), [(5, 0.001), (10, 0.0005), (3, 0.0015), (4, 0.00125), (100, 0.00005)])
+def test_a_turn_waits_until_about_five_rows_are_there(rows: int, gap: float) -> None:
+    pacing = Pacing(0)
+    pacing.ended(1.0, 1)
+    pacing.ended(1.001, 1 + rows)
+    assert pacing.left(1.001) == pytest.approx(gap)
+
+
 def test_after_several_the_next_turn_is_the_only_one_that_waits() -> None:
     pacing = Pacing(0)
     pacing.ended(1.0, 50)

@@ -40,9 +40,13 @@ def test_many_pages_that_nobody_takes_away_do_not_make_it_busy_all_the_time() ->
 
 def test_when_it_is_quiet_one_row_is_enough() -> None:
     tidying = Tidying(7)
-    assert not tidying.is_due(7, at_least=1)
-    assert tidying.is_due(8, at_least=1)
-    assert not tidying.is_due(8)
+    assert not tidying.is_due_in_quiet(7)
+    assert not tidying.is_due_in_quiet(8), "somebody wrote just now"
+    assert not tidying.is_due_in_quiet(9)
+    assert tidying.is_due_in_quiet(9)
+    assert not tidying.is_due(9)
+    tidying.begin(9)
+    assert not tidying.is_due_in_quiet(9)
 
 
 def test_after_a_failure_it_is_due_again_with_further_rows() -> None:
