@@ -70,6 +70,7 @@ class Face:
             if welcome is None
             else [("title", "chat-client")]
         )
+        screen.messages.placeholder = rendering.empty(chat.active, self.help.keymap) if chat.active.is_empty else None
         screen.status = self._status(welcome, connection, server, now)
         screen.typing = rendering.typing(chat.typists.names(chat.active.conv)) if welcome is None else []
         key = self.help.keymap.called(Action.HELP)

@@ -132,6 +132,17 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool =
             return Block(rules, time, ("traffic", "·"), [("traffic", _traffic(entry))])
 
 
+def empty(buffer: Buffer, keymap: KeyMap) -> Block:
+    """What stands in a conversation where nothing was written yet: what one can do there."""
+    room = clean_line(buffer.title)
+    if buffer.kind is Kind.ROOM and not buffer.joined:
+        ways = f"/join {room} goes in"
+    else:
+        ways = keymap.told((Action.SEND, "sends"), (Action.HELP, "helps"))
+    said = "nothing to read here yet"
+    return Block([], "", ("faint", "·"), [("faint", f"{said}; {ways}" if ways else said)])
+
+
 def is_action(said: Said) -> bool:
     """Whether it tells what its sender does."""
     return not said.topic and said.text.startswith(markup.ACTION)

@@ -264,6 +264,7 @@ class Chat(Sending):
                 buffer.unread = buffer.mentions = 0
                 if buffer.first_id is not None:
                     buffer.clear()
+                buffer.older_exist = buffer.kind is not Kind.SERVER  # whatever was known of another log
         self.note(f"connected as {clean_line(welcomed.name)}", now, self.server)
         if self._lost_at is not None:
             self.note(f"connected {'again ' if again else ''}after {_lasting(now - self._lost_at)}", now)

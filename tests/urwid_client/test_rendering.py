@@ -207,6 +207,20 @@ def test_how_the_connection_stands() -> None:
     assert status(Stage.ASKING) == "○ waiting for your answer"
 
 
+def test_where_nothing_was_written_it_is_said_what_can_be_done() -> None:
+    dev = Buffer(Kind.ROOM, "#dev")
+
+    def shown(*unbound: str) -> str:
+        block = rendering.empty(dev, KeyMap(dict.fromkeys(unbound, ())))
+        assert {style for style, _ in [block.label, *block.body]} == {"faint"}
+        return words(block.body)
+
+    assert shown() == "nothing to read here yet; Enter sends, F1 helps"
+    assert shown("send", "help") == "nothing to read here yet"
+    dev.joined = False
+    assert shown() == "nothing to read here yet; /join #dev goes in"
+
+
 def test_the_heading_tells_who_is_not_there() -> None:
     bob = Buffer(Kind.DIRECT, "bob")
     for absent, ending in ((None, "between the two of you"), (False, "between the two of you"), (True, ", not here now")):

@@ -786,6 +786,20 @@ def test_another_log_is_shown_afresh_and_what_is_pending_is_kept() -> None:
     assert texts(ada.chat.lobby) == ["a new world", "mine"]
 
 
+def test_what_was_empty_may_not_be_so_in_another_log() -> None:
+    ada = talk()
+    ada.chat.load_older()
+    ada.exchange()
+    assert ada.chat.lobby.is_empty
+    ada.disconnect()
+    ada.server = ModelServer("log-2")
+    ada.server.say("carla", m.LOBBY, "said before")
+    ada.connect()
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby) == ["said before"]
+
+
 def test_a_name_that_changed_hands_is_written_to_as_it_stands_now() -> None:
     ada = talk()
     talk("bob", ada.server)
