@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from common.addresses import is_loopback
 from common.client_protocol import Broken, ClientProtocol, Closed, Event, NameRefused, Phase, RequestFailed, Welcomed
 from common.errors import Code
 from common.messages import Pong
 from urwid_client.dialing import Dialer
 from urwid_client.errors import Failed
-from urwid_client.reconnecting import Backoff, Due, Lag, Sleep, Stage, Status, Watch
+from urwid_client.reconnecting import Backoff, Due, Lag, Route, Sleep, Stage, Status, Watch
 from urwid_client.tokens import Tokens, TokensUnusable
 from urwid_client.trust import UnknownKey, Unsafe, encryption_required
 
@@ -81,6 +82,8 @@ class Connection:
         self._patience = patience
         self._backoff = Backoff(draw)
         self._writer: asyncio.StreamWriter | None = None
+        self.route: Route | None = None
+        """Which way goes what is said, while there is a connection."""
         self.token: str | None = None
         """What proves who one is, as it was shown or given last."""
         self._answered = asyncio.Event()
@@ -168,6 +171,7 @@ class Connection:
             if self._patience is not None and self._protocol.identity is None:
                 raise Unreachable(f"{self.server} cannot be reached: {in_words(problem)}{advice(problem)}") from None
             return in_words(problem), advice(problem)
+        self.route = _route(self.server, self._writer)
         try:
             return await self._converse(reader), ""
         except Unsafe as unsafe:
@@ -176,7 +180,7 @@ class Connection:
             return in_words(problem), ""
         finally:
             self._writer.transport.abort()  # closing would wait until the server has read everything
-            self._writer = None
+            self._writer = self.route = None
             self._protocol.disconnected()
 
     def _refuse(self, unsafe: Unsafe) -> str:
@@ -325,6 +329,12 @@ async def why_unreachable(dialer: Dialer) -> str:
         return f"{dialer.server} cannot be reached: {in_words(problem)}{advice(problem)}"
     writer.transport.abort()
     return ""
+
+
+def _route(server: str, writer: asyncio.StreamWriter) -> Route:
+    encryption, peer = writer.get_extra_info("ssl_object"), writer.get_extra_info("peername")
+    tls = encryption.version().replace("TLSv", "TLS ") if encryption is not None else ""
+    return Route(server, tls, peer is not None and is_loopback(peer[0]))
 
 
 def _now() -> float:

@@ -24,7 +24,7 @@ def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
             bob.wait_for("ada before")
             ada.type("a draft that")
             server.stop()
-            ada.wait_for("the server is stopping", "not connected", "connection refused")
+            ada.wait_for("server is stopping", "not connected", "connection refused", limit=10)
             ada.type(" goes on")
             ada.wait_for("> a draft that goes on")
             ada.press("ctrl u")
@@ -107,6 +107,10 @@ def test_a_killed_worker_is_hardly_noticed(tmp_path: Path) -> None:
         ada.wait_for("did this arrive?", "● ada", limit=10)
         ada.wait_gone("arrive? …", limit=10)
         assert ada.text.count("did this arrive?") == 1
+        assert "connected" not in ada.text
+        ada.press("alt 1")
+        ada.wait_for_line(r"· connected again as ada")
+        assert ada.text.count("· ") == len(["connected", "again"])
 
 
 def test_what_was_not_sent_is_told_at_the_end_and_kept(tmp_path: Path) -> None:
