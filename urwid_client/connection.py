@@ -19,7 +19,8 @@ from typing import NamedTuple, TypeAlias
 from common.addresses import is_loopback
 from common.client_protocol import Broken, ClientProtocol, Closed, Event, NameRefused, Phase, RequestFailed, Welcomed
 from common.errors import Code
-from common.messages import Pong
+from common.messages import Ping, Pong, encode
+from common.text import clean_line
 from urwid_client.dialing import Dialer
 from urwid_client.errors import Failed
 from urwid_client.reconnecting import Backoff, Due, Lag, Route, Sleep, Stage, Status, Watch
@@ -33,6 +34,8 @@ _SLEEP_CHECK_SECONDS = 5.0
 _READ_BYTES = 65_536
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a server that does not read. One does not wait for it: it may be waiting for us to read."""
+_LINES_END = int.from_bytes(b"\r\n\r\n")
+"""A ref that makes what waits for the end of a line (HTTP, mail) answer at once."""
 _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, socket.EAI_AGAIN)
 _OTHER_RUN_SECONDS = 0.4
 """How long another run of this program may take to store the token for the name that it was given a moment ago."""
@@ -320,15 +323,45 @@ async def why_unreachable(dialer: Dialer) -> str:
     """Why one cannot go to a server, in a sentence; empty if one can, perhaps after a question about its key."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            _, writer = await dialer.dial()
+            streams = await dialer.dial()
     except UnknownKey:
         return ""
     except Unsafe as unsafe:
         return str(unsafe)
     except (OSError, ValueError) as problem:
         return f"{dialer.server} cannot be reached: {in_words(problem)}{advice(problem)}"
-    writer.transport.abort()
-    return ""
+    return await _why_no_chat(dialer.server, *streams)
+
+
+async def _why_no_chat(server: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    """Asks for a sign of life, which a chat-broker gives to anybody: nothing is said of who asks, and no name is taken."""
+    try:
+        writer.write(encode(Ping(_LINES_END)))
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await _sign_of_life(server, reader)
+    except TimeoutError:
+        return f"{server} does not answer as a chat-broker does, see whether the port is right"
+    except OSError as problem:
+        return f"{server} cannot be reached: {in_words(problem)}"
+    finally:
+        writer.transport.abort()
+
+
+async def _sign_of_life(server: str, reader: asyncio.StreamReader) -> str:
+    """Why there is none, in a sentence; empty once it came."""
+    protocol = ClientProtocol("", instance=0)
+    while data := await reader.read(_READ_BYTES):
+        for event in protocol.receive(data):
+            match event:
+                case Pong():
+                    return ""
+                case RequestFailed(_, Code.TLS_REQUIRED, _):
+                    return str(encryption_required(server))
+                case RequestFailed(_, _, text):
+                    return f"{server} lets nobody in: {clean_line(text)}"
+                case Broken():
+                    return f"{server} is no chat-broker, see whether the port is right"
+    return f"{server} closed the connection without an answer, see whether the port is right"
 
 
 def _route(server: str, writer: asyncio.StreamWriter) -> Route:
