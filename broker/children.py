@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import signal
 import socket
@@ -70,8 +69,36 @@ def start_command(command: Sequence[str], environ: Mapping[str, str]) -> subproc
 
     If this process is killed, it gets the signal of a closed terminal: the shell takes the terminal back at that moment.
     """
-    tie = functools.partial(end_with, os.getpid(), signal.SIGHUP)
-    return subprocess.Popen(command, env=environ, preexec_fn=tie)  # noqa: PLW1509 - there is one thread
+    supervisor = os.getpid()
+
+    def prepare() -> None:
+        _set_suspending(signal.SIG_DFL)
+        end_with(supervisor, signal.SIGHUP)
+
+    return subprocess.Popen(command, env=environ, preexec_fn=prepare)  # noqa: PLW1509 - there is one thread
+
+
+def leave_suspending_to_the_command() -> None:
+    """Ctrl+Z, and the terminal of a command in the background, stop the command, and no process of the server."""
+    _set_suspending(signal.SIG_IGN)
+
+
+def _set_suspending(action: signal.Handlers) -> None:
+    """All of them go to the whole group of processes, whichever it is that the terminal means."""
+    for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, action)
+
+
+def has_stopped(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process that has not been reaped was suspended since the last call."""
+    return os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG) is not None
+
+
+def suspend() -> None:
+    """Stops this process, and this one alone, until it gets SIGCONT; not where no shell is there that could send it."""
+    signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from broker import QUESTIONS, settings
 from broker.output import complain, say
 from common import __version__, logs
 from common.settings import UsageError, describe, read_options
+from common.spelling import meant
 
 if TYPE_CHECKING:
     from broker.encryption import Encryption
@@ -53,6 +54,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         if arguments and arguments[0] in QUESTIONS:
             return _answer(arguments[0], arguments[1:], environ)
+        if arguments and not arguments[0].startswith("-") and (close := meant(arguments[0], QUESTIONS)):
+            raise UsageError(f"there is no {arguments[0]!r}, did you mean chat-broker {close}?")
         return _serve(arguments, environ)
     except UsageError as problem:
         complain(str(problem))
@@ -76,7 +79,8 @@ def _serve(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     own, dashes, command = _split(arguments)
     given, others = read_options(settings.SERVE, own)
     if others:
-        raise UsageError(f"{others[0]!r} is not understood here, --help shows what is")
+        first = f"stands in front of the options: chat-broker {others[0]} …" if others[0] in QUESTIONS else ""
+        raise UsageError(f"{others[0]!r} {first or 'is not understood here, --help shows what is'}")
     if _asked_about_itself(given):
         return 0
     if dashes and not command:

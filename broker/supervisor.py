@@ -21,7 +21,16 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from broker import status, status_socket
-from broker.children import STOP_SIGNALS, Child, how_it_ended, start, start_command
+from broker.children import (
+    STOP_SIGNALS,
+    Child,
+    has_stopped,
+    how_it_ended,
+    leave_suspending_to_the_command,
+    start,
+    start_command,
+    suspend,
+)
 from broker.encryption import CertificateUnusable, Encryption
 from broker.listening import Address
 from broker.output import say
@@ -108,6 +117,8 @@ class Supervisor:
     def run(self) -> int:
         """Serves until it is told to stop, the command has ended, or a child cannot start. The exit status."""
         signals = _Signals()
+        if self._plan.command:
+            leave_suspending_to_the_command()  # also for the children, which inherit it
         self._selector.register(signals, selectors.EVENT_READ, lambda: self._take_signals(signals))
         self._warn_of_certificate()
         self._start_all()
@@ -126,6 +137,8 @@ class Supervisor:
         for number in signals.take():
             if number == signal.SIGINT and self._command:
                 continue  # it was meant for the command, which got it too
+            if number == signal.SIGCONT and self._command:
+                self._command.send_signal(signal.SIGCONT)
             if number == signal.SIGHUP and not self._terminal.has_closed():
                 self._read_anew()
             elif number in STOP_SIGNALS:
@@ -382,6 +395,8 @@ class Supervisor:
                 self._bury(child, child.process.returncode)
         if self._command and self._command.poll() is not None:
             self._command_ended(self._command.returncode)
+        if self._command and self._stop_at is None and has_stopped(self._command):
+            suspend()  # only now: the shell that waits for this process must not take the terminal before it is given back
 
     def _bury(self, child: Child, returncode: int) -> None:
         if not child.deaf:
@@ -487,7 +502,7 @@ class _Signals:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in (*STOP_SIGNALS, signal.SIGCHLD):
+        for number in (*STOP_SIGNALS, signal.SIGCHLD, signal.SIGCONT):
             signal.signal(number, _only_wake)
 
     def fileno(self) -> int:

@@ -8,8 +8,8 @@ what can stand in a name is taken over: letters, digits and marks that have no c
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 import textwrap
 import unicodedata
 from collections import defaultdict
@@ -43,10 +43,16 @@ def closed(target: str, table: dict[int, str]) -> str:
     return target
 
 
-def main(path: Path) -> None:
-    text = path.read_text(encoding="utf-8-sig")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("table", type=Path, help="Unicode's confusables.txt")
+    try:
+        text = parser.parse_args().table.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        parser.error(str(problem))
     version = re.search(r"^# Version: (\S+)", text, re.MULTILINE)
-    assert version, "this is no confusables.txt"
+    if version is None:
+        parser.error("this is no confusables.txt")
     table = {
         int(source, 16): "".join(chr(int(code, 16)) for code in target.split())
         for source, target in re.findall(r"^([0-9A-F]+) ;\t([0-9A-F ]+) ;\tMA", text, re.MULTILINE)
@@ -61,4 +67,4 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

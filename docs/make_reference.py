@@ -1,13 +1,11 @@
 """Writes what the documents say about the client from its own tables: options, commands, keys, settings.
 
-    python docs/make_reference.py [--check]
-
-The tables of docs/client.md, the man page and the completions for shells. With --check nothing is written; the files that are
-not up to date are named, and the exit status is 1.
+The tables of docs/client.md, the man page and the completions for shells.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -242,6 +240,10 @@ def fish() -> str:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    told = "write nothing, and name the files that are not up to date; the exit status is 1 then"
+    parser.add_argument("--check", action="store_true", help=told)
+    check = parser.parse_args().check
     page = DOCS / "client.md"
     files = {
         page: tables(page.read_text()),
@@ -252,11 +254,11 @@ def main() -> int:
     }
     old = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     for path in old:
-        if "--check" in sys.argv[1:]:
+        if check:
             print(f"{path.relative_to(DOCS.parent)} is not up to date: run python docs/make_reference.py")
         else:
             path.write_text(files[path])
-    return 1 if old and "--check" in sys.argv[1:] else 0
+    return 1 if old and check else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Draws the pictures of the documents: a real server, real clients, and what the terminal of one of them shows.
 
-    python docs/make_screens.py [DIRECTORY]
-
 The pictures in docs/images, and the whole screens in tests/terminal/screens that a test compares with; with a directory, there
 and to be looked at only: every theme at every size. Needs what the tests need. The terminal is the one of
 `tests.support.terminal`; nothing is drawn by hand.
@@ -9,6 +7,7 @@ and to be looked at only: every theme at every size. Needs what the tests need. 
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import tempfile
@@ -129,9 +128,18 @@ def draw_every_theme(directory: Path) -> None:
                 (directory / f"{theme}-{cols}x{rows}-on-light.svg").write_text(svg(window, LIGHT))
 
 
+def _directory(path: str) -> Path:
+    """An existing one."""
+    if not Path(path).is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is no directory, make it first")
+    return Path(path)
+
+
 def main() -> None:
-    if len(sys.argv) > 1:
-        draw_every_theme(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("directory", nargs="?", type=_directory, help="draw every theme at every size, into this directory")
+    if directory := parser.parse_args().directory:
+        draw_every_theme(directory)
         return
     screens = ROOT / "tests" / "terminal" / "screens"
     with tempfile.TemporaryDirectory() as directory, scene(Path(directory), 88, 24) as window:

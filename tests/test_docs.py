@@ -210,6 +210,15 @@ def test_what_is_made_from_the_client_s_tables_is_up_to_date() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize("program", sorted((ROOT / "docs").glob("make_*.py")), ids=lambda path: path.stem)
+def test_the_programs_that_make_documents_explain_themselves(program: Path) -> None:
+    for wrong, argument in enumerate(("--help", "--no-such-option")):
+        done = subprocess.run([sys.executable, program, argument], capture_output=True, text=True, check=False)
+        assert done.returncode == (2 if wrong else 0)
+        assert (done.stderr if wrong else done.stdout).startswith(f"usage: {program.name} ")
+        assert "Traceback" not in done.stderr
+
+
 def test_the_completions_and_the_man_page_can_be_read() -> None:
     for shell, name in (("bash", "chat-client.bash"), ("zsh", "_chat-client"), ("fish", "chat-client.fish")):
         if shutil.which(shell):

@@ -271,6 +271,9 @@ class App:
                 self._chat.distrust(str(event), _now())
             case TokenNotKept(text):
                 self._chat.note(text, _now(), important=True)
+            case Welcomed() if self._connection is not None and self._connection.route is not None:
+                self._chat.connected(self._connection.route, _now())
+                self._chat.handle(event, _now())
             case _:
                 self._chat.handle(event, _now())
         if self._face.finder.waits and self._chat.active.loading is None:

@@ -147,6 +147,11 @@ class Buffer:
         return [*self.entries, *self.pending.values()] if self.pending else self.entries
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be seen here, neither loaded nor on the server, as far as it was asked."""
+        return not (self.entries or self.pending or self.older_exist or self.kind is Kind.SERVER)
+
+    @property
     def first_id(self) -> int | None:
         """The id of the first message that is loaded."""
         return next((entry.key[0] for entry in self.entries if isinstance(entry, Said)), None)

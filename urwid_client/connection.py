@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from common.addresses import is_loopback
 from common.client_protocol import Broken, ClientProtocol, Closed, Event, NameRefused, Phase, RequestFailed, Welcomed
 from common.errors import Code
-from common.messages import Pong
+from common.messages import Ping, Pong, encode
+from common.text import clean_line
 from urwid_client.dialing import Dialer
 from urwid_client.errors import Failed
-from urwid_client.reconnecting import Backoff, Due, Lag, Sleep, Stage, Status, Watch
+from urwid_client.reconnecting import Backoff, Due, Lag, Route, Sleep, Stage, Status, Watch
 from urwid_client.tokens import Tokens, TokensUnusable
 from urwid_client.trust import UnknownKey, Unsafe, encryption_required
 
@@ -32,6 +34,8 @@ _SLEEP_CHECK_SECONDS = 5.0
 _READ_BYTES = 65_536
 _UNSENT_BYTES = 16 * 1024 * 1024
 """What may wait for a server that does not read. One does not wait for it: it may be waiting for us to read."""
+_LINES_END = int.from_bytes(b"\r\n\r\n")
+"""A ref that makes what waits for the end of a line (HTTP, mail) answer at once."""
 _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, socket.EAI_AGAIN)
 _OTHER_RUN_SECONDS = 0.4
 """How long another run of this program may take to store the token for the name that it was given a moment ago."""
@@ -81,6 +85,8 @@ class Connection:
         self._patience = patience
         self._backoff = Backoff(draw)
         self._writer: asyncio.StreamWriter | None = None
+        self.route: Route | None = None
+        """Which way goes what is said, while there is a connection."""
         self.token: str | None = None
         """What proves who one is, as it was shown or given last."""
         self._answered = asyncio.Event()
@@ -168,6 +174,7 @@ class Connection:
             if self._patience is not None and self._protocol.identity is None:
                 raise Unreachable(f"{self.server} cannot be reached: {in_words(problem)}{advice(problem)}") from None
             return in_words(problem), advice(problem)
+        self.route = _route(self.server, self._writer)
         try:
             return await self._converse(reader), ""
         except Unsafe as unsafe:
@@ -176,7 +183,7 @@ class Connection:
             return in_words(problem), ""
         finally:
             self._writer.transport.abort()  # closing would wait until the server has read everything
-            self._writer = None
+            self._writer = self.route = None
             self._protocol.disconnected()
 
     def _refuse(self, unsafe: Unsafe) -> str:
@@ -316,15 +323,51 @@ async def why_unreachable(dialer: Dialer) -> str:
     """Why one cannot go to a server, in a sentence; empty if one can, perhaps after a question about its key."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            _, writer = await dialer.dial()
+            streams = await dialer.dial()
     except UnknownKey:
         return ""
     except Unsafe as unsafe:
         return str(unsafe)
     except (OSError, ValueError) as problem:
         return f"{dialer.server} cannot be reached: {in_words(problem)}{advice(problem)}"
-    writer.transport.abort()
-    return ""
+    return await _why_no_chat(dialer.server, *streams)
+
+
+async def _why_no_chat(server: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    """Asks for a sign of life, which a chat-broker gives to anybody: nothing is said of who asks, and no name is taken."""
+    try:
+        writer.write(encode(Ping(_LINES_END)))
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await _sign_of_life(server, reader)
+    except TimeoutError:
+        return f"{server} does not answer as a chat-broker does, see whether the port is right"
+    except OSError as problem:
+        return f"{server} cannot be reached: {in_words(problem)}"
+    finally:
+        writer.transport.abort()
+
+
+async def _sign_of_life(server: str, reader: asyncio.StreamReader) -> str:
+    """Why there is none, in a sentence; empty once it came."""
+    protocol = ClientProtocol("", instance=0)
+    while data := await reader.read(_READ_BYTES):
+        for event in protocol.receive(data):
+            match event:
+                case Pong():
+                    return ""
+                case RequestFailed(_, Code.TLS_REQUIRED, _):
+                    return str(encryption_required(server))
+                case RequestFailed(_, _, text):
+                    return f"{server} lets nobody in: {clean_line(text)}"
+                case Broken():
+                    return f"{server} is no chat-broker, see whether the port is right"
+    return f"{server} closed the connection without an answer, see whether the port is right"
+
+
+def _route(server: str, writer: asyncio.StreamWriter) -> Route:
+    encryption, peer = writer.get_extra_info("ssl_object"), writer.get_extra_info("peername")
+    tls = encryption.version().replace("TLSv", "TLS ") if encryption is not None else ""
+    return Route(server, tls, peer is not None and is_loopback(peer[0]))
 
 
 def _now() -> float:

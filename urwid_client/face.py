@@ -65,11 +65,13 @@ class Face:
         else:
             screen.input.show(self._prompt(), self._composer.shown)
         screen.beside_input = self._beside_input() if welcome is None else []
+        route = connection.route if connection is not None else None
         screen.heading = (
-            rendering.heading(chat.active, chat.is_absent(chat.active), chat.is_away(chat.active))
+            rendering.heading(chat.active, chat.is_absent(chat.active), chat.is_away(chat.active), route)
             if welcome is None
             else [("title", "chat-client")]
         )
+        screen.messages.placeholder = rendering.empty(chat.active, self.help.keymap) if chat.active.is_empty else None
         screen.status = self._status(welcome, connection, server, now)
         screen.typing = rendering.typing(chat.typists.names(chat.active.conv)) if welcome is None else []
         key = self.help.keymap.called(Action.HELP)
@@ -105,4 +107,5 @@ class Face:
             return rendering.asking(welcome)
         if connection is None:
             return rendering.status(self._chat.name, server, Status(Stage.CONNECTING), None, 0)
-        return rendering.status(self._chat.name, connection.server, connection.status, connection.lag, now, self._chat.away)
+        name, away = self._chat.name, self._chat.away
+        return rendering.status(name, connection.server, connection.status, connection.lag, now, away, connection.route)

@@ -54,6 +54,25 @@ class Status(NamedTuple):
     """What to do about the problem, as its sentence goes on; empty where there is nothing to say."""
 
 
+class Route(NamedTuple):
+    """Which way goes what is said on a connection."""
+
+    server: str
+    tls: str
+    """The version of TLS; empty where nothing is encrypted."""
+    is_local: bool
+    """It does not leave this machine."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others can read and change what is said."""
+        return not (self.tls or self.is_local)
+
+    def __str__(self) -> str:
+        how = f"encrypted ({self.tls})" if self.tls else "not encrypted (on this machine)" if self.is_local else "not encrypted"
+        return f"{self.server}, {how}"
+
+
 class Backoff:
     """How long to wait before the next attempt: twice as long each time, and never in step with other clients."""
 

@@ -19,7 +19,7 @@ from urwid_client.buffers import Buffer, Delivery, Entry, Kind, Note, Said, Traf
 from urwid_client.completion import Suggestion
 from urwid_client.keys import Action, KeyMap
 from urwid_client.markup import Piece
-from urwid_client.reconnecting import LATE, Stage, Status
+from urwid_client.reconnecting import LATE, Route, Stage, Status
 from urwid_client.scrolling import Key
 from urwid_client.welcome import Question, Welcome
 
@@ -132,6 +132,17 @@ def block(entry: Entry, seen_in: Context, zone: Zone = local, full_emoji: bool =
             return Block(rules, time, ("traffic", "·"), [("traffic", _traffic(entry))])
 
 
+def empty(buffer: Buffer, keymap: KeyMap) -> Block:
+    """What stands in a conversation where nothing was written yet: what one can do there."""
+    room = clean_line(buffer.title)
+    if buffer.kind is Kind.ROOM and not buffer.joined:
+        ways = f"/join {room} goes in"
+    else:
+        ways = keymap.told((Action.SEND, "sends"), (Action.HELP, "helps"))
+    said = "nothing to read here yet"
+    return Block([], "", ("faint", "·"), [("faint", f"{said}; {ways}" if ways else said)])
+
+
 def is_action(said: Said) -> bool:
     """Whether it tells what its sender does."""
     return not said.topic and said.text.startswith(markup.ACTION)
@@ -220,8 +231,11 @@ def title(buffer: Buffer) -> str:
     return name if buffer.joined or buffer.joining else f"({name})"
 
 
-def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None) -> Spans:
-    """The first line of the screen; `absent` and `away` tell of the other person of a direct conversation, if it is known."""
+def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None, route: Route | None = None) -> Spans:
+    """The first line of the screen; `absent` and `away` tell of the other person of a direct conversation, if it is known.
+
+    `route` is that of the connection, if there is one.
+    """
     spans: Spans = [("title", title(buffer))]
     match buffer.kind:
         case Kind.ROOM if buffer.joined and not buffer.head_count:
@@ -235,7 +249,8 @@ def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None
             where = ", not here now" if absent else ", away" if away else ""
             spans.append(("faint", f"  between the two of you{where}"))
         case Kind.SERVER:
-            spans.append(("faint", "  what the program has to say"))
+            connected = f"  connected to {clean_line(str(route))}"
+            spans.append(("faint", "  what the program has to say" if route is None else connected))
     return spans
 
 
@@ -295,11 +310,21 @@ def unread_elsewhere(buffers: list[Buffer], active: Buffer) -> Spans:
     return spans
 
 
-def status(name: str, server: str, connection: Status, lag: float | None, now: float, away: bool = False) -> Spans:
+def status(
+    name: str,
+    server: str,
+    connection: Status,
+    lag: float | None,
+    now: float,
+    away: bool = False,
+    route: Route | None = None,
+) -> Spans:
     """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`; `away`: the user said so."""
     match connection.stage:
         case Stage.ONLINE:
             spans: Spans = [("good", "● "), (name_style(name), clean_line(name))]
+            if route is not None and route.is_open:
+                spans.append(("important", "  not encrypted"))
             spans += _lag(lag)
             return [*spans, ("away", "  away")] if away else spans
         case Stage.ASKING:

@@ -17,7 +17,6 @@ from common.client_protocol import (
     AwayRefused,
     CaughtUp,
     ClientProtocol,
-    Closed,
     Delivered,
     Event,
     JoinRefused,
@@ -30,7 +29,7 @@ from common.client_protocol import (
     Topic,
     Welcomed,
 )
-from common.errors import MEANINGS, Code, Reason
+from common.errors import MEANINGS, Code
 from common.names import as_room, check_name, check_room, fold
 from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
@@ -39,6 +38,7 @@ from urwid_client.keys import Action
 from urwid_client.listings import Listings
 from urwid_client.markup import because
 from urwid_client.missing import Missing
+from urwid_client.reconnecting import Route
 from urwid_client.sending import Lookup, Sending, WrongInput, check_as_input
 from urwid_client.typists import Typists
 from urwid_client.whois import describe
@@ -47,6 +47,8 @@ PAGE = 100
 """How many older messages are asked for at once."""
 _SPEAKERS_AMONG = 1_000
 """Among so many of the newest messages it is looked who spoke."""
+_MOMENT_MS = 5_000
+"""A break of the connection that lasts no longer is told once it is over."""
 _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
@@ -56,6 +58,18 @@ class Arrival(NamedTuple):
 
     buffer: Buffer
     said: Said
+
+
+class Break(NamedTuple):
+    """There is no connection."""
+
+    at: int
+    """Since when (milliseconds)."""
+    why: str
+    said: str
+    """That, as it is told to the user."""
+    told: bool
+    """They were told where they look. Of one that was over within a moment they are told afterwards, with the server."""
 
 
 class Chat(Sending):
@@ -78,8 +92,8 @@ class Chat(Sending):
         self._welcomed = False
         self._distrust = ""
         """Why the server is not believed, as it was said last."""
-        self._lost_at: int | None = None
-        """Since when there is no connection, once the user was told (milliseconds)."""
+        self._break: Break | None = None
+        """Since when there is no connection, and why."""
         self._away_told: str | None = ""
         """Why the user is away, as it was told to them; None while they wait for the answer to what they said of it."""
         self.typists = Typists()
@@ -99,7 +113,6 @@ class Chat(Sending):
             AwayDelayed: self._on_away_delayed,
             RequestFailed: self._on_request_failed,
             CaughtUp: self._on_caught_up,
-            Closed: self._on_closed,
             m.Page: self._on_page,
             m.Presence: self._on_presence,
             m.Away: self._on_away,
@@ -193,7 +206,7 @@ class Chat(Sending):
         if self.online:
             self.lookups[self.protocol.whois(name)] = Lookup(self.active, name)
         else:
-            self.note(describe(self, name, as_of=self._lost_at if self._welcomed else None), now)
+            self.note(describe(self, name, as_of=self._break.at if self._break is not None and self._welcomed else None), now)
 
     @property
     def away(self) -> bool:
@@ -217,7 +230,7 @@ class Chat(Sending):
     # --- what the server says -----------------------------------------------------------------------------------------
 
     def handle(self, event: Event, now: int) -> None:
-        """Takes in what the protocol reports."""
+        """Takes in what the protocol reports; before a `Welcomed`, `connected` is called."""
         does = self._handlers.get(type(event))
         if does is not None:
             does(event, now)
@@ -228,19 +241,46 @@ class Chat(Sending):
         if said != self._distrust:
             self._distrust = said
             self.note(said, now, important=True)
-        self._lost_at = now if self._lost_at is None else self._lost_at
+        self._break = Break(now if self._break is None else self._break.at, clean_line(why), said, told=True)
 
     def disconnected(self, server: str, reason: str, now: int) -> None:
-        """The connection is gone, and with it what was asked and not answered."""
-        where = "" if server in reason else f" to {clean_line(server)}"
-        said = f"not connected{where}: {clean_line(reason)}"
-        last = self.server.entries[-1] if self.server.entries else None
-        if not isinstance(last, Note) or last.text != said:  # else it is the next attempt, and nothing new
-            self.note(said, now, self.server)
-        if self._lost_at is None:
-            self._lost_at = now
-            self.note(f"{said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
+        """The connection is gone, and with it what was asked and not answered; or there was none, once more."""
+        where, why = "" if server in reason else f" to {clean_line(server)}", clean_line(reason)
+        said = f"not connected{where}: {why}"
+        if self._break is None:
+            self._break = Break(now, why, said, told=False)
+            if not self._welcomed:
+                self._tell_of_break(self._break, now)
+        if self._break.told:
+            last = self.server.entries[-1] if self.server.entries else None
+            if not isinstance(last, Note) or not last.text.startswith(said):  # else it is the next attempt, and nothing new
+                self.note(said, now, self.server)
         self.forget_what_was_asked(now)
+
+    def _tell_of_break(self, lost: Break, now: int) -> None:
+        self._break = lost._replace(told=True)
+        self.note(f"{lost.said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
+
+    def _tell_of_lasting_break(self, now: int) -> int | None:
+        """Not of one that is over within a moment; after how long (ms) it is to be told, if it is not yet."""
+        if self._break is None or self._break.told:
+            return None
+        if 0 <= now - self._break.at < _MOMENT_MS:
+            return self._break.at + _MOMENT_MS - now
+        self._tell_of_break(self._break, now)
+        return None
+
+    def connected(self, route: Route, now: int) -> None:
+        """There is a connection, and a welcome. Only who was told that there was none is told so where they look."""
+        lost, self._break = self._break, None
+        connected = "connected again" if self._welcomed else "connected"
+        said = f"{connected} as {clean_line(self.name)} to {clean_line(str(route))}"
+        if lost is not None:
+            after = f"after {_lasting(now - lost.at)}"
+            said += f", {after}" if lost.told else f", {after}: {lost.why}"
+            if lost.told and self.active is not self.server:
+                self.note(f"{connected} {after}", now)
+        self.note(said, now, self.server)
 
     def forget_what_was_asked(self, now: int) -> None:
         """Of a connection that is gone no answer comes any more."""
@@ -254,7 +294,7 @@ class Chat(Sending):
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
         self.name_refused = None
-        again, self._welcomed, self._distrust = self._welcomed, True, ""
+        self._welcomed, self._distrust = True, ""
         if self.identity not in (None, welcomed.identity):
             self.begin_directs_anew()
         self.identity = welcomed.identity
@@ -264,10 +304,7 @@ class Chat(Sending):
                 buffer.unread = buffer.mentions = 0
                 if buffer.first_id is not None:
                     buffer.clear()
-        self.note(f"connected as {clean_line(welcomed.name)}", now, self.server)
-        if self._lost_at is not None:
-            self.note(f"connected {'again ' if again else ''}after {_lasting(now - self._lost_at)}", now)
-            self._lost_at = None
+                buffer.older_exist = buffer.kind is not Kind.SERVER  # whatever was known of another log
         self._tell_away(now)
         for room, code in welcomed.refused.items():
             self._shut_out(room, _meaning(code), now)
@@ -301,12 +338,13 @@ class Chat(Sending):
         self._missing.await_in(room, {fold(name): name for name in self._others(before, buffer.people)}, now)
 
     def expire(self, now: int) -> int | None:
-        """Gives up waiting for those of whom nothing was heard for long; after how long (ms) there is more to give up."""
+        """Gives up waiting for people and for a connection; after how long (ms) there is more to give up."""
         if self.online:
             for room, people in self._missing.give_up(now).items():
                 if (buffer := self.find_room(room)) is not None:
                     buffer.add_traffic((), people.values(), now, self.known)
-        waits = self.typists.expire(now), self._missing.wait(now) if self.online else None
+        missing_for = self._missing.wait(now) if self.online else None
+        waits = self.typists.expire(now), missing_for, self._tell_of_lasting_break(now)
         return min(filter(None, waits), default=None)
 
     def _on_join_refused(self, refused: JoinRefused, now: int) -> None:
@@ -484,14 +522,6 @@ class Chat(Sending):
         if failed.code == Code.NO_SUCH_USER:
             return  # of a conversation that is not there any more
         self.note(text, now, self._listings.fail(ref), important=True)
-
-    def _on_closed(self, closed: Closed, now: int) -> None:
-        reason, text = closed.reason, clean_line(closed.text)
-        if reason == Reason.SHUTDOWN:
-            self._lost_at = now
-            self.note("the server is stopping; you are connected again as soon as it is back, /quit leaves", now, important=True)
-        elif reason != Reason.BYE and self.name_refused is None:
-            self.note(f"the server closed the connection: {text or clean_line(reason)}", now, self.server)
 
     # --- lists --------------------------------------------------------------------------------------------------------
 

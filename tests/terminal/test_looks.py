@@ -52,6 +52,21 @@ def test_colours_tell_mentions_from_the_rest_and_quiet_from_unread(open_client: 
     assert {cell.fg for cell in cells(ada, "look here")} == {"default"}
 
 
+def test_an_empty_room_says_what_can_be_done_and_nothing_more_once_something_was(
+    open_client: Open, server: Server, tmp_path: Path
+) -> None:
+    said = "nothing to read here yet"
+    ada = open_client("ada97", "--room", "#room97")
+    ada.wait_for_line(rf"· {said}; Enter")
+    assert {cell.fg for cell in cells(ada, said)} == {cells(ada, "│")[0].fg} != {"default"}
+    say(server, tmp_path, "bob97", "#room97", "the first word")
+    ada.wait_for("bob97 the first word")
+    assert said not in ada.text
+    eve = open_client("eve97", "--room", "#room97")
+    eve.wait_for("bob97 the first word")
+    assert said.encode() not in eve.output, "it is not said before it is known"
+
+
 def test_emphasis_code_and_wide_characters(open_client: Open, server: Server, tmp_path: Path) -> None:
     ada = open_client("ada81", "--room", "#room81")
     ada.wait_for("#room81  1 person")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.support.server import SCRIPTS, running_server
@@ -24,7 +26,7 @@ def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
             bob.wait_for("ada before")
             ada.type("a draft that")
             server.stop()
-            ada.wait_for("the server is stopping", "not connected", "connection refused")
+            ada.wait_for("server is stopping", "not connected", "connection refused", limit=10)
             ada.type(" goes on")
             ada.wait_for("> a draft that goes on")
             ada.press("ctrl u")
@@ -84,11 +86,18 @@ def test_what_is_known_without_a_server_is_told_as_such(tmp_path: Path) -> None:
             ada.wait_for("bob: you are not connected, so this is as of ", "wrote last in #dev")
 
 
-def test_a_server_that_cannot_be_reached_is_not_gone_to(open_client: Open) -> None:
+def test_a_server_that_cannot_be_reached_or_is_none_is_not_gone_to(open_client: Open, windows: ExitStack) -> None:
     ada = open_client("ada89", "--room", "#room89", cols=120)
     with socket.create_server(("127.0.0.1", 0)) as place:
         nowhere = f"127.0.0.1:{place.getsockname()[1]}"
-    for server, why in ((nowhere, "connection refused"), ("nosuch.invalid", "see whether the name is right")):
+    web = windows.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler))
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    windows.callback(web.shutdown)
+    for server, why in (
+        (nowhere, "connection refused"),
+        ("nosuch.invalid", "see whether the name is right"),
+        (f"127.0.0.1:{web.server_port}", "is no chat-broker"),
+    ):
         ada.enter(f"/connect {server}")
         ada.wait_for(f"{server}", why, "you are still on 127.0.0.1:", "#room89  1 person", "● ada89", limit=15)
         ada.enter("and here I am")
@@ -107,6 +116,10 @@ def test_a_killed_worker_is_hardly_noticed(tmp_path: Path) -> None:
         ada.wait_for("did this arrive?", "● ada", limit=10)
         ada.wait_gone("arrive? …", limit=10)
         assert ada.text.count("did this arrive?") == 1
+        assert "connected" not in ada.text
+        ada.press("alt 1")
+        ada.wait_for_line(r"· connected again as ada")
+        assert ada.text.count("· ") == len(["connected", "again"])
 
 
 def test_what_was_not_sent_is_told_at_the_end_and_kept(tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from common.client_protocol import ClientProtocol, Event, SendFailed, Welcomed
 from tests.support.model_server import ModelConnection, ModelServer
 from urwid_client.buffers import Buffer, Note, Said, Traffic
+from urwid_client.reconnecting import Route
 from urwid_client.state import Chat
 
 NOON = 1_767_265_200_000
 """The time of everything (milliseconds)."""
+
+
+HERE = Route("here:1", "TLS 1.3", is_local=False)
 
 
 class Talk:
@@ -43,6 +47,7 @@ class Talk:
             for event in self.chat.protocol.receive(answer):
                 if isinstance(event, Welcomed):
                     self.chat.protocol.token_kept()
+                    self.chat.connected(HERE, NOON)
                 if isinstance(event, SendFailed):
                     self.given_back.append(event.body)
                 self.chat.handle(event, NOON)

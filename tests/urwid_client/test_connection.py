@@ -19,7 +19,7 @@ from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener, listening
 from urwid_client import connection as connection_module
 from urwid_client import reconnecting
-from urwid_client.connection import Connection, TokenNotKept, Told, Unreachable, advice, in_words
+from urwid_client.connection import Connection, TokenNotKept, Told, Unreachable, advice, in_words, why_unreachable
 from urwid_client.dialing import Dialer
 from urwid_client.pins import Pins
 from urwid_client.reconnecting import Stage, Status
@@ -433,6 +433,57 @@ def test_something_else_that_answers_is_told_and_tried_again(tmp_path: Path, non
             await client.until(lambda: client.connection.status.stage is Stage.WAITING)
             assert "unreadable" in client.connection.status.problem
         server.close()
+
+    play(scene())
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (m.encode(m.Pong(1)), ""),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no chat-broker, see whether the port is right"),
+        (m.encode(m.Goodbye("bye", "")), "closed the connection without an answer, see whether the port is right"),
+        (b"", "closed the connection without an answer, see whether the port is right"),
+        (None, "does not answer as a chat-broker does, see whether the port is right"),
+        (m.encode(m.Error(None, Code.TOO_MANY_CONNECTIONS, "come\x1b back")), "lets nobody in: come back"),
+        (m.encode(m.Error(None, Code.TLS_REQUIRED, "")), "takes encrypted connections only: start with --tls, and without"),
+    ],
+)
+def test_one_does_not_go_where_no_chat_broker_answers(
+    answer: bytes | None, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only who waits for the end of a line, as servers of HTTP do, has to be told that it has come."""
+    monkeypatch.setattr(connection_module, "CONNECT_SECONDS", 0.3)
+    asked = b""
+
+    async def scene() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            asked = await reader.readline() + await reader.readline()
+            if answer is None:
+                with contextlib.suppress(OSError):
+                    await reader.read()
+            else:
+                writer.write(answer)
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            there = Dialer("127.0.0.1", server.sockets[0].getsockname()[1], Wishes(), Pins(tmp_path))
+            said = await why_unreachable(there)
+            assert said.startswith(f"{there.server} {why}" if why else "")
+            assert bool(said) == bool(why)
+            await asyncio.sleep(0.01)  # until the connection is closed on this side, too
+
+    play(scene())
+    assert asked.endswith(b"ping\xce\r\n\r\n")
+    assert not list(tmp_path.iterdir()), "nothing is remembered of it"
+
+
+def test_who_asks_whether_a_server_is_there_takes_no_name(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            assert await why_unreachable(Dialer("127.0.0.1", server.port, Wishes(), Pins(tmp_path))) == ""
+            assert [*map(type, server.model.connections[0].requests)] == [m.Ping]
 
     play(scene())
 

@@ -27,6 +27,20 @@ def test_what_is_asked_stands_in_the_place_of_the_chat() -> None:
     assert "#lobby  1 person" in shown(of)
 
 
+def test_an_empty_conversation_says_so_once_it_is_known_to_be() -> None:
+    ada = talk()
+    of, said = face(ada), "nothing to read here yet; Enter"
+    assert said not in shown(of)
+    ada.chat.load_older()
+    ada.exchange()
+    assert said in shown(of)
+    ada.chat.say("hello", 0)
+    assert said not in shown(of)
+    ada.exchange()
+    ada.chat.lobby.clear(by_user=True)
+    assert said not in shown(of), "it is not empty, the user wanted to see nothing of it"
+
+
 def test_the_help_stays_open_until_it_is_closed() -> None:
     of = face(talk())
     of.toggle_help()

@@ -13,7 +13,7 @@ from urwid_client.buffers import Buffer, Delivery, Kind, Note, Said, Traffic
 from urwid_client.completion import Suggestion
 from urwid_client.editing import Draft
 from urwid_client.keys import KeyMap
-from urwid_client.reconnecting import Stage, Status
+from urwid_client.reconnecting import Route, Stage, Status
 from urwid_client.rendering import Block, Context, Spans
 from urwid_client.welcome import Welcome
 
@@ -207,10 +207,42 @@ def test_how_the_connection_stands() -> None:
     assert status(Stage.ASKING) == "○ waiting for your answer"
 
 
+def test_where_nothing_was_written_it_is_said_what_can_be_done() -> None:
+    dev = Buffer(Kind.ROOM, "#dev")
+
+    def shown(*unbound: str) -> str:
+        block = rendering.empty(dev, KeyMap(dict.fromkeys(unbound, ())))
+        assert {style for style, _ in [block.label, *block.body]} == {"faint"}
+        return words(block.body)
+
+    assert shown() == "nothing to read here yet; Enter sends, F1 helps"
+    assert shown("send", "help") == "nothing to read here yet"
+    dev.joined = False
+    assert shown() == "nothing to read here yet; /join #dev goes in"
+
+
 def test_the_heading_tells_who_is_not_there() -> None:
     bob = Buffer(Kind.DIRECT, "bob")
     for absent, ending in ((None, "between the two of you"), (False, "between the two of you"), (True, ", not here now")):
         assert words(rendering.heading(bob, absent)).endswith(ending)
+
+
+@pytest.mark.parametrize(
+    ("route", "heading", "warned"),
+    [
+        (None, "what the program has to say", False),
+        (Route("example.org:65432", "TLS 1.3", is_local=False), "connected to example.org:65432, encrypted (TLS 1.3)", False),
+        (Route("127.0.0.1:65432", "", is_local=True), "connected to 127.0.0.1:65432, not encrypted (on this machine)", False),
+        (Route("example.org:65432", "", is_local=False), "connected to example.org:65432, not encrypted", True),
+    ],
+)
+def test_whether_the_connection_is_encrypted_stands_where_one_finds_it(route: Route | None, heading: str, warned: bool) -> None:
+    """And in sight of everybody only where others can read along."""
+    assert words(rendering.heading(Buffer(Kind.SERVER, "server"), route=route)) == f"server  {heading}"
+    assert words(rendering.heading(Buffer(Kind.ROOM, "#dev"), route=route)) == "#dev"
+    status = rendering.status("ada", "host:1", Status(Stage.ONLINE), None, 0.0, route=route)
+    assert (("important", "  not encrypted") in status) == warned
+    assert words(status) == "● ada" + "  not encrypted" * warned
 
 
 def test_how_many_are_in_a_room_is_told_once_it_is_known() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import messages as m
-from common.client_protocol import Closed, Delivered, NameRefused, RequestFailed, RoomJoined, SendFailed, Welcomed
+from common.client_protocol import Delivered, NameRefused, RequestFailed, RoomJoined, SendFailed, Welcomed
 from common.errors import Code
 from common.log import direct
 from tests.support.frames import request_of
@@ -20,6 +20,11 @@ from urwid_client.editing import Draft
 from urwid_client.missing import AWAITED_MS
 from urwid_client.sending import Lookup, TooLong, WrongInput, is_mentioned
 from urwid_client.state import PAGE, Chat
+
+LATER = NOON + 5_000
+"""When a break that began at noon is told, if it lasts."""
+CONNECTED = "connected as ada to here:1, encrypted (TLS 1.3)"
+GOES_ON = "; what you write is sent as soon as there is a connection, /quit leaves"
 
 
 def titles(chat: Chat) -> list[str]:
@@ -786,6 +791,20 @@ def test_another_log_is_shown_afresh_and_what_is_pending_is_kept() -> None:
     assert texts(ada.chat.lobby) == ["a new world", "mine"]
 
 
+def test_what_was_empty_may_not_be_so_in_another_log() -> None:
+    ada = talk()
+    ada.chat.load_older()
+    ada.exchange()
+    assert ada.chat.lobby.is_empty
+    ada.disconnect()
+    ada.server = ModelServer("log-2")
+    ada.server.say("carla", m.LOBBY, "said before")
+    ada.connect()
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby) == ["said before"]
+
+
 def test_a_name_that_changed_hands_is_written_to_as_it_stands_now() -> None:
     ada = talk()
     talk("bob", ada.server)
@@ -979,20 +998,50 @@ def test_a_list_of_people_tells_who_is_away() -> None:
 # --- ends and errors --------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_stops_says_so() -> None:
-    ada = talk()
-    assert ada.line is not None
-    ada.line.reply(m.Goodbye("shutdown", "the server stops"))
-    ada.exchange()
-    assert notes(ada.chat.lobby) == ["the server is stopping; you are connected again as soon as it is back, /quit leaves"]
-
-
 def test_why_the_connection_is_gone_is_noted_with_the_server() -> None:
     ada = talk()
     ada.disconnect()
+    ada.chat.expire(LATER)
     for _ in range(3):  # attempts
-        ada.chat.disconnected("here:1", "the cable was pulled", NOON)
-    assert notes(ada.chat.server) == ["connected as ada", "not connected to here:1: the cable was pulled"]
+        ada.chat.disconnected("here:1", "connection refused", LATER)
+    assert notes(ada.chat.server) == [CONNECTED, "not connected to here:1: connection refused"]
+
+
+@pytest.mark.parametrize("on_screen", ["#lobby", "server"])
+def test_a_break_that_is_over_within_a_moment_is_one_line(on_screen: str) -> None:
+    ada = talk()
+    ada.chat.open(ada.chat.lobby if on_screen == "#lobby" else ada.chat.server)
+    ada.disconnect()
+    assert ada.chat.expire(NOON + 1_000) == 4_000, "so long it may last"
+    ada.chat.disconnected("here:1", "connection refused", NOON)
+    ada.connect()
+    assert notes(ada.chat.server) == [
+        CONNECTED,
+        "connected again as ada to here:1, encrypted (TLS 1.3), after 1 s: the cable was pulled",
+    ]
+    assert notes(ada.chat.lobby) == []
+    assert ada.chat.expire(LATER) is None
+
+
+def test_a_break_that_lasts_is_two_lines_also_for_who_looks_at_what_the_program_says() -> None:
+    ada = talk()
+    ada.chat.open(ada.chat.server)
+    ada.disconnect()
+    ada.chat.expire(LATER)
+    ada.chat.disconnected("here:1", "the cable was pulled", LATER)
+    ada.connect()
+    assert notes(ada.chat.server) == [
+        CONNECTED,
+        f"not connected to here:1: the cable was pulled{GOES_ON}",
+        "connected again as ada to here:1, encrypted (TLS 1.3), after 1 s",
+    ]
+
+
+def test_also_with_a_clock_that_was_set_back_a_break_is_told() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.expire(NOON - 3_600_000)
+    assert notes(ada.chat.lobby) == [f"not connected to here:1: the cable was pulled{GOES_ON}"]
 
 
 def test_a_taken_name_is_remembered_until_there_is_a_welcome() -> None:
@@ -1131,17 +1180,21 @@ def test_a_lost_connection_is_told_once_where_the_user_looks() -> None:
     ada = talk()
     ada.disconnect()
     ada.chat.disconnected("here:1", "connection refused", NOON)
-    said = "not connected to here:1: the cable was pulled; what you write is sent as soon as there is a connection, /quit leaves"
+    ada.chat.expire(LATER)
+    ada.chat.expire(LATER)
+    said = f"not connected to here:1: the cable was pulled{GOES_ON}"
     assert notes(ada.chat.lobby) == [said]
     ada.connect()
     ada.disconnect()
+    ada.chat.expire(LATER)
     assert notes(ada.chat.lobby) == [said, "connected again after 1 s", said]
 
 
 def test_why_a_server_is_not_believed_is_told_once_where_the_user_looks() -> None:
-    """Also where it was told already that the server is stopping; and not twice to who looks at what the program says."""
+    """Also where it was told already that there is no connection; and not twice to who looks at what the program says."""
     ada = talk()
-    ada.chat.handle(Closed("shutdown", "bye"), NOON)
+    ada.chat.disconnected("here:1", "the server is stopping", NOON)
+    ada.chat.expire(LATER)
     for _ in range(2):
         ada.chat.distrust("the key of here:1 has changed", NOON)
         ada.chat.disconnected("here:1", "the key of here:1 has changed", NOON)
@@ -1151,7 +1204,7 @@ def test_why_a_server_is_not_believed_is_told_once_where_the_user_looks() -> Non
     ada.chat.open(ada.chat.server)
     ada.chat.distrust("the key of here:1 has changed", NOON)
     ada.chat.disconnected("here:1", "the key of here:1 has changed", NOON)
-    assert notes(ada.chat.server)[-2:] == ["connected as ada", "not connected: the key of here:1 has changed"]
+    assert [said.partition(":")[0] for said in notes(ada.chat.server)[-2:]] == ["connected again as ada to here", "not connected"]
 
 
 @pytest.mark.parametrize(
@@ -1160,6 +1213,7 @@ def test_why_a_server_is_not_believed_is_told_once_where_the_user_looks() -> Non
 def test_a_new_connection_is_told_with_how_long_there_was_none(ms: int, lasting: str) -> None:
     ada = talk()
     ada.chat.disconnected("here:1", "the cable was pulled", NOON - ms)
+    ada.chat.expire(NOON - ms + 5_000)
     ada.disconnect()
     ada.connect()
     assert notes(ada.chat.lobby)[-1] == f"connected again after {lasting}"

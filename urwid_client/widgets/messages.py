@@ -145,6 +145,8 @@ class MessageList:
         self._pointed: Key | None = None
         """The message that was gone to last: a mention, or what was searched for."""
         self._query = ""
+        self.placeholder: Block | None = None
+        """What stands here while there are no messages, if there is something to say."""
         self.full_emoji = False
         """Whether emoji are drawn with all their parts."""
         self._cols = 0
@@ -171,6 +173,8 @@ class MessageList:
             shown.append(canvas)
         if parts and rows > 1:
             shown[0] = self._say_who_speaks(blocks, parts[0], shown[0])
+        if not parts and self.placeholder is not None:
+            shown = [draw(self.placeholder, cols)]
         return canvases.column(shown, cols, self._rows, bottom=True)
 
     def _say_who_speaks(self, blocks: _Blocks, part: Part, canvas: urwid.Canvas) -> urwid.Canvas:
