@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
+import socket
 import ssl
+import struct
 from typing import TypeAlias
 
 from common import addresses
@@ -16,6 +20,9 @@ from urwid_client import trust
 from urwid_client.pins import Pins
 from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.trust import AUTHORITY, Unsafe, Wishes
+
+_AT_ONCE = struct.pack("ii", 1, 0)
+"""How a connection is closed that leaves nothing behind: not even its port stays in use for a minute."""
 
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -35,7 +42,7 @@ class Dialer:
         """A connection that may be used. Raises `Unsafe`, and `OSError` or `ValueError` where there is none at all."""
         known_by = self._pins.find(self.server)
         if not trust.encrypts(self._host, self._wishes, known_by):
-            return await asyncio.open_connection(self._host, self._port)
+            return _to_another(await asyncio.open_connection(self._host, self._port))
         if trust.expected_key(self._wishes, known_by) is None:
             with contextlib.suppress(ssl.SSLCertVerificationError):
                 return await self._vouched_for()
@@ -89,6 +96,20 @@ class Dialer:
 def dialer_for(settings: ClientSettings) -> Dialer:
     """What opens the connections that these settings ask for."""
     return Dialer(settings.host, settings.port, settings.wishes, Pins(find_data_dir(settings)))
+
+
+def _to_another(streams: Streams) -> Streams:
+    """Raises `ConnectionRefusedError` where the system has connected a socket to itself.
+
+    That happens where nobody listens, on this machine, at a port that it may give to whoever calls somebody; and as long as the
+    connection lasts no server can take the port.
+    """
+    transport = streams[1].transport
+    if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        transport.abort()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    return streams
 
 
 def _unverifying() -> ssl.SSLContext:

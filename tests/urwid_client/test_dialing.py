@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from common import messages as m
 from common.client_protocol import ClientProtocol
 from common.errors import Code
 from tests.support.certificates import Made, authority, make
+from tests.support.network import run_in_own_network
 from tests.support.timeouts import seconds
 from tests.urwid_client.tls_listener import Recorder, recording
 from urwid_client.connection import Connection, Unreachable
@@ -284,3 +287,26 @@ def test_somebody_who_watches_is_asked_about_an_unknown_key_and_nothing_is_said_
         assert Pins(tmp_path).find(dialer.server) == made.fingerprint
 
     play(scene())
+
+
+def call_the_only_port(directory: str) -> None:
+    """In a network where whoever calls somebody does so from the very port that is called."""
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40001 40001")
+    (port,) = {int(word) for word in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()}
+    with socket.socket() as itself:
+        itself.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # gives the port back at once
+        itself.connect(("127.0.0.1", port))
+        assert itself.getsockname() == itself.getpeername(), "the system connects a socket to itself"
+
+    async def call() -> None:
+        with pytest.raises(ConnectionRefusedError):
+            await Dialer("127.0.0.1", port, Wishes(), Pins(Path(directory))).dial()
+        await asyncio.sleep(0.05)  # it is closed by the loop
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+    asyncio.run(call())
+
+
+def test_who_is_connected_to_itself_has_reached_nobody(tmp_path: Path) -> None:
+    run_in_own_network(call_the_only_port, str(tmp_path))
