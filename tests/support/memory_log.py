@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from broker.log import Draft, Person, PersonUpdate, StorageError
 from common import messages as m
 from common.log import Entry, Run, is_direct, parties
-from workers.hub import Following
+from workers.streams import Following
 
 
 class MemoryLog:

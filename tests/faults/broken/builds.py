@@ -433,13 +433,13 @@ def keeps_its_copies(handoff: Any) -> None:
 @build("workers.process")
 def replays_all_at_once(process: Any) -> None:
     """Whoever comes back is sent all that it missed, whether it reads or not."""
-    from workers import fanout, hub
+    from workers import fanout, streams
 
-    begin = hub.Hub.__init__
+    begin = streams.Streams.__init__
 
     def begin_without_helpings(self: Any, *arguments: Any) -> None:
         begin(self, *arguments)
         self._helping_bytes = 1 << 40
 
-    hub.Hub.__init__ = begin_without_helpings  # type: ignore[assignment, method-assign]
+    streams.Streams.__init__ = begin_without_helpings  # type: ignore[assignment, method-assign]
     process.remainder = lambda delivery, taken, room: fanout.Remainder(delivery.data[taken:], None)
