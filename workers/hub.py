@@ -3,7 +3,7 @@
 Pure: it knows no sockets and no clock. The log it reads through an interface. One turn of the loop is: `received` and
 `broker_said` for what there is, then `end_turn`, then `catch_up`; the shell writes what these give.
 
-Who is brought what happens where, at once or from the log, is a matter of `streams`.
+What clients may ask for is judged in `asking`, and who is brought what happens, at once or from the log, in `streams`.
 """
 
 from __future__ import annotations
@@ -14,33 +14,22 @@ from typing import Any
 from common import messages as m
 from common.errors import MEANINGS, Code, Reason, Refused
 from common.framing import FrameTooLarge
-from common.limits import MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
-from common.log import LogUnreadable, is_direct, parties
-from common.names import check_room, fold
-from common.routing import INTRODUCED_AT_ONCE, Batch, Item
-from common.text import clean, clean_line, is_blank
+from common.limits import Limits
+from common.log import LogUnreadable
+from common.routing import INTRODUCED_AT_ONCE, Batch
 from workers import tokens
+from workers.asking import Asking
 from workers.fanout import NO_ID, Delivery, deliver
-from workers.history import PagesWanted, PageWanted
+from workers.history import PagesWanted
 from workers.pace import Pace
 from workers.presence import PresenceCollector
-from workers.requests import ANSWERED_WITH_LISTS, Requests
+from workers.requests import Requests
 from workers.session import Phase, Session
 from workers.streams import Reader, Streams
 
-_LONG_ANSWERS = 8
-"""Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
-_BEHIND = 100
-"""With so many requests unanswered the broker has more to do than to tell who is typing."""
-_LONG_REQUESTS = frozenset((*ANSWERED_WITH_LISTS, "find"))
-"""Those that the broker answers so, or with where a page is to be read."""
 _REQUESTS_AT_ONCE = 64
 """So many of one client's requests are looked at, then it is the others' turn: what is read at once may hold hundreds."""
 _IDLE_CHECK_EVERY = 1.0
-_LIVE = Phase.LIVE
-"""A look into the class costs more than a message's other checks."""
-_CONV_CHARS = 4 * ROOM_CHARS
-"""No conversation's id is longer: it is a room's name in its folded form, or two identities."""
 
 
 class Hub:
@@ -49,7 +38,6 @@ class Hub:
     def __init__(self, reader: Reader, limits: Limits, server: str, new_identity: Callable[[], str]) -> None:
         self._reader = reader
         self._limits = limits
-        self._long_cost = max(1, limits.requests_pending // _LONG_ANSWERS)
         self._server = server
         self._new_identity = new_identity
         self._key = b""
@@ -61,28 +49,22 @@ class Hub:
         self._sessions: dict[int, Session] = {}
         self._streams = Streams(reader, self._sessions, limits.backlog_bytes)
         self._pace = Pace(limits)
+        self._asked = Requests()
+        self._pages = PagesWanted()
+        self._asking = Asking(self._sessions, limits, self._pace, self._asked, self._pages)
+        self._send = self._asking.send  # looked up once
         self._waiting: dict[int, m.Hello] = {}
         """Hellos that came before the broker told the key to check tokens with, by session."""
         self._kept_waiting: dict[int, Session] = {}
         """Those with something in the inbox."""
-        self._pages = PagesWanted()
         self._presence = PresenceCollector()
         self._closing: list[int] = []
         self._notices: list[str] = []
         self._connected = self._introducing = False
-        self._asked = Requests()
         self._draining = False
         self._next_idle_check = 0.0
         self._handlers: dict[str, Callable[..., None]] = {
             "hello": self._on_hello,
-            "join": self._on_join,
-            "part": self._on_part,
-            "history": self._on_history,
-            "members": self._on_members,
-            "rooms": self._on_rooms,
-            "away": self._on_away,
-            "whois": self._on_whois,
-            "typing": self._on_typing,
             "ping": self._on_ping,
             "pong": self._on_pong,
             "bye": self._on_bye,
@@ -109,10 +91,11 @@ class Hub:
         }
 
     def use_limits(self, limits: Limits) -> None:
-        """These hold from now on. Only what a long request counts for stays: those that are unanswered have been counted."""
+        """These hold from now on."""
         self._limits = limits
         self._streams.use_backlog(limits.backlog_bytes)
         self._pace.use_limits(limits)
+        self._asking.use_limits(limits)
 
     # --- for the shell -------------------------------------------------------------------------------------------------
 
@@ -158,9 +141,11 @@ class Hub:
             request = m.read_request(body)
             tag, ref = request[0], request[1]
             if tag == "send":  # as nearly all are; a call whose arguments are known is quicker
-                self._on_send(session, ref, request[2], request[3], request[4])
-            else:
+                self._send(session, ref, request[2], request[3], request[4])
+            elif tag in self._handlers:
                 self._handlers[tag](session, *request[1:])
+            else:
+                self._asking.handle(session, *request)
         except Refused as refused:
             self._error(session, refused.ref if ref is None else ref, refused)
 
@@ -262,8 +247,9 @@ class Hub:
         for tag, *fields in items:
             self._items[tag](*fields)
         self._streams.position = position
-        for request in self._asked.answered(answered):
-            self._answered(request[1], self._cost(request))
+        for session in self._asking.answered(answered):
+            if session.leaving is not None:
+                self._leave_if_done(session)
 
     def take_requests(self) -> Iterator[Batch]:
         """Batches for the broker: what is new, or after an introduction all that is not answered."""
@@ -287,24 +273,6 @@ class Hub:
     def _introduced(self, session: Session) -> list[Any]:
         told = [session.sid, session.identity, session.name, [name for name, _ in session.rooms.values()]]
         return [*told, session.away] if session.away else told
-
-    def _ask(self, session: Session, request: Item) -> None:
-        session.pending += self._cost(request)
-        self._asked.add(request)
-
-    def _cost(self, request: Item) -> int:
-        """What a request counts for among the unanswered ones of its client."""
-        tag = request[0]
-        if tag == "send":
-            return len(request[4])
-        return self._long_cost if tag in _LONG_REQUESTS else 1
-
-    def _answered(self, sid: int, cost: int) -> None:
-        session = self._sessions.get(sid)
-        if session is not None:
-            session.pending -= cost
-            if session.leaving is not None:
-                self._leave_if_done(session)
 
     # --- a turn's end --------------------------------------------------------------------------------------------------
 
@@ -339,7 +307,7 @@ class Hub:
     def _caught_up(self, session: Session) -> list[m.Reply]:
         """The session is live again: what is to be said about it."""
         for conv in sorted(session.uncertain):
-            self._ask(session, ["present", session.sid, None, conv])
+            self._asking.ask(session, ["present", session.sid, None, conv])
         session.uncertain.clear()
         replies: list[m.Reply] = []
         if session.away_untold:
@@ -381,95 +349,13 @@ class Hub:
         session.resuming = None if after is None else (hello.ref, after)
         rooms, log = options.get("rooms", []), options.get("log")
         request = ["hello", session.sid, hello.ref, identity, hello.name, after, log, rooms, token is not None]
-        self._ask(session, request)
+        self._asking.ask(session, request)
 
     def _greet_again(self, session: Session) -> None:
         """The hello is refused; another one is due."""
         session.phase = Phase.GREETING
         session.hellos_refused += 1
         session.hello_due_since = max(self._now, session.heard)
-
-    def _on_join(self, session: Session, ref: int, room: str, options: m.Options) -> None:
-        session.require_welcome()
-        self._ask(session, ["join", session.sid, ref, check_room(room)])
-
-    def _on_part(self, session: Session, ref: int, room: str, options: m.Options) -> None:
-        session.require_welcome()
-        self._ask(session, ["part", session.sid, ref, check_room(room)])
-
-    def _on_send(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
-        if session.phase is not _LIVE:  # quick to tell, and nearly always so
-            session.require_welcome()
-        self._pace.spend(session)
-        conv = prev = None
-        if options:
-            if options.get("topic"):
-                self._on_topic(session, ref, to, text, options)
-                return
-            conv, prev = options.get("conv"), options.get("prev")
-        text = clean(text)
-        if is_blank(text):
-            raise Refused(Code.EMPTY_TEXT)
-        limit = self._limits.text_bytes
-        if len(text) * 4 > limit and len(text.encode()) > limit:
-            raise Refused(Code.TOO_LONG, f"a message has at most {limit} bytes, this one has {len(text.encode())}")
-        if conv is not None or not 0 < len(to) <= ROOM_CHARS:
-            _check_address(to, conv)
-        session.pending += 1
-        self._asked.add_message(session.sid, ref, to, text, conv, prev)
-
-    def _on_topic(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
-        """A message that sets the topic of a room; an empty one clears it."""
-        line = _one_line(text, self._limits.topic_bytes, "an empty topic clears it")
-        conv, prev = options.get("conv"), options.get("prev")
-        _check_address(to, conv)
-        if is_direct(conv) if conv is not None else not m.is_room(to):
-            raise Refused(Code.BAD_ROOM, "only a room has a topic, two people have none")
-        self._ask(session, ["topic", session.sid, ref, to, [line], conv, [prev]])
-
-    def _on_history(self, session: Session, ref: int, to: str, options: m.Options) -> None:
-        session.require_welcome()
-        before, limit = options.get("before"), min(options.get("limit", PAGE_MESSAGES), PAGE_MESSAGES)
-        conv = options.get("conv")
-        _check_address(to, conv)
-        if conv is None and not m.is_room(to):
-            self._ask(session, ["find", session.sid, ref, to, before, limit])
-            return
-        if conv is None:
-            conv = fold(check_room(to))
-        elif is_direct(conv) and session.identity not in parties(conv):
-            raise Refused(Code.NO_SUCH_CONVERSATION)
-        self._want_page(session, ref, to, conv, before, limit)
-
-    def _on_members(self, session: Session, ref: int, room: str, options: m.Options) -> None:
-        session.require_welcome()
-        limit = min(options.get("limit", MEMBERS_SHOWN), MEMBERS_SHOWN)
-        self._ask(session, ["members", session.sid, ref, check_room(room), _after(options), limit])
-
-    def _on_rooms(self, session: Session, ref: int, options: m.Options) -> None:
-        session.require_welcome()
-        limit = min(options.get("limit", ROOMS_SHOWN), ROOMS_SHOWN)
-        self._ask(session, ["rooms", session.sid, ref, _after(options), limit])
-
-    def _on_away(self, session: Session, ref: int, text: str, options: m.Options) -> None:
-        session.require_welcome()
-        line = _one_line(text, self._limits.away_bytes, "an empty text says that you are back")
-        self._pace.spend(session)
-        self._ask(session, ["away", session.sid, ref, line])
-
-    def _on_whois(self, session: Session, ref: int, name: str, options: m.Options) -> None:
-        session.require_welcome()
-        _check_address(name, None)
-        self._ask(session, ["whois", session.sid, ref, name])
-
-    def _on_typing(self, session: Session, ref: int, to: str, options: m.Options) -> None:
-        """Not worth an answer, nor that anybody waits for it: what is too much is forgotten."""
-        session.require_welcome()
-        conv = options.get("conv")
-        _check_address(to, conv)
-        if not session.told_of_typing and len(self._asked) < _BEHIND:
-            session.told_of_typing = True
-            self._ask(session, ["typing", session.sid, ref, to, conv])
 
     def _on_ping(self, session: Session, ref: int) -> None:
         self._streams.tell(session, m.Pong(ref))
@@ -612,21 +498,17 @@ class Hub:
     def _page_found(self, sid: int, ref: int, to: str, conv: str, before: int | None, limit: int) -> None:
         session = self._sessions.get(sid)
         if session is not None:
-            self._want_page(session, ref, to, conv, before, limit)
-
-    def _want_page(self, session: Session, *wanted: Any) -> None:
-        session.pending += self._long_cost
-        self._pages.add(PageWanted(session, *wanted))
+            self._asking.want_page(session, ref, to, conv, before, limit)
 
     def _read_pages(self) -> None:
-        for wanted in self._pages.take():
+        for wanted in self._asking.take_pages():
             try:
                 page = wanted.filled(*self._reader.page(wanted.conv, wanted.before, wanted.limit, self._streams.position))
                 self._streams.tell(wanted.session, page)
             except LogUnreadable as problem:
                 self._notices.append(str(problem))
                 self._streams.tell(wanted.session, m.Error(wanted.ref, Code.BUSY, MEANINGS[Code.BUSY].sentence))
-            self._answered(wanted.session.sid, self._long_cost)
+            self._leave_if_done(wanted.session)
 
     # --- telling clients -----------------------------------------------------------------------------------------------
 
@@ -663,28 +545,3 @@ class Hub:
         elif silent >= self._limits.idle_seconds and not session.pinged:
             session.pinged = True
             self._streams.tell(session, m.Ping(0))
-
-
-def _check_address(to: str, conv: str | None) -> None:
-    """Raises `Refused` for what cannot be anybody or any conversation. `to` may be empty where `conv` is given."""
-    if len(to) > ROOM_CHARS or not (to or conv):
-        raise Refused(Code.NO_SUCH_USER, "nobody has such a name")
-    if conv is not None and len(conv) > _CONV_CHARS:
-        raise Refused(Code.NO_SUCH_CONVERSATION)
-
-
-def _one_line(text: str, limit: int, what_empty_means: str) -> str:
-    """The text cleaned, on one line. Raises `Refused` if it has more than `limit` bytes, or is not empty but looks so."""
-    line = clean_line(text)
-    if text and is_blank(line):
-        raise Refused(Code.EMPTY_TEXT, f"nothing is seen of this text; {what_empty_means}")
-    size = len(line.encode())
-    if size > limit:
-        raise Refused(Code.TOO_LONG, f"this has at most {limit} bytes, and yours {size}")
-    return line
-
-
-def _after(options: m.Options) -> str:
-    """Behind which name a list is to begin. No name is longer, so that the order is the same."""
-    after: str = options.get("after", "")
-    return after[:ROOM_CHARS]
