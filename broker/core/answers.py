@@ -70,8 +70,8 @@ class Answers:
     def _deliver(self, post: Post, problem: StorageError | None) -> None:
         """Gives messages to those who are to see them, or says why they are not in the log."""
         run = post.run
-        if run is None:
-            for ref in range(post.draft.ref, post.draft.last_ref + 1):
+        if not run.first:
+            for ref in range(run.ref, run.last_ref + 1):
                 self._refuse(post.sender, ref, problem)
             return
         self.position = run.last
@@ -87,7 +87,7 @@ class Answers:
     def _repeat(self, repeat: Repeat, problem: StorageError | None) -> None:
         """Gives the sender the first message of two that are the same."""
         first, ref, sender = repeat
-        if isinstance(first, Post) and first.run is None:
+        if isinstance(first, Post) and not first.run.first:
             self._refuse(sender, ref, problem)
             return
         entry = first.entry(ref) if isinstance(first, Post) else first
@@ -95,9 +95,9 @@ class Answers:
 
     def _note_topic(self, post: Post) -> None:
         """It is told with each `joined` from here on, if it is in the log."""
-        room = self._rooms.get(post.draft.conv)
-        if post.run is not None and room is not None:
-            room.set_topic(post.entry(post.draft.last_ref))
+        room = self._rooms.get(post.run.conv)
+        if post.run.first and room is not None:
+            room.set_topic(post.entry(post.run.last_ref))
 
     def _refuse(self, sender: Session, ref: int, problem: StorageError | None) -> None:
         assert problem is not None

@@ -20,12 +20,12 @@ from broker.core.repeats import Repeats
 from broker.core.rooms import Room, Rooms
 from broker.core.sessions import Session, Worker
 from broker.core.steps import NewTopic, Place, Post, Repeat, Step, Tell
-from broker.log import Log, StorageError, make_draft
+from broker.log import Log, StorageError
 from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import Code, Refused
 from common.limits import ROOM_CHARS, Limits
-from common.log import Entry, direct, is_direct
+from common.log import Entry, direct, is_direct, make_run
 from common.names import check_name, check_room, fold
 from common.routing import Batch, Item
 
@@ -240,7 +240,7 @@ class Broker:
         updates = self._people.updates
         if posts or updates:
             try:
-                runs = self._log.append([post.draft for post in posts], [*updates.values()])
+                runs = self._log.append([post.run for post in posts], [*updates.values()])
             except StorageError as problem:
                 self._repeats.failed()
                 self.trouble = problem
@@ -402,8 +402,8 @@ class Broker:
         self._check_order(session, ref, prev)
         place = self._place(session, to, conv)
         self._people.remember(session)
-        draft = make_draft((self._now_ms, place.conv, place.name, session.name, session.identity, ref, texts, topic))
-        post = Post(draft, session, place.recipients)
+        run = make_run((0, self._now_ms, place.conv, place.name, session.name, session.identity, ref, texts, topic))
+        post = Post(run, session, place.recipients)
         self._repeats.decided(post)
         self._steps.append(post)
         if topic:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from broker.log import Draft, PersonUpdate
+from broker.log import PersonUpdate
 from broker.process import BrokerProcess
 from common import messages as m
 from common.channel import Channel
@@ -29,7 +29,7 @@ class _Log(MemoryLog):
         self.texts: list[list[str]] = []
         self._afterwards = afterwards
 
-    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Run]:
+    def append(self, drafts: Sequence[Run], people: Sequence[PersonUpdate]) -> list[Run]:
         runs = super().append(drafts, people)
         self.texts.append([text for draft in drafts for text in draft.texts])
         self._afterwards(len(self.texts))

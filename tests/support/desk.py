@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from broker.log import Draft
 from common import messages as m
 from common.limits import Limits
-from common.log import Entry, LogUnreadable
+from common.log import Entry, LogUnreadable, Run
 from common.routing import Batch, Item
 from tests.support.frames import replies_in
 from tests.support.logs import appended
@@ -117,8 +116,8 @@ class Desk:
 
     def post(self, conv: str, text: str = "hi", identity: str = BOB) -> Entry:
         """A message that is committed."""
-        draft = Draft(self.now_ms, conv, conv, "bob", identity, m.make_ref(9, len(self.log.entries)), [text])
-        (entry,) = appended(self.log, [draft])
+        run = Run(0, self.now_ms, conv, conv, "bob", identity, m.make_ref(9, len(self.log.entries)), [text])
+        (entry,) = appended(self.log, [run])
         return entry
 
     def tell(self, *entries: Entry, sids: Sequence[int] = (), position: int | None = None) -> None:

@@ -162,7 +162,7 @@ def takes_failed_commits_for_done(sqlite: Any) -> None:
         try:
             return append(self, drafts, people)
         except sqlite.StorageError:
-            return [sqlite.Run(end + 1, *draft) for end, draft in zip(ends, drafts, strict=False)]
+            return [draft._replace(first=end + 1) for end, draft in zip(ends, drafts, strict=False)]
 
     sqlite.SqliteLog.append = append_or_pretend
 
