@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from broker.log import Draft
 from broker.storage.sqlite import SqliteLog
+from common.log import Run
 from common.log_file import FILE_NAME
 from common.messages import make_ref
 
@@ -52,7 +52,7 @@ def past_room(number: int) -> str:
     return f"#past{number % ROOMS}"
 
 
-def _draft(number: int, time_ms: int, room: str | None) -> Draft:
+def _draft(number: int, time_ms: int, room: str | None) -> Run:
     person = number % _PEOPLE
     room = room or past_room(number)
-    return Draft(time_ms, room, room, f"past{person}", f"gpast{person}", make_ref(1, number), [f"said once, number {number}"])
+    return Run(0, time_ms, room, room, f"past{person}", f"gpast{person}", make_ref(1, number), [f"said once, number {number}"])

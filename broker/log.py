@@ -5,8 +5,7 @@ The broker decides with these types alone, so that it can be run in a test with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from common.log import Entry, Run
@@ -26,28 +25,6 @@ class StorageUnavailable(StorageError):
 
 class StorageRefused(StorageError):
     """There is no opening this log: the text says why and what to do."""
-
-
-class Draft(NamedTuple):
-    """Messages that are to be appended: the fields of a `Run`, in their order, but for the first id."""
-
-    time_ms: int
-    conv: str
-    to: str
-    sender: str
-    identity: str
-    ref: int
-    texts: Sequence[str]
-    """One to `RUN_MESSAGES` of them, each cleaned (`common.text.clean`)."""
-    topic: bool = False
-
-    @property
-    def last_ref(self) -> int:
-        return self.ref + len(self.texts) - 1
-
-
-make_draft: Callable[[tuple[int, str, str, str, str, int, Sequence[str], bool]], Draft] = partial(tuple.__new__, Draft)
-"""Makes a draft in little more than half the time that the class itself needs."""
 
 
 class Person(NamedTuple):
@@ -89,12 +66,12 @@ class Log(Protocol):
     def written(self) -> int:
         """How many rows were written since it was opened: runs of messages, and what changed of people."""
 
-    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Run]:
-        """Appends all of it durably, or nothing: the runs, one for each draft, in the same order, with rising ids.
+    def append(self, drafts: Sequence[Run], people: Sequence[PersonUpdate]) -> list[Run]:
+        """Appends all of it durably, or nothing: the drafts, which are runs without ids, in the same order, with ids that rise.
 
         `people` is written first. Who writes (or is written to directly) and is not in the log yet is put there:
         the sender with the draft's name, as connected; the other party with the identity alone, and no name.
-        No (identity, ref) of the drafts may be in the log, nor twice among the drafts.
+        No (identity, ref) of the drafts may be in the log, nor twice among them.
 
         Raises `StorageFull` or `StorageUnavailable`: then nothing of it is in the log, and a later append can succeed.
         """

@@ -63,10 +63,10 @@ RUN_CHARS = 16_384
 
 
 class Run(NamedTuple):
-    """Messages of the log: what they have in common, and their texts."""
+    """Messages of the log, or for it: what they have in common, and their texts."""
 
     first: int
-    """The id of the first of them; the others' follow."""
+    """The id of the first of them; the others' follow. 0 while they are not in the log."""
     time_ms: int
     conv: str
     to: str
@@ -75,12 +75,17 @@ class Run(NamedTuple):
     ref: int
     """That of the first; the others' follow, and all are of one instance."""
     texts: Sequence[str]
+    """One to `RUN_MESSAGES` of them, each cleaned (`common.text.clean`)."""
     topic: bool = False
 
     @property
     def last(self) -> int:
         """The id of the last of them."""
         return self.first + len(self.texts) - 1
+
+    @property
+    def last_ref(self) -> int:
+        return self.ref + len(self.texts) - 1
 
     def entry(self, place: int) -> Entry:
         """The message at this place in the run, from 0 on."""

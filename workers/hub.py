@@ -3,71 +3,33 @@
 Pure: it knows no sockets and no clock. The log it reads through an interface. One turn of the loop is: `received` and
 `broker_said` for what there is, then `end_turn`, then `catch_up`; the shell writes what these give.
 
-Sending a connection *what follows its cursor* is one mechanism with two speeds. A live session's cursor is the worker's position:
-it takes part in the fan-out. A lagging one has a cursor of its own and is served from the log, a page at a time, whenever it has
-taken the page before. After a hello with `after`, after falling behind, and after the broker was replaced, it is the same.
+What clients may ask for is judged in `asking`, and who is brought what happens, at once or from the log, in `streams`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from common import messages as m
 from common.errors import MEANINGS, Code, Reason, Refused
 from common.framing import FrameTooLarge
-from common.limits import MEMBERS_SHOWN, PAGE_MESSAGES, ROOM_CHARS, ROOMS_SHOWN, Limits
-from common.log import Entry, LogUnreadable, is_direct, parties
-from common.names import check_room, fold
-from common.routing import INTRODUCED_AT_ONCE, Batch, Item
-from common.text import clean, clean_line, is_blank
+from common.limits import Limits
+from common.log import LogUnreadable
+from common.routing import INTRODUCED_AT_ONCE, Batch
 from workers import tokens
-from workers.fanout import NO_ID, Delivery, Part, Turn, deliver
-from workers.history import PagesWanted, PageWanted
+from workers.asking import Asking
+from workers.fanout import NO_ID, Delivery, deliver
+from workers.history import PagesWanted
 from workers.pace import Pace
-from workers.presence import SHARES, PresenceCollector
-from workers.requests import ANSWERED_WITH_LISTS, Requests
+from workers.presence import PresenceCollector
+from workers.requests import Requests
 from workers.session import Phase, Session
+from workers.streams import Reader, Streams
 
-MESSAGES_PER_TURN = 1_000
-"""Messages of the log that one turn reads for lagging sessions, so that they do not hold up the live ones."""
-MESSAGES_PER_HELPING = 40
-"""What a helping costs in any case, as a number of messages, however few there are."""
-_LONG_ANSWERS = 8
-"""Of requests whose answers may fill half a frame and more, only so many of one client may be unanswered."""
-_BEHIND = 100
-"""With so many requests unanswered the broker has more to do than to tell who is typing."""
-_LONG_REQUESTS = frozenset((*ANSWERED_WITH_LISTS, "find"))
-"""Those that the broker answers so, or with where a page is to be read."""
 _REQUESTS_AT_ONCE = 64
 """So many of one client's requests are looked at, then it is the others' turn: what is read at once may hold hundreds."""
 _IDLE_CHECK_EVERY = 1.0
-_UNREADABLE_PAUSE = 1.0
-_LIVE = Phase.LIVE
-"""A look into the class costs more than a message's other checks."""
-_CONV_CHARS = 4 * ROOM_CHARS
-"""No conversation's id is longer: it is a room's name in its folded form, or two identities."""
-
-
-class Following(NamedTuple):
-    """Some of what follows a cursor."""
-
-    entries: list[Entry]
-    until: int
-    """Up to this id nothing else follows."""
-    cost: int
-    """What it took to find and read them, as a number of messages."""
-
-
-class Reader(Protocol):
-    """The log, as far as a worker reads it. May raise `LogUnreadable`."""
-
-    def expect(self, uuid: str, until: int) -> None: ...
-
-    def page(self, conv: str, before: int | None, limit: int, until: int) -> tuple[list[Entry], bool]: ...
-
-    def following(self, after: int, until: int, rooms: Mapping[str, int], identity: str, limit: int, chars: int) -> Following: ...
 
 
 class Hub:
@@ -76,60 +38,41 @@ class Hub:
     def __init__(self, reader: Reader, limits: Limits, server: str, new_identity: Callable[[], str]) -> None:
         self._reader = reader
         self._limits = limits
-        self._helping_bytes = max(limits.backlog_bytes // 2, 1)
-        self._long_cost = max(1, limits.requests_pending // _LONG_ANSWERS)
         self._server = server
         self._new_identity = new_identity
         self._key = b""
         self._log = ""
-        self._position = 0
-        self._position_before = 0
-        """What every live session had before this turn."""
         self._position_next = 0
         """The position once the batch at hand is dealt with."""
         self._now = 0.0
         self._now_ms = 0
-        self._deliveries: list[Delivery] = []
         self._sessions: dict[int, Session] = {}
+        self._streams = Streams(reader, self._sessions, limits.backlog_bytes)
         self._pace = Pace(limits)
-        self._live: defaultdict[str, set[int]] = defaultdict(set)
-        """The live sessions in each room."""
-        self._lagging: dict[int, None] = {}
+        self._asked = Requests()
+        self._pages = PagesWanted()
+        self._asking = Asking(self._sessions, limits, self._pace, self._asked, self._pages)
+        self._send = self._asking.send  # looked up once
         self._waiting: dict[int, m.Hello] = {}
         """Hellos that came before the broker told the key to check tokens with, by session."""
         self._kept_waiting: dict[int, Session] = {}
         """Those with something in the inbox."""
-        self._pages = PagesWanted()
         self._presence = PresenceCollector()
-        self._away: dict[int, str] = {}  # what those who are away said, by session: for the next broker
-        self._typed: set[int] = set()  # the sessions that said in this second that somebody is typing there
-        self._turn = Turn()
         self._closing: list[int] = []
         self._notices: list[str] = []
         self._connected = self._introducing = False
-        self._asked = Requests()
         self._draining = False
         self._next_idle_check = 0.0
-        self._unreadable_until = 0.0
-        """Nothing is read from the log before then: it could not be read just now."""
         self._handlers: dict[str, Callable[..., None]] = {
             "hello": self._on_hello,
-            "join": self._on_join,
-            "part": self._on_part,
-            "history": self._on_history,
-            "members": self._on_members,
-            "rooms": self._on_rooms,
-            "away": self._on_away,
-            "whois": self._on_whois,
-            "typing": self._on_typing,
             "ping": self._on_ping,
             "pong": self._on_pong,
             "bye": self._on_bye,
         }
         self._items: dict[str, Callable[..., None]] = {
-            "room": self._room_messages,
-            "direct": self._direct_messages,
-            "reply": self._reply,
+            "room": self._streams.to_room,
+            "direct": self._streams.to_sessions,
+            "reply": self._streams.reply,
             "joined": self._joined,
             "parted": self._parted,
             "welcome": self._welcome,
@@ -138,7 +81,7 @@ class Hub:
             "turned": self._presence_turned,
             "said": self._said_away,
             "away": self._away_or_back,
-            "typing": self._is_typing,
+            "typing": self._streams.tell_of_typing,
             "present": self._present,
             "elsewhere": self._elsewhere,
             "page": self._page_found,
@@ -148,10 +91,11 @@ class Hub:
         }
 
     def use_limits(self, limits: Limits) -> None:
-        """These hold from now on. Only what a long request counts for stays: those that are unanswered have been counted."""
+        """These hold from now on."""
         self._limits = limits
-        self._helping_bytes = max(limits.backlog_bytes // 2, 1)
+        self._streams.use_backlog(limits.backlog_bytes)
         self._pace.use_limits(limits)
+        self._asking.use_limits(limits)
 
     # --- for the shell -------------------------------------------------------------------------------------------------
 
@@ -197,9 +141,11 @@ class Hub:
             request = m.read_request(body)
             tag, ref = request[0], request[1]
             if tag == "send":  # as nearly all are; a call whose arguments are known is quicker
-                self._on_send(session, ref, request[2], request[3], request[4])
-            else:
+                self._send(session, ref, request[2], request[3], request[4])
+            elif tag in self._handlers:
                 self._handlers[tag](session, *request[1:])
+            else:
+                self._asking.handle(session, *request)
         except Refused as refused:
             self._error(session, refused.ref if ref is None else ref, refused)
 
@@ -208,14 +154,10 @@ class Hub:
         session = self._sessions.pop(sid, None)
         if session is None:
             return
-        self._leave_live(session)
-        self._lagging.pop(sid, None)
+        self._streams.closed(session)
         self._pages.forget(sid)
         self._waiting.pop(sid, None)
         self._kept_waiting.pop(sid, None)
-        self._away.pop(sid, None)
-        self._typed.discard(sid)
-        self._turn.closed(sid)
         self._pace.remove(session)
         if session.identity:
             untold = session.newcomer and session.phase is Phase.ASKED
@@ -240,24 +182,18 @@ class Hub:
     def lag(self, sid: int, cursor: int) -> None:
         """The connection does not take all that is live: it goes on from the log, after `cursor`."""
         session = self._sessions.get(sid)
-        if session is None:
-            return
-        if session.phase is Phase.LIVE:
-            self._leave_live(session)
-            session.phase = Phase.LAGGING
-            session.cursor = cursor
-            self._lagging[sid] = None
-        session.cursor = max(session.since, min(session.cursor, cursor))
+        if session is not None:
+            self._streams.lag(session, cursor)
 
     def tick(self, now: float) -> None:
         """Timers: presence, logins that take too long, silence."""
         self._pace.set_time(now)
         for conv, share, presence in self._presence.take_due(now):
-            self._tell_room(conv, m.encode(presence), share)
+            self._streams.tell_room(conv, m.encode(presence), share)
         if now >= self._next_idle_check:
             self._next_idle_check = now + _IDLE_CHECK_EVERY
-            self._typed.clear()
             for session in [*self._sessions.values()]:
+                session.told_of_typing = False
                 self._check_silence(session, now)
 
     def next_timer(self, now: float) -> float:
@@ -285,14 +221,7 @@ class Hub:
 
     def figures(self) -> dict[str, Any]:
         """What `chat-broker status` shows of a worker."""
-        lagging = [self._sessions[sid].cursor for sid in self._lagging]
-        return {
-            "connections": len(self._sessions),
-            "position": self._position,
-            "lagging": len(lagging),
-            "slowest_behind": self._position - min(lagging, default=self._position),
-            "unanswered": len(self._asked),
-        }
+        return {"connections": len(self._sessions), **self._streams.figures(), "unanswered": len(self._asked)}
 
     def take_notices(self) -> list[str]:
         """Who came and who left, for the log."""
@@ -317,9 +246,10 @@ class Hub:
         self._position_next = position
         for tag, *fields in items:
             self._items[tag](*fields)
-        self._position = position
-        for request in self._asked.answered(answered):
-            self._answered(request[1], self._cost(request))
+        self._streams.position = position
+        for session in self._asking.answered(answered):
+            if session.leaving is not None:
+                self._leave_if_done(session)
 
     def take_requests(self) -> Iterator[Batch]:
         """Batches for the broker: what is new, or after an introduction all that is not answered."""
@@ -342,26 +272,7 @@ class Hub:
 
     def _introduced(self, session: Session) -> list[Any]:
         told = [session.sid, session.identity, session.name, [name for name, _ in session.rooms.values()]]
-        away = self._away.get(session.sid)
-        return told if away is None else [*told, away]
-
-    def _ask(self, session: Session, request: Item) -> None:
-        session.pending += self._cost(request)
-        self._asked.add(request)
-
-    def _cost(self, request: Item) -> int:
-        """What a request counts for among the unanswered ones of its client."""
-        tag = request[0]
-        if tag == "send":
-            return len(request[4])
-        return self._long_cost if tag in _LONG_REQUESTS else 1
-
-    def _answered(self, sid: int, cost: int) -> None:
-        session = self._sessions.get(sid)
-        if session is not None:
-            session.pending -= cost
-            if session.leaving is not None:
-                self._leave_if_done(session)
+        return [*told, session.away] if session.away else told
 
     # --- a turn's end --------------------------------------------------------------------------------------------------
 
@@ -370,14 +281,7 @@ class Hub:
         for session in [*self._kept_waiting.values()]:
             self._look_at_inbox(session)
         self._read_pages()
-        self._close_turn()
-        deliveries, self._deliveries = self._deliveries, []
-        return deliveries
-
-    def _close_turn(self) -> None:
-        turn, self._turn = self._turn, Turn()
-        self._deliveries += turn.deliveries(self._live, self._position_before)
-        self._position_before = self._position
+        return self._streams.end_turn()
 
     def take_closing(self) -> list[int]:
         """Sessions that are to be closed once what was sent to them is written."""
@@ -386,88 +290,35 @@ class Hub:
 
     def catch_up(self, now: float) -> Iterator[Delivery]:
         """What follows the cursors of lagging sessions, as far as one turn goes. To be written before the next one."""
-        if now < self._unreadable_until:
-            return
-        left = MESSAGES_PER_TURN
-        for sid in [*self._lagging]:
-            session = self._sessions.get(sid)
-            if session is None or session.blocked:
-                continue
-            if left <= 0:
-                break
-            try:
-                following = self._following(session)
-            except LogUnreadable as problem:
-                self._notices.append(str(problem))
-                self._unreadable_until = now + _UNREADABLE_PAUSE
-                break
-            left -= following.cost + MESSAGES_PER_HELPING
-            yield self._catch_up_with(session, following)
-
-    def _catch_up_with(self, session: Session, following: Following) -> Delivery:
-        """One helping of what follows the session's cursor: as much as its backlog may hold, so that it is never cut."""
-        base = session.cursor
-        room = self._helping_bytes
-        reached = following.until
-        frames: list[Part] = []
-        for entry in following.entries:
-            if session.was_there(entry.conv, entry.id):
-                frame = m.encode(entry.as_msg())
-                room -= len(frame)
-                if room < 0 and frames:
-                    reached = frames[-1][0]
-                    break
-                frames.append((entry.id, frame))
-        session.cursor = reached
-        del self._lagging[session.sid]
-        if reached >= self._position:
-            frames += self._enter_live(session)
-        else:
-            self._lagging[session.sid] = None  # behind all others
-        return deliver(frames, [session.sid], base)
+        try:
+            for session, frames, base in self._streams.helpings(now):
+                if session.phase is Phase.LIVE:
+                    frames += [(NO_ID, m.encode(reply)) for reply in self._caught_up(session)]
+                yield deliver(frames, [session.sid], base)
+        except LogUnreadable as problem:
+            self._notices.append(str(problem))
 
     def can_go_on(self, now: float) -> bool:
         """There is something to do at once, whatever comes in: the log is to be read for somebody, or goodbye to be said."""
         if self._closing or self._pages.any_due or any(map(self._may_ask, self._kept_waiting.values())):
             return True
-        return now >= self._unreadable_until and any(not self._sessions[sid].blocked for sid in self._lagging)
+        return self._streams.can_help(now)
 
-    def _following(self, session: Session) -> Following:
-        session.forget_departed(session.cursor)
-        return self._reader.following(
-            session.cursor, self._position, session.floors(), session.identity, PAGE_MESSAGES, self._helping_bytes
-        )
-
-    def _enter_live(self, session: Session) -> list[Part]:
-        """The session is live from the next turn on; what is to be said about it."""
-        session.phase = Phase.LIVE
-        session.departed.clear()
-        for conv in session.rooms:
-            self._live[conv].add(session.sid)
+    def _caught_up(self, session: Session) -> list[m.Reply]:
+        """The session is live again: what is to be said about it."""
         for conv in sorted(session.uncertain):
-            self._ask(session, ["present", session.sid, None, conv])
+            self._asking.ask(session, ["present", session.sid, None, conv])
         session.uncertain.clear()
-        frames = []
+        replies: list[m.Reply] = []
         if session.away_untold:
             session.away_untold = False
-            frames.append((NO_ID, m.encode(m.Away(None, self._away.get(session.sid, ""), {}))))
+            replies.append(m.Away(None, session.away, {}))
         if session.resuming is not None:
             ref, _ = session.resuming
             session.resuming = None
-            frames.append((NO_ID, m.encode(m.Resumed(ref, session.cursor))))
+            replies.append(m.Resumed(ref, session.cursor))
         self._leave_if_done(session)
-        return frames
-
-    def _leave_live(self, session: Session) -> None:
-        if session.phase is Phase.LIVE:
-            for conv in session.rooms:
-                self._leave_live_room(session.sid, conv)
-
-    def _leave_live_room(self, sid: int, conv: str) -> None:
-        live = self._live[conv]
-        live.discard(sid)
-        if not live:
-            del self._live[conv]
+        return replies
 
     # --- what clients ask for ------------------------------------------------------------------------------------------
 
@@ -498,7 +349,7 @@ class Hub:
         session.resuming = None if after is None else (hello.ref, after)
         rooms, log = options.get("rooms", []), options.get("log")
         request = ["hello", session.sid, hello.ref, identity, hello.name, after, log, rooms, token is not None]
-        self._ask(session, request)
+        self._asking.ask(session, request)
 
     def _greet_again(self, session: Session) -> None:
         """The hello is refused; another one is due."""
@@ -506,90 +357,8 @@ class Hub:
         session.hellos_refused += 1
         session.hello_due_since = max(self._now, session.heard)
 
-    def _on_join(self, session: Session, ref: int, room: str, options: m.Options) -> None:
-        session.require_welcome()
-        self._ask(session, ["join", session.sid, ref, check_room(room)])
-
-    def _on_part(self, session: Session, ref: int, room: str, options: m.Options) -> None:
-        session.require_welcome()
-        self._ask(session, ["part", session.sid, ref, check_room(room)])
-
-    def _on_send(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
-        if session.phase is not _LIVE:  # quick to tell, and nearly always so
-            session.require_welcome()
-        self._pace.spend(session)
-        conv = prev = None
-        if options:
-            if options.get("topic"):
-                self._on_topic(session, ref, to, text, options)
-                return
-            conv, prev = options.get("conv"), options.get("prev")
-        text = clean(text)
-        if is_blank(text):
-            raise Refused(Code.EMPTY_TEXT)
-        limit = self._limits.text_bytes
-        if len(text) * 4 > limit and len(text.encode()) > limit:
-            raise Refused(Code.TOO_LONG, f"a message has at most {limit} bytes, this one has {len(text.encode())}")
-        if conv is not None or not 0 < len(to) <= ROOM_CHARS:
-            _check_address(to, conv)
-        session.pending += 1
-        self._asked.add_message(session.sid, ref, to, text, conv, prev)
-
-    def _on_topic(self, session: Session, ref: int, to: str, text: str, options: m.Options) -> None:
-        """A message that sets the topic of a room; an empty one clears it."""
-        line = _one_line(text, self._limits.topic_bytes, "an empty topic clears it")
-        conv, prev = options.get("conv"), options.get("prev")
-        _check_address(to, conv)
-        if is_direct(conv) if conv is not None else not m.is_room(to):
-            raise Refused(Code.BAD_ROOM, "only a room has a topic, two people have none")
-        self._ask(session, ["topic", session.sid, ref, to, [line], conv, [prev]])
-
-    def _on_history(self, session: Session, ref: int, to: str, options: m.Options) -> None:
-        session.require_welcome()
-        before, limit = options.get("before"), min(options.get("limit", PAGE_MESSAGES), PAGE_MESSAGES)
-        conv = options.get("conv")
-        _check_address(to, conv)
-        if conv is None and not m.is_room(to):
-            self._ask(session, ["find", session.sid, ref, to, before, limit])
-            return
-        if conv is None:
-            conv = fold(check_room(to))
-        elif is_direct(conv) and session.identity not in parties(conv):
-            raise Refused(Code.NO_SUCH_CONVERSATION)
-        self._want_page(session, ref, to, conv, before, limit)
-
-    def _on_members(self, session: Session, ref: int, room: str, options: m.Options) -> None:
-        session.require_welcome()
-        limit = min(options.get("limit", MEMBERS_SHOWN), MEMBERS_SHOWN)
-        self._ask(session, ["members", session.sid, ref, check_room(room), _after(options), limit])
-
-    def _on_rooms(self, session: Session, ref: int, options: m.Options) -> None:
-        session.require_welcome()
-        limit = min(options.get("limit", ROOMS_SHOWN), ROOMS_SHOWN)
-        self._ask(session, ["rooms", session.sid, ref, _after(options), limit])
-
-    def _on_away(self, session: Session, ref: int, text: str, options: m.Options) -> None:
-        session.require_welcome()
-        line = _one_line(text, self._limits.away_bytes, "an empty text says that you are back")
-        self._pace.spend(session)
-        self._ask(session, ["away", session.sid, ref, line])
-
-    def _on_whois(self, session: Session, ref: int, name: str, options: m.Options) -> None:
-        session.require_welcome()
-        _check_address(name, None)
-        self._ask(session, ["whois", session.sid, ref, name])
-
-    def _on_typing(self, session: Session, ref: int, to: str, options: m.Options) -> None:
-        """Not worth an answer, nor that anybody waits for it: what is too much is forgotten."""
-        session.require_welcome()
-        conv = options.get("conv")
-        _check_address(to, conv)
-        if session.sid not in self._typed and len(self._asked) < _BEHIND:
-            self._typed.add(session.sid)
-            self._ask(session, ["typing", session.sid, ref, to, conv])
-
     def _on_ping(self, session: Session, ref: int) -> None:
-        self._tell(session, m.Pong(ref))
+        self._streams.tell(session, m.Pong(ref))
 
     def _on_pong(self, session: Session, ref: int) -> None:
         """That it came is all that matters."""
@@ -599,21 +368,6 @@ class Hub:
         self._leave_if_done(session)
 
     # --- what the broker says ------------------------------------------------------------------------------------------
-
-    def _room_messages(self, conv: str, ids: list[int], runs: list[bytes]) -> None:
-        if conv in self._live:
-            self._turn.to_room(conv, ids, runs)
-
-    def _direct_messages(self, sids: list[int], ids: list[int], runs: list[bytes]) -> None:
-        for sid in sids:
-            session = self._sessions.get(sid)
-            if session is not None and session.phase is Phase.LIVE:
-                self._turn.to_session(sid, ids, runs)
-
-    def _reply(self, sid: int, frame: bytes) -> None:
-        session = self._sessions.get(sid)
-        if session is not None and session.phase is not Phase.LEAVING:
-            self._turn.to_session(sid, [NO_ID], [frame])
 
     def _welcome(
         self,
@@ -630,8 +384,9 @@ class Hub:
             return
         session.name = name
         self._pace.add(session)
+        live = session.resuming is None
         after = position if session.resuming is None else session.resuming[1]
-        session.cursor = session.since = after
+        self._streams.begin(session, after, live)
         token = tokens.mint(self._key, session.identity, self._now_ms, self._limits.token_days)
         options = {
             "from": session.identity,
@@ -643,13 +398,8 @@ class Hub:
             "refused": refused,
         }
         if away is not None:
-            options["away"] = away
-            self._note_away(sid, away)
-        self._tell(session, m.Welcome(ref, name, options))
-        live = session.resuming is None
-        session.phase = Phase.LIVE if live else Phase.LAGGING
-        if not live:
-            self._lagging[sid] = None
+            options["away"] = session.away = away
+        self._streams.tell(session, m.Welcome(ref, name, options))
         for room in joined:
             self._enter_room(session, ref, position, after, room)
         self._notices.append(f"{name} came ({session.peer})")
@@ -658,7 +408,7 @@ class Hub:
         session = self._sessions.get(sid)
         if session is not None and session.phase is Phase.ASKED:
             self._greet_again(session)
-            self._tell(session, m.Error(ref, code, text))
+            self._streams.tell(session, m.Error(ref, code, text))
 
     def _joined(self, sid: int, ref: int, position: int, joined: list[Any]) -> None:
         session = self._sessions.get(sid)
@@ -668,30 +418,18 @@ class Hub:
             self._enter_room(session, ref, position, position if known is None else known[1], joined)
 
     def _enter_room(self, session: Session, ref: int, position: int, floor: int, joined: list[Any]) -> None:
-        """`floor`: the id behind which the room's messages are sent to this session as they come, or from the log."""
         room, conv, count, members, more = joined
         options = {"last": position, "count": count, "members": members, "conv": conv, **more}
-        self._tell(session, m.Joined(ref, room, options))
-        if conv not in self._live and not any(conv in self._sessions[sid].rooms for sid in self._lagging):
+        self._streams.tell(session, m.Joined(ref, room, options))
+        if self._streams.is_empty(conv):
             self._presence.forget(conv)  # what is still to be told is of a time when others were here
-        if conv not in session.rooms and session.phase is Phase.LIVE:
-            self._live[conv].add(session.sid)
-            self._turn.entered(session.sid, conv)
-        session.rooms[conv] = (room, floor)
+        self._streams.enter(session, conv, room, floor)
 
     def _parted(self, sid: int, ref: int, position: int, room: str, conv: str) -> None:
         session = self._sessions.get(sid)
-        if session is None:
-            return
-        _, floor = session.rooms.pop(conv, (room, None))
-        session.uncertain.pop(conv, None)
-        if floor is not None:
-            if session.phase is Phase.LIVE:
-                session.forget_departed(self._position_before)
-                self._turn.left(sid, conv)
-                self._leave_live_room(sid, conv)
-            session.departed.append((conv, floor, position))
-        self._tell(session, m.Parted(ref, room))
+        if session is not None:
+            self._streams.leave(session, conv, position)
+            self._streams.tell(session, m.Parted(ref, room))
 
     def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:
         self._presence.add(conv, room, came, left, count, self._now)
@@ -703,8 +441,8 @@ class Hub:
         """The answer. What others of the person said in the same turn comes behind it."""
         session = self._sessions.get(sid)
         if session is not None:
-            self._note_away(sid, text)
-            self._tell(session, m.Away(ref, text, {}))
+            session.away = text
+            self._streams.tell(session, m.Away(ref, text, {}))
 
     def _away_or_back(self, sids: list[int], text: str) -> None:
         """Told to those of the person's connections that do not know it.
@@ -712,45 +450,16 @@ class Hub:
         One that does not read is told when it does again, and not how often it changed meanwhile.
         """
         for session in [self._sessions[sid] for sid in sids if sid in self._sessions]:
-            if self._away.get(session.sid, "") != text:
-                self._note_away(session.sid, text)
+            if session.away != text:
+                session.away = text
                 if session.phase is Phase.LAGGING and session.blocked:
                     session.away_untold = True
                 else:
-                    self._tell(session, m.Away(None, text, {}))
-
-    def _note_away(self, sid: int, text: str) -> None:
-        self._away.pop(sid, None)
-        if text:
-            self._away[sid] = text
-
-    def _is_typing(self, conv: str, sids: list[int], identity: str, frame: bytes) -> None:
-        """Told to who is live and reads: later it would not be true any more."""
-        recipients: Iterable[int] = sids or self._live.get(conv, ())
-        for sid in recipients:
-            session = self._sessions.get(sid)
-            if session is not None and session.phase is Phase.LIVE and not session.blocked and session.identity != identity:
-                self._turn.to_session(sid, [NO_ID], [frame])
+                    self._streams.tell(session, m.Away(None, text, {}))
 
     def _present(self, conv: str, frame: bytes) -> None:
         self._presence.forget(conv)
-        self._tell_room(conv, frame)
-
-    def _tell_room(self, conv: str, frame: bytes, share: int | None = None) -> None:
-        """Says who is there to all in the room, or to a share of them. One who does not read is told when it does again."""
-        if share is None:
-            self._turn.to_room(conv, [NO_ID], [frame])
-        else:
-            for sid in self._live.get(conv, ()):
-                if sid % SHARES == share:
-                    self._turn.to_session(sid, [NO_ID], [frame])
-        for session in [self._sessions[sid] for sid in self._lagging]:
-            if conv not in session.rooms or share not in (None, session.sid % SHARES):
-                continue
-            if session.blocked:
-                session.uncertain[conv] = None
-            else:
-                self._turn.to_session(session.sid, [NO_ID], [frame])
+        self._streams.tell_room(conv, frame)
 
     def _elsewhere(self, identity: str, connections: int, owed_ms: int) -> None:
         self._pace.set_time(self._now)
@@ -764,10 +473,8 @@ class Hub:
             self._reader.expect(log, self._position_next)
         except LogUnreadable as problem:
             self._notices.append(str(problem))  # nobody may need it for long
-        if self._position_next > self._position:
-            self._close_turn()
-            for sid in [session.sid for session in self._sessions.values() if session.phase is Phase.LIVE]:
-                self.lag(sid, self._position)
+        if self._position_next > self._streams.position:
+            self._streams.let_all_lag()
         waiting, self._waiting = self._waiting, {}
         for sid, hello in waiting.items():
             session = self._sessions[sid]
@@ -783,7 +490,7 @@ class Hub:
     def _lost(self, sid: int, code: str, text: str) -> None:
         session = self._sessions.get(sid)
         if session is not None:
-            self._tell(session, m.Error(None, code, text))
+            self._streams.tell(session, m.Error(None, code, text))
             self._say_goodbye(session, Reason.ERROR, text)
 
     # --- history -------------------------------------------------------------------------------------------------------
@@ -791,31 +498,22 @@ class Hub:
     def _page_found(self, sid: int, ref: int, to: str, conv: str, before: int | None, limit: int) -> None:
         session = self._sessions.get(sid)
         if session is not None:
-            self._want_page(session, ref, to, conv, before, limit)
-
-    def _want_page(self, session: Session, *wanted: Any) -> None:
-        session.pending += self._long_cost
-        self._pages.add(PageWanted(session, *wanted))
+            self._asking.want_page(session, ref, to, conv, before, limit)
 
     def _read_pages(self) -> None:
-        for wanted in self._pages.take():
+        for wanted in self._asking.take_pages():
             try:
-                page = wanted.filled(*self._reader.page(wanted.conv, wanted.before, wanted.limit, self._position))
-                self._tell(wanted.session, page)
+                page = wanted.filled(*self._reader.page(wanted.conv, wanted.before, wanted.limit, self._streams.position))
+                self._streams.tell(wanted.session, page)
             except LogUnreadable as problem:
                 self._notices.append(str(problem))
-                self._tell(wanted.session, m.Error(wanted.ref, Code.BUSY, MEANINGS[Code.BUSY].sentence))
-            self._answered(wanted.session.sid, self._long_cost)
+                self._streams.tell(wanted.session, m.Error(wanted.ref, Code.BUSY, MEANINGS[Code.BUSY].sentence))
+            self._leave_if_done(wanted.session)
 
     # --- telling clients -----------------------------------------------------------------------------------------------
 
-    def _tell(self, session: Session, reply: m.Reply) -> None:
-        """Behind a goodbye nothing is said any more."""
-        if session.phase is not Phase.LEAVING:
-            self._turn.to_session(session.sid, [NO_ID], [m.encode(reply)])
-
     def _error(self, session: Session, ref: int | None, refused: Refused) -> None:
-        self._tell(session, m.Error(ref, refused.code, refused.text))
+        self._streams.tell(session, m.Error(ref, refused.code, refused.text))
         if refused.closes:
             self._say_goodbye(session, Reason.ERROR, refused.text)
 
@@ -827,12 +525,8 @@ class Hub:
     def _say_goodbye(self, session: Session, reason: str, text: str) -> None:
         if session.phase is Phase.LEAVING:
             return
-        if session.phase is Phase.LIVE:
-            for conv in session.rooms:
-                self._turn.left(session.sid, conv)  # among it may be what it waited for
-        self._leave_live(session)
-        self._lagging.pop(session.sid, None)
-        self._tell(session, m.Goodbye(reason, text))
+        self._streams.end(session)
+        self._streams.tell(session, m.Goodbye(reason, text))
         session.phase = Phase.LEAVING
         session.leaving = (reason, text)
         self._closing.append(session.sid)
@@ -850,29 +544,4 @@ class Hub:
             self._say_goodbye(session, Reason.IDLE, "nothing was heard for too long")
         elif silent >= self._limits.idle_seconds and not session.pinged:
             session.pinged = True
-            self._tell(session, m.Ping(0))
-
-
-def _check_address(to: str, conv: str | None) -> None:
-    """Raises `Refused` for what cannot be anybody or any conversation. `to` may be empty where `conv` is given."""
-    if len(to) > ROOM_CHARS or not (to or conv):
-        raise Refused(Code.NO_SUCH_USER, "nobody has such a name")
-    if conv is not None and len(conv) > _CONV_CHARS:
-        raise Refused(Code.NO_SUCH_CONVERSATION)
-
-
-def _one_line(text: str, limit: int, what_empty_means: str) -> str:
-    """The text cleaned, on one line. Raises `Refused` if it has more than `limit` bytes, or is not empty but looks so."""
-    line = clean_line(text)
-    if text and is_blank(line):
-        raise Refused(Code.EMPTY_TEXT, f"nothing is seen of this text; {what_empty_means}")
-    size = len(line.encode())
-    if size > limit:
-        raise Refused(Code.TOO_LONG, f"this has at most {limit} bytes, and yours {size}")
-    return line
-
-
-def _after(options: m.Options) -> str:
-    """Behind which name a list is to begin. No name is longer, so that the order is the same."""
-    after: str = options.get("after", "")
-    return after[:ROOM_CHARS]
+            self._streams.tell(session, m.Ping(0))

@@ -22,7 +22,7 @@ from common.log import RUN_MESSAGES, Entry, LogUnreadable, Run
 from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, which_files
 from common.messages import ID_MAX
 from common.text import clean_line
-from workers.hub import Following
+from workers.streams import Following
 
 logger = logging.getLogger("chat_broker.worker")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 
 from common.errors import Code, Refused
@@ -24,80 +25,60 @@ class Phase(enum.Enum):
     """Has been told goodbye, or is about to be."""
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class Session:
     """State of one connection. The worker's core changes it."""
 
-    __slots__ = (
-        "away_untold",
-        "blocked",
-        "cursor",
-        "decoder",
-        "departed",
-        "heard",
-        "hello_due_since",
-        "hellos_refused",
-        "identity",
-        "inbox",
-        "interval",
-        "leaving",
-        "name",
-        "newcomer",
-        "peer",
-        "pending",
-        "phase",
-        "pinged",
-        "resuming",
-        "rooms",
-        "sid",
-        "since",
-        "spent_until",
-        "uncertain",
-    )
+    sid: int
+    peer: str
+    heard: float
+    """When the client last said anything, or could not be heard (monotonic seconds, like the next); at first, when it came."""
+    hello_due_since: float = dataclasses.field(init=False)
+    """When the connection was made, or the last hello refused."""
+    hellos_refused: int = 0
+    phase: Phase = Phase.GREETING
+    decoder: FrameDecoder = dataclasses.field(default_factory=lambda: FrameDecoder(FRAME_BYTES))
+    inbox: list[bytes | FrameTooLarge] = dataclasses.field(default_factory=list)
+    """What was read and is not looked at yet: frames, and perhaps why nothing behind them can be read."""
+    identity: str = ""
+    name: str = ""
+    newcomer: bool = False
+    """It showed no token: until it is welcomed, nobody has the one that proves its identity."""
+    rooms: dict[str, tuple[str, int]] = dataclasses.field(default_factory=dict)
+    """By conv: the room's name, and the id from which on its messages are live for this session."""
+    departed: list[tuple[str, int, int]] = dataclasses.field(default_factory=list)
+    """Rooms that were left lately: conv, and the ids behind which and up to which they may have to be sent yet."""
+    uncertain: dict[str, None] = dataclasses.field(default_factory=dict)
+    """Rooms of which it was not told who came and who left, since it did not read.
 
-    def __init__(self, sid: int, peer: str, now: float) -> None:
-        self.sid = sid
-        self.peer = peer
-        self.phase = Phase.GREETING
-        self.decoder = FrameDecoder(FRAME_BYTES)
-        self.inbox: list[bytes | FrameTooLarge] = []
-        """What was read and is not looked at yet: frames, and perhaps why nothing behind them can be read."""
-        self.identity = ""
-        self.name = ""
-        self.newcomer = False
-        """It showed no token: until it is welcomed, nobody has the one that proves its identity."""
-        self.rooms: dict[str, tuple[str, int]] = {}
-        """By conv: the room's name, and the id from which on its messages are live for this session."""
-        self.departed: list[tuple[str, int, int]] = []
-        """Rooms that were left lately: conv, and the ids behind which and up to which they may have to be sent yet."""
-        self.uncertain: dict[str, None] = {}
-        """Rooms of which it was not told who came and who left, since it did not read.
+    An empty set would be three times as large.
+    """
+    away: str = ""
+    """Why its person is away, as far as it was told, for the next broker; empty if they are not."""
+    away_untold: bool = False
+    """It was not told whether its person is away, or back, since it did not read."""
+    told_of_typing: bool = False
+    """It has said in this second that somebody is typing there."""
+    since: int = 0
+    """Nothing with an id up to this is sent."""
+    cursor: int = 0
+    """While lagging: the id up to which everything was sent."""
+    resuming: tuple[int, int] | None = None
+    """The ref of a hello with `after`, and that id, until the replay is complete."""
+    pending: int = 0
+    """Requests that have not been answered; one with a long answer counts as several."""
+    blocked: bool = False
+    """Some of what was sent to it waits for the client to read."""
+    leaving: tuple[str, str] | None = None
+    """The reason and the text to say goodbye with, once everything asked for was answered."""
+    interval: float = 0.0
+    """Seconds that each message costs it; with several connections of one person, more."""
+    spent_until: float = 0.0
+    """How far into the future it has spent its time by sending: only so much further than now is borrowed."""
+    pinged: bool = False
 
-        An empty set would be three times as large.
-        """
-        self.away_untold = False
-        """It was not told whether its person is away, or back, since it did not read."""
-        self.since = 0
-        """Nothing with an id up to this is sent."""
-        self.cursor = 0
-        """While lagging: the id up to which everything was sent."""
-        self.resuming: tuple[int, int] | None = None
-        """The ref of a hello with `after`, and that id, until the replay is complete."""
-        self.pending = 0
-        """Requests that have not been answered; one with a long answer counts as several."""
-        self.blocked = False
-        """Some of what was sent to it waits for the client to read."""
-        self.leaving: tuple[str, str] | None = None
-        """The reason and the text to say goodbye with, once everything asked for was answered."""
-        self.hello_due_since = now
-        """When the connection was made, or the last hello refused (monotonic seconds, like the next)."""
-        self.hellos_refused = 0
-        self.interval = 0.0
-        """Seconds that each message costs it; with several connections of one person, more."""
-        self.spent_until = 0.0
-        """How far into the future it has spent its time by sending: only so much further than now is borrowed."""
-        self.heard = now
-        """When the client last said anything, or could not be heard."""
-        self.pinged = False
+    def __post_init__(self) -> None:
+        self.hello_due_since = self.heard
 
     @property
     def welcomed(self) -> bool:

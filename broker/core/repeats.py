@@ -35,7 +35,7 @@ class Repeats:
         if self.is_new(identity, ref):
             return None
         for post in self._posts.get((identity, ref >> m.COUNTER_BITS), ()):
-            if post.draft.ref <= ref <= post.draft.last_ref:
+            if post.run.ref <= ref <= post.run.last_ref:
                 return post
         return self._log.find(identity, ref)
 
@@ -45,10 +45,10 @@ class Repeats:
 
     def decided(self, post: Post) -> None:
         """Messages with keys that `first` did not know are to be committed with this turn."""
-        draft = post.draft
-        instance = draft.identity, draft.ref >> m.COUNTER_BITS
+        run = post.run
+        instance = run.identity, run.ref >> m.COUNTER_BITS
         self._posts[instance].append(post)
-        self._newest[instance] = max(self._newest[instance], draft.last_ref)
+        self._newest[instance] = max(self._newest[instance], run.last_ref)
 
     def committed(self) -> None:
         """The turn is over: what was decided is in the log now."""

@@ -55,6 +55,7 @@ class Person:
 class Worker:
     """A worker process that is alive."""
 
+    number: int
     generation: int
     known: bool = False
     """The names of its sessions are held: it has introduced itself to this broker, or is younger than it."""

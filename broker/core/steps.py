@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from broker.core.sessions import Session
-from broker.log import Draft
 from common.log import Entry, Run
 from common.routing import Item
 
@@ -33,21 +33,18 @@ class Place(NamedTuple):
     recipients: Sequence[Recipients]
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class Post:
     """Messages of this turn, for those who are to see them."""
 
-    __slots__ = ("draft", "recipients", "run", "sender")
-
-    def __init__(self, draft: Draft, sender: Session, recipients: Sequence[Recipients]) -> None:
-        self.draft = draft
-        self.sender = sender
-        self.recipients = recipients
-        self.run: Run | None = None
-        """The messages in the log, once they are there."""
+    run: Run
+    """Its `first` is 0 until it is in the log."""
+    sender: Session
+    recipients: Sequence[Recipients]
 
     def entry(self, ref: int) -> Entry:
         """The message with this ref. Its id means nothing before it is in the log."""
-        return (self.run or Run(0, *self.draft)).entry(ref - self.draft.ref)
+        return self.run.entry(ref - self.run.ref)
 
 
 class Repeat(NamedTuple):

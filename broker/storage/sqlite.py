@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from broker.log import Draft, Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
+from broker.log import Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
 from broker.storage import chain, files, opening, seal
 from common.log import RUN_MESSAGES, Entry, Run, is_direct, make_run, parties
 from common.log_file import (
@@ -147,7 +147,7 @@ class SqliteLog:
 
     # --- writing -------------------------------------------------------------------------------------------------------
 
-    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Run]:
+    def append(self, drafts: Sequence[Run], people: Sequence[PersonUpdate]) -> list[Run]:
         if not drafts and not people:
             return []
         with self._transaction() as db:
@@ -162,12 +162,12 @@ class SqliteLog:
             self.last = runs[-1].last
         return runs
 
-    def _put_runs(self, db: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[list[Run], int]:
+    def _put_runs(self, db: sqlite3.Connection, drafts: Sequence[Run]) -> tuple[list[Run], int]:
         """What is new in the log, and the checksum of the last row."""
         of_person, of_conversation = self._numbers.of_person, self._numbers.of_conversation
         runs, rows, crc = [], [], self._crc
         for draft in drafts:
-            time_ms, conv, to, sender, identity, ref, texts, topic = draft
+            _, time_ms, conv, to, sender, identity, ref, texts, topic = draft
             first = self._used_id + 1
             self._used_id = last = self._used_id + len(texts)
             run = make_run((first, time_ms, conv, to, sender, identity, ref, texts, topic))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from broker.log import Log, StorageError, StorageFull, StorageRefused, StorageUnavailable
-from common.log import Run
 from tests.support.logs import draft, opened
 from tests.support.memory_log import MemoryLog
 
 
 def test_a_draft_becomes_the_run_with_its_id() -> None:
     made = draft(7)._replace(texts=["one", "two", "three"])
-    run = Run(21, *made)
+    run = made._replace(first=21)
     assert (run.last, made.last_ref - made.ref) == (23, 2)
     assert [(entry.id, entry.ref - made.ref, entry.text) for entry in run.entries()] == [
         (21, 0, "one"),

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from broker.log import Draft, PersonUpdate
+from broker.log import PersonUpdate
 from broker.process import BrokerProcess
 from common import messages as m
 from common.channel import Channel
@@ -29,7 +29,7 @@ class _Log(MemoryLog):
         self.texts: list[list[str]] = []
         self._afterwards = afterwards
 
-    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Run]:
+    def append(self, drafts: Sequence[Run], people: Sequence[PersonUpdate]) -> list[Run]:
         runs = super().append(drafts, people)
         self.texts.append([text for draft in drafts for text in draft.texts])
         self._afterwards(len(self.texts))
@@ -80,8 +80,13 @@ def test_while_several_write_a_turn_waits_for_more(monkeypatch: pytest.MonkeyPat
         while unsaid:
             bob.say(unsaid.pop())
 
+    def monotonic() -> float:
+        """Whatever is done between two looks at it takes some time."""
+        clock.now += 0.0001
+        return float(clock.now)
+
     monkeypatch.setattr(
-        "broker.process.time", SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep, time_ns=lambda: int(clock.now * 10**9))
+        "broker.process.time", SimpleNamespace(monotonic=monotonic, sleep=sleep, time_ns=lambda: int(clock.now * 10**9))
     )
     log = _Log(committed)
     ada, bob = _Worker(1, supervisor), _Worker(2, supervisor)

@@ -12,21 +12,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from broker.log import Draft, Log, Person, PersonUpdate
+from broker.log import Log, Person, PersonUpdate
 from broker.storage.sqlite import SqliteLog
-from common.log import Entry, direct
+from common.log import Entry, Run, direct
 from common.log_file import FILE_NAME
 
 TIME_MS = 1_767_225_600_000
 
 
-def draft(number: int, conv: str = "#lobby", identity: str = "ada", text: str | None = None, topic: bool = False) -> Draft:
+def draft(number: int, conv: str = "#lobby", identity: str = "ada", text: str | None = None, topic: bool = False) -> Run:
     """The message `number` of this person: its ref is 2**32 + `number`."""
     body = f"message {number}" if text is None else text
-    return Draft(TIME_MS + number, conv, conv, identity.title(), identity, (1 << 32) + number, [body], topic)
+    return Run(0, TIME_MS + number, conv, conv, identity.title(), identity, (1 << 32) + number, [body], topic)
 
 
-def mixed_drafts(count: int, first: int = 1) -> list[Draft]:
+def mixed_drafts(count: int, first: int = 1) -> list[Run]:
     """Messages of nine people in four rooms and nine direct conversations, short and long; some are topics."""
     drafts = []
     for number in range(first, first + count):
@@ -35,11 +35,11 @@ def mixed_drafts(count: int, first: int = 1) -> list[Draft]:
         long = "x" * 6000 if number % 97 == 0 else "ü" * (number % 40)
         ref = (number << 57 | number) % 2**64
         topic = conv.startswith("#") and number % 11 == 0
-        drafts.append(Draft(TIME_MS + number, conv, conv, me.upper(), me, ref, [f"{number} {long}"], topic))
+        drafts.append(Run(0, TIME_MS + number, conv, conv, me.upper(), me, ref, [f"{number} {long}"], topic))
     return drafts
 
 
-def runs_drafts(lengths: Sequence[int], first: int = 1) -> list[Draft]:
+def runs_drafts(lengths: Sequence[int], first: int = 1) -> list[Run]:
     """The same in runs of so many messages, each of which is of the person, and for the place, of its first one."""
     drafts = []
     for length in lengths:
@@ -49,7 +49,7 @@ def runs_drafts(lengths: Sequence[int], first: int = 1) -> list[Draft]:
     return drafts
 
 
-def appended(log: Log, drafts: Sequence[Draft], people: Sequence[PersonUpdate] = ()) -> list[Entry]:
+def appended(log: Log, drafts: Sequence[Run], people: Sequence[PersonUpdate] = ()) -> list[Entry]:
     """Appends the drafts; the messages, one by one."""
     return [entry for run in log.append(drafts, people) for entry in run.entries()]
 
@@ -112,7 +112,7 @@ def killed_log(directory: Path, checkpointed: int, waiting: int) -> Path:
     return directory / FILE_NAME
 
 
-def append_in_batches(log: SqliteLog, drafts: Sequence[Draft], size: int = 10) -> None:
+def append_in_batches(log: SqliteLog, drafts: Sequence[Run], size: int = 10) -> None:
     for start in range(0, len(drafts), size):
         log.append(drafts[start : start + size], people(3))
 

@@ -6,10 +6,10 @@ import itertools
 import sys
 from collections.abc import Mapping, Sequence
 
-from broker.log import Draft, Person, PersonUpdate, StorageError
+from broker.log import Person, PersonUpdate, StorageError
 from common import messages as m
 from common.log import Entry, Run, is_direct, parties
-from workers.hub import Following
+from workers.streams import Following
 
 
 class MemoryLog:
@@ -44,7 +44,7 @@ class MemoryLog:
     def count(self) -> int:
         return len(self.entries)
 
-    def append(self, drafts: Sequence[Draft], people: Sequence[PersonUpdate]) -> list[Run]:
+    def append(self, drafts: Sequence[Run], people: Sequence[PersonUpdate]) -> list[Run]:
         messages = sum(len(draft.texts) for draft in drafts)
         failure, self.next_failure = self.next_failure, None
         if failure is not None and not self.fails_after_commit:
@@ -54,7 +54,7 @@ class MemoryLog:
         self._refused = []
         runs: list[Run] = []
         for draft in drafts:
-            runs.append(Run(runs[-1].last + 1 if runs else self.last + 1 + self._skipped, *draft))
+            runs.append(draft._replace(first=runs[-1].last + 1 if runs else self.last + 1 + self._skipped))
         self._skipped = 0
         entries = [entry for run in runs for entry in run.entries()]
         keys = [(entry.identity, entry.ref) for entry in (*self.entries, *entries)]

@@ -13,19 +13,19 @@ from broker.core import repeats
 from broker.core.repeats import Repeats
 from broker.core.sessions import Session
 from broker.core.steps import Post
-from broker.log import Draft, StorageUnavailable
+from broker.log import StorageUnavailable
 from common import messages as m
-from common.log import Entry
+from common.log import Entry, Run
 from tests.support.memory_log import MemoryLog
 
 keys = st.tuples(st.sampled_from("ab"), st.builds(m.make_ref, st.integers(1, 3), st.integers(0, 4)))
 
 
-def draft(identity: str, ref: int, *texts: str) -> Draft:
-    return Draft(0, "#a", "#a", identity, identity, ref, texts)
+def draft(identity: str, ref: int, *texts: str) -> Run:
+    return Run(0, 0, "#a", "#a", identity, identity, ref, texts)
 
 
-def post(message: Draft) -> Post:
+def post(message: Run) -> Post:
     return Post(message, Session(1, 1, message.identity, message.sender, message.sender), ())
 
 
@@ -45,7 +45,7 @@ class Sending(RuleBasedStateMachine):
         self.repeats = Repeats(self.log)
         self.committed: dict[tuple[str, int], str] = {}
         self.drafted: dict[tuple[str, int], str] = {}
-        self.posted: list[Draft] = []
+        self.posted: list[Run] = []
         """The same as runs."""
         self.texts = 0
 

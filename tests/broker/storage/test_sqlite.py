@@ -18,10 +18,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from broker.log import Draft, Person, StorageError, StorageFull, StorageRefused, StorageUnavailable
+from broker.log import Person, StorageError, StorageFull, StorageRefused, StorageUnavailable
 from broker.storage.check import check
 from broker.storage.sqlite import _SELECT_TOPIC, SqliteLog
-from common.log import Entry, direct, is_direct, parties
+from common.log import Entry, Run, direct, is_direct, parties
 from common.log_file import FILE_NAME
 from common.messages import make_ref, split_ref
 from common.names import fold
@@ -47,8 +47,8 @@ COUNTERS = [0, 1, 2, 2**32 - 1]
 CONVERSATIONS = ["#lobby", "#dev", *(direct(one, other) for one in PEOPLE for other in PEOPLE if one <= other)]
 
 drafts_made = st.builds(
-    lambda conv, identity, instance, counter, texts, topic: Draft(
-        TIME_MS, conv, conv, identity.title(), identity, make_ref(instance, counter), texts, topic
+    lambda conv, identity, instance, counter, texts, topic: Run(
+        0, TIME_MS, conv, conv, identity.title(), identity, make_ref(instance, counter), texts, topic
     ),
     st.sampled_from(CONVERSATIONS),
     st.sampled_from(PEOPLE),
@@ -78,7 +78,7 @@ class AgainstAList(RuleBasedStateMachine):
         """One of those that were appended, once there are any."""
         self.seen_id = 0
 
-    def new(self, drafts: list[Draft]) -> list[Draft]:
+    def new(self, drafts: list[Run]) -> list[Run]:
         """Those whose keys are not used yet, each key once, and none beyond the end of its instance."""
         used = {(entry.identity, entry.ref) for entry in self.entries}
         new = []
@@ -90,10 +90,10 @@ class AgainstAList(RuleBasedStateMachine):
         return new
 
     @rule(drafts=st.lists(drafts_made, max_size=6), updates=st.lists(people_made, max_size=3))
-    def append(self, drafts: list[Draft], updates: list[Person]) -> None:
+    def append(self, drafts: list[Run], updates: list[Person]) -> None:
         drafts = self.new(drafts)
         runs = self.log.append(drafts, updates)
-        assert [run[1:] for run in runs] == drafts
+        assert [run._replace(first=0) for run in runs] == drafts
         entries = [entry for run in runs for entry in run.entries()]
         ids = [self.seen_id, *(entry.id for entry in entries)]
         assert ids == sorted(set(ids)), "ids rise"
@@ -109,7 +109,7 @@ class AgainstAList(RuleBasedStateMachine):
 
     @precondition(lambda self: self.entries)
     @rule(drafts=st.lists(drafts_made, max_size=6), updates=st.lists(people_made, max_size=3))
-    def append_on_a_full_disk(self, drafts: list[Draft], updates: list[Person]) -> None:
+    def append_on_a_full_disk(self, drafts: list[Run], updates: list[Person]) -> None:
         drafts = [draft._replace(texts=["long" * 5000]) for draft in self.new(drafts)]
         if drafts:
             with full(self.log), pytest.raises(StorageFull):
@@ -117,7 +117,7 @@ class AgainstAList(RuleBasedStateMachine):
 
     @precondition(lambda self: self.entries)
     @rule(drafts=st.lists(drafts_made, min_size=1, max_size=6))
-    def a_key_that_is_used_is_not_taken(self, drafts: list[Draft]) -> None:
+    def a_key_that_is_used_is_not_taken(self, drafts: list[Run]) -> None:
         with pytest.raises(StorageUnavailable, match="UNIQUE constraint failed"):
             self.log.append([*self.new(drafts), self.again], [])
 

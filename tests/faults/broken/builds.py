@@ -162,7 +162,7 @@ def takes_failed_commits_for_done(sqlite: Any) -> None:
         try:
             return append(self, drafts, people)
         except sqlite.StorageError:
-            return [sqlite.Run(end + 1, *draft) for end, draft in zip(ends, drafts, strict=False)]
+            return [draft._replace(first=end + 1) for end, draft in zip(ends, drafts, strict=False)]
 
     sqlite.SqliteLog.append = append_or_pretend
 
@@ -190,11 +190,11 @@ def lets_nobody_in_without_a_disk(broker: Any) -> None:
     """A hello is refused while the log cannot be written."""
     hello = broker.Broker._hello
 
-    def hello_or_refuse(self: Any, number: int, worker: Any, sid: int, ref: int, *more: Any) -> None:
+    def hello_or_refuse(self: Any, worker: Any, sid: int, ref: int, *more: Any) -> None:
         if self.trouble is None:
-            hello(self, number, worker, sid, ref, *more)
+            hello(self, worker, sid, ref, *more)
         else:
-            self._steps.append(broker.Tell(number, ["refused", sid, ref, "storage_full", str(self.trouble)]))
+            self._steps.append(broker.Tell(worker.number, ["refused", sid, ref, "storage_full", str(self.trouble)]))
 
     broker.Broker._hello = hello_or_refuse
 
@@ -271,12 +271,12 @@ def gives_names_away(broker: Any) -> None:
 
     introduce = broker.Broker._introduce
 
-    def introduce_without_some(self: Any, number: int, worker: Any, sessions: Any, more: bool) -> None:
+    def introduce_without_some(self: Any, worker: Any, sessions: Any, more: bool) -> None:
         known = [session for sid, *_ in sessions if (session := worker.sessions.get(sid)) is not None]
         for session in random.sample(known, min(len(known), 2)):
-            self._end(worker, session)
-            self._names.keep(session.key, session.name, "another", self._now_ms + 1)  # they may come back with it
-        introduce(self, number, worker, sessions, more)
+            self._people.end(worker, session, self._now_ms)
+            self._people._names.keep(session.key, session.name, "another", self._now_ms + 1)  # they may come back with it
+        introduce(self, worker, sessions, more)
 
     broker.Broker._introduce = introduce_without_some
 
@@ -433,13 +433,13 @@ def keeps_its_copies(handoff: Any) -> None:
 @build("workers.process")
 def replays_all_at_once(process: Any) -> None:
     """Whoever comes back is sent all that it missed, whether it reads or not."""
-    from workers import fanout, hub
+    from workers import fanout, streams
 
-    begin = hub.Hub.__init__
+    begin = streams.Streams.__init__
 
     def begin_without_helpings(self: Any, *arguments: Any) -> None:
         begin(self, *arguments)
         self._helping_bytes = 1 << 40
 
-    hub.Hub.__init__ = begin_without_helpings  # type: ignore[assignment, method-assign]
+    streams.Streams.__init__ = begin_without_helpings  # type: ignore[assignment, method-assign]
     process.remainder = lambda delivery, taken, room: fanout.Remainder(delivery.data[taken:], None)
