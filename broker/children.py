@@ -90,8 +90,11 @@ def _set_suspending(action: signal.Handlers) -> None:
 
 
 def has_stopped(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process that has not been reaped was suspended since the last call."""
-    return os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG) is not None
+    """Whether a process that has not been reaped was suspended since the last call; not if it has ended meanwhile."""
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG) is not None
+    except ChildProcessError:
+        return False
 
 
 def suspend() -> None:

@@ -66,6 +66,10 @@ class Log(Protocol):
     def written(self) -> int:
         """How many rows were written since it was opened: runs of messages, and what changed of people."""
 
+    @property
+    def waiting(self) -> int:
+        """How many pages (4 KiB each) there are for `checkpoint` to put into the file."""
+
     def append(self, drafts: Sequence[Run], people: Sequence[PersonUpdate]) -> list[Run]:
         """Appends all of it durably, or nothing: the drafts, which are runs without ids, in the same order, with ids that rise.
 

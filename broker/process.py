@@ -49,7 +49,7 @@ class BrokerProcess:
         self._wall_before_ms = _wall_ms()
         self._steady_before = time.monotonic()
         self._pacing = Pacing(log.written)
-        self._tidying = Tidying(log.written)
+        self._tidying = Tidying()
         self._began_at: float | None = None
         self._said_ready = False
         self._in_trouble = False
@@ -72,14 +72,14 @@ class BrokerProcess:
         if now >= self._next_tick:
             self._next_tick = now + _TICK_SECONDS
             self._core.tick(self._now_ms())
-            if self._tidying.is_due_in_quiet(self._log.written):
+            if self._tidying.is_due_in_quiet(self._log.waiting, self._log.written):
                 self._tidy()
             self._tell_who_is_late()
         for number, batch in self._core.settle().items():
             self._send(number, batch)
         self._pacing.ended(now, self._log.written)
         self._report_trouble()
-        if self._tidying.is_due(self._log.written):
+        if self._tidying.is_due(self._log.waiting):
             self._tidy()
         if self._core.ready and not self._said_ready:
             self._said_ready = True
@@ -101,9 +101,10 @@ class BrokerProcess:
                 self._control.send("late", {"number": number, "generation": generation})
 
     def _tidy(self) -> None:
-        self._tidying.begin(self._log.written)
+        self._tidying.began(self._log.waiting)
         try:
-            if self._tidying.done(self._log.checkpoint()):
+            held = self._log.checkpoint()
+            if self._tidying.done(held, self._log.waiting):
                 self._log.checkpoint(wait=True)
         except StorageError as problem:
             logger.warning("the log could not be tidied up: %s", problem)

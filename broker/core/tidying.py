@@ -1,43 +1,42 @@
 """When the write-ahead log is put into the log's file: not so rarely that it grows, nor so often that it costs.
 
-How many pages wait in it nobody can tell without tidying up. So it is learned from the last time how many rows make a page:
-short ones of one room share it, those of many people take three each, and the longest ones several.
+Pages are of 4 KiB. Those that are `waiting` are in the write-ahead log and not in the file.
 """
 
 from __future__ import annotations
 
 _PAGES = 4_000
-"""It is due when about so many pages (16 MiB) are waiting."""
-_ROWS_LEAST, _ROWS_MOST = 200, 20_000
-"""So many rows are taken to fill them, at least and at most."""
+"""It is due when so many pages (16 MiB) have come to wait."""
 _PAGES_HELD = 8_000
 """From so many pages (32 MiB) on it may hold up the rest until nobody reads them."""
 
 
 class Tidying:
-    """`written` is the rows that were written so far, as `broker.log.Log` counts them."""
+    """Knows what the last one left undone, and whether anybody writes."""
 
-    def __init__(self, written: int) -> None:
-        self._written = written
-        self._seen = written
-        self._tidied = 0
-        """The rows that the last one was about."""
-        self._rows = _ROWS_LEAST
+    def __init__(self) -> None:
+        self._left = 0
+        """What waits although it was tried to put it into the file: readers are in the way, or the disk is."""
+        self._written = 0
 
-    def is_due(self, written: int) -> bool:
+    def is_due(self, waiting: int) -> bool:
         """Whether there is enough to tidy up."""
-        return written - self._written >= self._rows
+        self._left = min(self._left, waiting)
+        return waiting - self._left >= _PAGES
 
-    def is_due_in_quiet(self, written: int) -> bool:
-        """Whether there is anything to tidy up, and nobody wrote since this was asked last, whom it would hold up."""
-        quiet, self._seen = written == self._seen, written
-        return quiet and written > self._written
+    def is_due_in_quiet(self, waiting: int, written: int) -> bool:
+        """Whether there is anything to tidy up, and nobody wrote since this was asked last, whom it would hold up.
 
-    def begin(self, written: int) -> None:
-        """It is done now; if that fails, it is due again when as many rows more are there."""
-        self._tidied, self._written = written - self._written, written
+        `written` is the rows that were written so far, as `broker.log.Log` counts them.
+        """
+        quiet, self._written = written == self._written, written
+        return quiet and waiting > 0
 
-    def done(self, pages: int) -> bool:
-        """So many pages there were. Whether it has to be done again, with readers waited for."""
-        self._rows = min(max(self._tidied * _PAGES // max(pages, 1), _ROWS_LEAST), _ROWS_MOST)
-        return pages > _PAGES_HELD
+    def began(self, waiting: int) -> None:
+        """It is tried now; what it does not do is not tried again until as much as makes it due has come to it."""
+        self._left = waiting
+
+    def done(self, held: int, waiting: int) -> bool:
+        """So many pages the write-ahead log holds, and so many still wait. Whether to do it again, with readers waited for."""
+        self._left = waiting
+        return held > _PAGES_HELD

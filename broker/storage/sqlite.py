@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.log import Person, PersonUpdate, StorageError, StorageFull, StorageUnavailable
-from broker.storage import chain, files, opening, seal
+from broker.storage import chain, files, opening, seal, wal
 from common.log import RUN_MESSAGES, Entry, Run, is_direct, make_run, parties
 from common.log_file import (
     DATABASE_ERRORS,
@@ -123,6 +123,9 @@ class SqliteLog:
         self._files: list[tuple[int, int]] = []
         self._db: sqlite3.Connection | None = None
         """None after a failure; the next use connects again."""
+        self._index: int | None = None
+        """A descriptor of the write-ahead log's index. To close it gives up all locks of this process on that file (POSIX), those
+        of the connection too: so it is closed behind it."""
         self._connect()
 
     @classmethod
@@ -236,6 +239,10 @@ class SqliteLog:
 
     # --- keeping the file in order -------------------------------------------------------------------------------------
 
+    @property
+    def waiting(self) -> int:
+        return 0 if self._index is None else wal.pages_waiting(os.pread(self._index, wal.INDEX_BYTES, 0))
+
     def checkpoint(self, wait: bool = False) -> int:
         if not wait:
             ((_, pages, _),) = self._rows("PRAGMA wal_checkpoint(PASSIVE)")
@@ -301,6 +308,9 @@ class SqliteLog:
         if self._db is not None:
             self._db.close()
             self._db = None
+        if self._index is not None:
+            os.close(self._index)
+            self._index = None
 
     def _ready(self) -> sqlite3.Connection:
         """The connection, to files that are still in their place. Raises a `StorageError`."""
@@ -323,6 +333,7 @@ class SqliteLog:
             db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._settle(db)
             self._files = which_files(self._path)
+            self._index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
             db.close()
             raise

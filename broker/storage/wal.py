@@ -15,6 +15,11 @@ _MAGIC = 0x377F0682
 _HEADER = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
 
+INDEX_BYTES = 100
+_FRAMES = struct.Struct("=I")
+_FRAMES_AT, _DONE_AT = 16, 96
+"""Where it stands how many frames there are (mxFrame), and of how many the pages have been put into the database (nBackfill)."""
+
 
 class Frame(NamedTuple):
     """One page as a transaction left it."""
@@ -40,6 +45,15 @@ def frames(data: bytes) -> Iterator[Frame]:
             valid = sums == (sum_1, sum_2) and frame_salts == salts
         if frame_salts == salts:  # else it is left over from an earlier use of the file
             yield Frame(page, pages_after > 0, valid)
+
+
+def pages_waiting(index: bytes) -> int:
+    """How many pages are not in the database yet, by the first `INDEX_BYTES` of the file (`-shm`) with which SQLite finds pages.
+
+    The format is the one of https://www.sqlite.org/walformat.html#walidxfmt, in the byte order of this machine.
+    """
+    (frames,), (done,) = _FRAMES.unpack_from(index, _FRAMES_AT), _FRAMES.unpack_from(index, _DONE_AT)
+    return int(frames) - int(done)
 
 
 def first_commit(data: bytes) -> list[bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.children import STOP_SIGNALS, how_it_ended, start
+from broker.children import STOP_SIGNALS, has_stopped, how_it_ended, start
 from broker.roles import BROKER, Key
 from common.child import Boot
 from common.limits import Limits
@@ -84,3 +84,10 @@ def test_an_interpreter_that_cannot_be_run_leaves_nothing_open(monkeypatch: pyte
 
 def test_ends() -> None:
     assert (how_it_ended(-9), how_it_ended(1)) == ("signal 9", "exit status 1")
+
+
+def test_a_command_that_ends_between_two_looks_has_not_stopped() -> None:
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is dead, and nobody has reaped it
+        assert not has_stopped(process)
+        assert process.wait() == 0

@@ -66,7 +66,7 @@ def power_cut(scratch: Path, turns: int, *, failing_syncs: str | None = None) ->
 def talk(host: str, port: int, turns: int) -> int:
     """Several people say something at once, again and again, and again what was refused. How often it was.
 
-    It takes long enough for the log to be tidied up meanwhile.
+    In the middle they are quiet for long enough that the log is tidied up.
     """
     refused = 0
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def talk(host: str, port: int, turns: int) -> int:
                 wire.send(send)
             for wire, send in zip(wires, sends, strict=True):
                 refused += until_acknowledged(wire, send)
-            time.sleep(0.1 if turn <= 10 else 0)
+            time.sleep(2.2 if turn == turns // 2 else 0)
     return refused
 
 

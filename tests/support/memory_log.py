@@ -29,6 +29,7 @@ class MemoryLog:
         """So many ids a reader looks at to tell what follows a cursor."""
         self.commits = 0
         self.written = 0
+        self.waiting = 0
         self._skipped = 0
 
     @property

@@ -18,6 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from broker.core.tidying import Tidying
 from broker.log import Person, StorageError, StorageFull, StorageRefused, StorageUnavailable
 from broker.storage.check import check
 from broker.storage.sqlite import _SELECT_TOPIC, SqliteLog
@@ -466,6 +467,37 @@ def test_the_write_ahead_log_does_not_grow_for_ever(tmp_path: Path) -> None:
             log.checkpoint()
             sizes.append((tmp_path / f"{FILE_NAME}-wal").stat().st_size)
         assert sizes[-1] <= 2 * sizes[1]
+
+
+def test_it_knows_how_many_pages_wait(tmp_path: Path) -> None:
+    with opened(tmp_path) as log, closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as reader:
+        assert log.waiting == 0
+        append_in_batches(log, mixed_drafts(50))
+        assert log.waiting == ((tmp_path / f"{FILE_NAME}-wal").stat().st_size - 32) // (4096 + 24)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM runs").fetchone()
+        append_in_batches(log, mixed_drafts(50, 51))
+        before = log.waiting
+        assert log.checkpoint() == before
+        assert 0 < log.waiting < before, "what the reader is not to see stays"
+        reader.execute("COMMIT")
+        log.checkpoint()
+        assert log.waiting == 0
+
+
+@pytest.mark.parametrize(("text", "rows"), [("hello", 1), ("x" * 16_000, 5)])
+def test_it_stays_small_whatever_is_written_after_what(tmp_path: Path, text: str, rows: int) -> None:
+    """Nothing is learned of what small rows cost that would not hold for others."""
+    tidying, counter, size = Tidying(), 0, 0
+    with closing(SqliteLog.open(tmp_path, synchronous="OFF")) as log:
+        for words, count in [("x" * 40, 40)] * 300 + [(text, rows)] * 2_500:
+            counter += count
+            log.append([draft(number, text=words) for number in range(counter - count, counter)], [])
+            if tidying.is_due(log.waiting):
+                tidying.began(log.waiting)
+                tidying.done(log.checkpoint(), log.waiting)
+            size = max(size, (tmp_path / f"{FILE_NAME}-wal").stat().st_size)
+    assert size < 20 * 2**20
 
 
 def test_a_reader_keeps_the_write_ahead_log_and_after_waiting_for_it_it_begins_anew(tmp_path: Path) -> None:

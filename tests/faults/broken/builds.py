@@ -283,8 +283,8 @@ def gives_names_away(broker: Any) -> None:
 
 @build("broker.core.tidying")
 def waits_for_readers_early(tidying: Any) -> None:
-    """Tidying up waits for a moment without readers as soon as the write-ahead log has 2 MiB."""
-    tidying._PAGES_HELD = 500
+    """Tidying up is due after 1 MiB, and waits for a moment without readers as soon as the write-ahead log has 2 MiB."""
+    tidying._PAGES, tidying._PAGES_HELD = 250, 500
 
 
 @build("broker.storage.sqlite")
