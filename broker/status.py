@@ -35,7 +35,7 @@ def summary(inquiry: Inquiry) -> dict[str, Any]:
     """One object of everything that was answered; what nobody told is None.
 
     A worker is `behind` by so many messages that it could not be told of, and `lagging` is the number of its clients that do
-    not read as fast as they are written to, the slowest by `slowest_behind` messages.
+    not read as fast as they are written to, the slowest by `slowest_behind` messages. `trouble` is why messages are refused.
     """
     of_broker = dict(inquiry.answers.get(BROKER, {}))
     seen_by_broker = {figures["number"]: figures for figures in of_broker.pop("workers", ())}
@@ -55,6 +55,7 @@ def summary(inquiry: Inquiry) -> dict[str, Any]:
         "users": None,
         "rooms": None,
         "messages": None,
+        "trouble": None,
         **of_broker,
         **inquiry.answers.get(ACCEPTOR, {}),
         "per_worker": per_worker,
@@ -71,7 +72,8 @@ def as_text(status: Figures) -> str:
     pids = [(name, f"pid {status[name]}" if status[name] else "down") for name in ("supervisor", "acceptor", "broker")]
     pids += [(f"worker {one['number']}", _worker(one)) for one in status["per_worker"]]
     silent = [("no answer", ", ".join(status["silent"]))] if status["silent"] else []
-    blocks = [_aligned(facts), _aligned(pids), _aligned(silent)]
+    trouble = f"messages are refused: {status['trouble']}" if status["trouble"] else ""
+    blocks = [trouble, _aligned(facts), _aligned(pids), _aligned(silent)]
     return "\n\n".join([head, *filter(None, blocks)])
 
 

@@ -34,6 +34,7 @@ def test_everybody_answered() -> None:
         "users": 6,
         "rooms": 2,
         "messages": 54_321,
+        "trouble": None,
         "accepted": 20,
         "per_worker": [
             {"number": 1, "pid": 12, "connections": 3, "lagging": 1, "slowest_behind": 1_200},
@@ -81,6 +82,14 @@ def test_for_people_when_something_is_wrong() -> None:
     assert "  users        ?\n" in text
     assert "  broker       down\n" in text
     assert text.endswith("  worker 1     pid 12\n\n  no answer    worker 1")
+
+
+def test_that_messages_are_refused_is_told_first() -> None:
+    asked = complete()
+    asked.answer(BROKER, {"users": 6, "trouble": "the disk is full: make room"})
+    told = summary(asked)
+    assert told["trouble"] == "the disk is full: make room"
+    assert ", up 1 h 2 min\n\nmessages are refused: the disk is full: make room\n\n  data  " in as_text(FRAME | told)
 
 
 @pytest.mark.parametrize(
