@@ -119,6 +119,8 @@ def _run_server(wanted: settings.ServerSettings, command: Sequence[str], reload:
     _raise_descriptor_limit()
     address = address._replace(port=listener.getsockname()[1])
     logs.set_up("supervisor", wanted.log_format, wanted.log_level, log_fd)
+    if wanted.insecure and not address.is_loopback:
+        logger.warning("plain text is taken, too: others can read along and change what is said; start without --insecure")
     plan = supervisor.Plan(
         boot=Boot(
             parent=os.getpid(),

@@ -129,9 +129,11 @@ def test_where_others_can_listen_it_makes_a_key_keeps_it_and_takes_nothing_else_
                 ends_with(wire, Code.TLS_REQUIRED)
         run.send(signal.SIGTERM)
         assert run.end() == 0
+        assert "plain text" not in run.err
     with place.serve("--host", REACHABLE, "--insecure") as run:
         port = ready(run)
         assert told(run.out)[0] == fingerprint
+        assert run.err.count(" plain text is taken, too: others can read along ") == 1
         with Wire("127.0.0.1", port, tls=trusting()) as ada, Wire("127.0.0.1", port) as bob, Wire("127.0.0.1", port) as half:
             ada.hello("ada")
             bob.hello("bob")
