@@ -101,5 +101,8 @@ def test_how_long_it_is_up(seconds: float, text: str) -> None:
 
 
 def test_how_others_get_in_is_told_where_there_is_encryption() -> None:
-    told = FRAME | summary(complete()) | {"fingerprint": "SHA256:x", "invitation": "chat://host/"}
-    assert "\n\n  fingerprint  SHA256:x\n  invitation   chat://host/\n  data         /data\n" in as_text(told)
+    told = FRAME | summary(complete()) | {"fingerprint": "SHA256:x", "invitation": "chat://host:5/?fp=SHA256:x"}
+    assert (
+        "\n\n  fingerprint  SHA256:x\n  invitation   chat-client 'chat://host:5/?fp=SHA256:x'\n  data         /data\n"
+        in as_text(told)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import signal
 import socket
 import ssl
@@ -100,9 +101,10 @@ def test_what_is_neither_is_told_so(server: Server) -> None:
 
 def told(server_output: str) -> tuple[str, str]:
     """The fingerprint and the invitation that it printed."""
-    found = re.search(r"^chat-broker ready on .*\nfingerprint: (\S+)\ninvitation: (\S+)\n$", server_output)
+    found = re.search(r"^chat-broker ready on .*\nfingerprint: (\S+)\ninvitation: (chat-client '.*')\n$", server_output)
     assert found, server_output
-    return found[1], found[2]
+    _, invitation = shlex.split(found[2])
+    return found[1], invitation
 
 
 def ready(run: Run) -> int:
