@@ -117,7 +117,7 @@ def man_of_client() -> str:
             "The first start asks for a name and a server; later ones begin where the last one ended. send sends a text, or "
             "each line of the standard input, and ends with 0 only when all of it is in the server's log. tail prints "
             "messages, one a line. A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:...; it stands for --host, "
-            "--port, --room (for send: --to) and --fingerprint."
+            "--port, --room (for send: --to) and --fingerprint. Without one that names a room, send must be given --to."
         ),
         ".SH OPTIONS",
         *_options(SCREEN),
@@ -215,7 +215,7 @@ def _synopsis() -> list[str]:
         "[\\fIURL\\fR] [\\fIOPTION\\fR ...]",
         ".br",
         ".B chat\\-client send",
-        "[\\fIURL\\fR] \\-\\-to \\fI#ROOM\\fR|\\fINAME\\fR [\\fIOPTION\\fR ...] [\\fITEXT\\fR ...]",
+        "[\\fIURL\\fR] [\\-\\-to \\fI#ROOM\\fR|\\fINAME\\fR] [\\fIOPTION\\fR ...] [\\fITEXT\\fR ...]",
         ".br",
         ".B chat\\-client tail",
         "[\\fIURL\\fR] [\\fIOPTION\\fR ...]",
