@@ -9,7 +9,9 @@ import contextlib
 import logging
 import os
 import resource
+import shlex
 import signal
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +121,9 @@ def _run_server(wanted: settings.ServerSettings, command: Sequence[str], reload:
     _raise_descriptor_limit()
     address = address._replace(port=listener.getsockname()[1])
     logs.set_up("supervisor", wanted.log_format, wanted.log_level, log_fd)
+    _warn_of_bystanders(wanted.data_dir)
+    if wanted.insecure and not address.is_loopback:
+        logger.warning("plain text is taken, too: others can read along and change what is said; start without --insecure")
     plan = supervisor.Plan(
         boot=Boot(
             parent=os.getpid(),
@@ -168,6 +173,16 @@ def _prepare(data_dir: Path) -> None:
             probe.unlink()
         why = "it is no directory" if isinstance(problem, FileExistsError) else problem.strerror
         raise Failed(f"cannot keep data in {data_dir} ({why}), name another directory with --data-dir") from None
+
+
+def _warn_of_bystanders(data_dir: Path) -> None:
+    """Whoever may write in the directory can put another log in the place of the server's."""
+    mode = data_dir.stat().st_mode
+    if not mode & 0o066:
+        return
+    # one that is meant for all, like /tmp, has to stay so
+    advice = "name another directory with --data-dir" if mode & stat.S_ISVTX else f"chmod 700 {shlex.quote(str(data_dir))}"
+    logger.warning("others on this machine can %s in %s: %s", "write" if mode & 0o022 else "look", data_dir, advice)
 
 
 def _log_file(data_dir: Path) -> int:

@@ -80,6 +80,12 @@ class Log(Protocol):
         Raises `StorageFull` or `StorageUnavailable`: then nothing of it is in the log, and a later append can succeed.
         """
 
+    def probe(self) -> None:
+        """Nothing, if messages can be written now: there is room for some, and a write reaches the disk.
+
+        Raises `StorageFull` or `StorageUnavailable`.
+        """
+
     def find(self, identity: str, ref: int) -> Entry | None:
         """The message that this person sent with this ref."""
 

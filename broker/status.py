@@ -5,6 +5,7 @@ Decides only; the socket that it travels over is `broker.status_socket`.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def summary(inquiry: Inquiry) -> dict[str, Any]:
     """One object of everything that was answered; what nobody told is None.
 
     A worker is `behind` by so many messages that it could not be told of, and `lagging` is the number of its clients that do
-    not read as fast as they are written to, the slowest by `slowest_behind` messages.
+    not read as fast as they are written to, the slowest by `slowest_behind` messages. `trouble` is why messages are refused.
     """
     of_broker = dict(inquiry.answers.get(BROKER, {}))
     seen_by_broker = {figures["number"]: figures for figures in of_broker.pop("workers", ())}
@@ -55,6 +56,7 @@ def summary(inquiry: Inquiry) -> dict[str, Any]:
         "users": None,
         "rooms": None,
         "messages": None,
+        "trouble": None,
         **of_broker,
         **inquiry.answers.get(ACCEPTOR, {}),
         "per_worker": per_worker,
@@ -65,14 +67,24 @@ def summary(inquiry: Inquiry) -> dict[str, Any]:
 def as_text(status: Figures) -> str:
     """The summary on a few lines."""
     head = f"chat-broker {status['version']} on {status['address']}, up {_duration(status['uptime'])}"
-    facts = [(name, status[name]) for name in ("fingerprint", "invitation") if name in status]
-    facts += [("data", status["data_dir"])]
+    facts = [*for_guests(status).items(), ("data", status["data_dir"])]
     facts += [(name, _count(status[name])) for name in ("connections", "users", "rooms", "messages")]
     pids = [(name, f"pid {status[name]}" if status[name] else "down") for name in ("supervisor", "acceptor", "broker")]
     pids += [(f"worker {one['number']}", _worker(one)) for one in status["per_worker"]]
     silent = [("no answer", ", ".join(status["silent"]))] if status["silent"] else []
-    blocks = [_aligned(facts), _aligned(pids), _aligned(silent)]
+    trouble = f"messages are refused: {status['trouble']}" if status["trouble"] else ""
+    blocks = [trouble, _aligned(facts), _aligned(pids), _aligned(silent)]
     return "\n\n".join([head, *filter(None, blocks)])
+
+
+def for_guests(told: Figures) -> dict[str, str]:
+    """What users are told who want to come from other machines, by its name: nothing where there is no encryption.
+
+    The invitation is a command to be pasted: a shell would take the `?` in a bare one for a pattern.
+    """
+    if "invitation" not in told:
+        return {}
+    return {"fingerprint": told["fingerprint"], "invitation": f"chat-client {shlex.quote(told['invitation'])}"}
 
 
 def _aligned(rows: list[tuple[str, str]]) -> str:

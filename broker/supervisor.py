@@ -290,7 +290,8 @@ class Supervisor:
         else:
             workers = "1 worker" if self._plan.workers == 1 else f"{self._plan.workers} workers"
             ready = f"chat-broker ready on {self._plan.address} ({workers}, data in {data_dir})"
-            say("\n".join([ready, *(f"{name}: {value}" for name, value in self._told_of_certificate().items())]))
+            for_guests = status.for_guests(self._told_of_certificate())
+            say("\n".join([ready, *(f"{name}: {value}" for name, value in for_guests.items())]))
 
     def _run_command(self) -> None:
         address = self._plan.address
@@ -353,7 +354,7 @@ class Supervisor:
             logger.warning("%s", warning)
 
     def _told_of_certificate(self) -> dict[str, str]:
-        """What users are told, by its name: nothing where there is no encryption."""
+        """How others get in; nothing where there is no encryption."""
         encryption = self._plan.encryption
         if encryption is None:
             return {}

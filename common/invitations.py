@@ -49,8 +49,11 @@ def is_invitation(text: str) -> bool:
 
 
 def understand(text: str) -> Invitation:
-    """What somebody writes who wants to go somewhere: an invitation, or a server's address alone. Raises `NoInvitation`."""
-    if is_invitation(text := text.strip()):
+    """What somebody writes who wants to go somewhere: an invitation, or a server's address alone. Raises `NoInvitation`.
+
+    An invitation may be the whole command that a server prints, with its quotes.
+    """
+    if is_invitation(text := text.strip().removeprefix("chat-client ").strip(" '")):
         return parse(text)
     try:
         return Invitation(*addresses.split(text))

@@ -1,17 +1,21 @@
-"""Writes what the documents say about the client from its own tables: options, commands, keys, settings.
+"""Writes what the documents say about the programs from their own tables: options, limits, commands, keys, settings.
 
-The tables of docs/client.md, the man page and the completions for shells.
+The tables of docs/client.md, and for both programs the man page and the completions for shells. Signals and files of the server
+stand in docs/operating.md, from where its man page has them.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from broker.settings import CHECK, SERVE, STATUS
 from common import __version__
 from common.settings import Location, Setting
 from urwid_client import keys
@@ -19,7 +23,49 @@ from urwid_client.commands import COMMANDS, help_of
 from urwid_client.settings import PREFERENCES, SCREEN, SEND, TAIL
 
 DOCS = Path(__file__).parent
-FORMS = {"": SCREEN, "send": SEND, "tail": TAIL}
+
+
+class Form(NamedTuple):
+    """One form of a program: what stands as the first word decides."""
+
+    settings: Sequence[Setting]
+    does: str = ""
+    zsh_words: str = ""
+    """How zsh is told what it takes beside options, with a space behind it."""
+
+
+class Program(NamedTuple):
+    """A command, and its forms by their words; the one without a word is the first."""
+
+    name: str
+    forms: Mapping[str, Form]
+
+    @property
+    def words(self) -> list[str]:
+        return [word for word in self.forms if word]
+
+    @property
+    def options(self) -> list[Setting]:
+        """Each once."""
+        return [*dict.fromkeys(setting for form in self.forms.values() for setting in _shown(form.settings))]
+
+
+CLIENT = Program(
+    "chat-client",
+    {
+        "": Form(SCREEN),
+        "send": Form(SEND, "send a text, or each line of the standard input", "'*:text:' "),
+        "tail": Form(TAIL, "print the messages, one a line"),
+    },
+)
+SERVER = Program(
+    "chat-broker",
+    {
+        "": Form(SERVE),
+        "status": Form(STATUS, "tell about a running server"),
+        "check": Form(CHECK, "verify the log of a server that does not run"),
+    },
+)
 
 
 # --- docs/client.md ---------------------------------------------------------------------------------------------------
@@ -55,10 +101,10 @@ def _setting(setting: Setting) -> str:
     return f"{setting.help}: {setting.kind.wants.removeprefix('one of ')}; usually {setting.usually}"
 
 
-# --- the man page -----------------------------------------------------------------------------------------------------
+# --- the man pages ----------------------------------------------------------------------------------------------------
 
 
-def man() -> str:
+def man_of_client() -> str:
     lines = [
         f'.TH CHAT\\-CLIENT 1 "" "chat\\-broker {__version__}"',
         ".SH NAME",
@@ -71,7 +117,7 @@ def man() -> str:
             "The first start asks for a name and a server; later ones begin where the last one ended. send sends a text, or "
             "each line of the standard input, and ends with 0 only when all of it is in the server's log. tail prints "
             "messages, one a line. A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:...; it stands for --host, "
-            "--port, --room (for send: --to) and --fingerprint."
+            "--port, --room (for send: --to) and --fingerprint. Without one that names a room, send must be given --to."
         ),
         ".SH OPTIONS",
         *_options(SCREEN),
@@ -81,12 +127,12 @@ def man() -> str:
         *_options([setting for setting in TAIL if setting not in SCREEN]),
         ".SH COMMANDS",
         _roff("They are typed into the line of input. //text sends a text that begins with a slash."),
-        *(line for command in COMMANDS for line in (".TP", f".B {_roff(command.usage)}", _roff(help_of(command)))),
+        *_listed((command.usage, help_of(command)) for command in COMMANDS),
         ".SH KEYS",
         *_keys(),
         ".SH SETTINGS",
         _roff("/set shows and changes these, and keeps them in the file of settings; a key is bound anew by keys.ACTION."),
-        *(line for setting in PREFERENCES for line in (".TP", f".B {_roff(setting.key)}", _roff(_setting(setting)))),
+        *_listed((setting.key, _setting(setting)) for setting in PREFERENCES),
         ".SH FILES",
         *_files(),
         ".SH ENVIRONMENT",
@@ -97,13 +143,79 @@ def man() -> str:
     return "\n".join(lines) + "\n"
 
 
+def man_of_server() -> str:
+    operating = (DOCS / "operating.md").read_text()
+    limits = [setting for setting in SERVE if setting.section]
+    lines = [
+        f'.TH CHAT\\-BROKER 1 "" "chat\\-broker {__version__}"',
+        ".SH NAME",
+        "chat\\-broker \\- a chat server",
+        ".SH SYNOPSIS",
+        ".B chat\\-broker",
+        "[\\fIOPTION\\fR ...] [\\-\\- \\fICOMMAND\\fR [\\fIARG\\fR ...]]",
+        ".br",
+        ".B chat\\-broker status",
+        "[\\-\\-data\\-dir \\fIDIR\\fR] [\\-\\-config \\fIFILE\\fR] [\\-\\-json]",
+        ".br",
+        ".B chat\\-broker check",
+        "[\\-\\-data\\-dir \\fIDIR\\fR] [\\-\\-config \\fIFILE\\fR]",
+        ".SH DESCRIPTION",
+        _roff(
+            "Without a form it is the server: it listens until it is told to stop, or with a COMMAND for as long as that runs in "
+            "this terminal. status tells about a running server: where it listens, its processes, who is there, whether messages "
+            "are refused. check verifies the log of a server that does not run, and changes nothing. Where other machines can "
+            "reach the server, connections are encrypted, and it prints an invitation for chat-client."
+        ),
+        ".SH OPTIONS",
+        *_options(SERVE),
+        ".SS status",
+        *_options(STATUS),
+        ".SS check",
+        *_options(CHECK),
+        ".SH LIMITS",
+        _roff("They stand in the FILE under [limits]; in the environment CHAT_BROKER_LIMITS_CONNECTIONS is connections."),
+        *_listed((setting.name, f"{setting.help} (default: {setting.usually})") for setting in limits),
+        ".SH SIGNALS",
+        *_listed(_rows(operating, "## Signals")),
+        ".SH FILES",
+        _roff("In the data directory, by default ~/.local/share/chat-broker:"),
+        *_listed(_rows(operating, "## Backups"), ".I"),
+        ".SH ENVIRONMENT",
+        _roff(
+            "CHAT_BROKER_DATA_DIR and so on give the options that are not on the command line, before the FILE does. "
+            "A COMMAND finds the server in CHAT_CLIENT_HOST, CHAT_CLIENT_PORT and, where it encrypts, CHAT_CLIENT_FINGERPRINT."
+        ),
+        ".SH EXIT STATUS",
+        _roff(
+            "0 stopped as asked, or done; 1 failed: the server cannot start or go on, no server runs, or the log is not whole; "
+            "2 wrong usage or configuration. With a COMMAND it is the command's."
+        ),
+        ".SH SEE ALSO",
+        ".BR chat\\-client (1)",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(page: str, heading: str) -> Iterator[tuple[str, str]]:
+    """The rows of the table of two columns that stands first behind the heading, as plain text."""
+    table = re.search(r"(?m)^\| --- .*\n((?:\|.*\n)+)", page[page.index(f"{heading}\n") :])
+    assert table, heading
+    for line in table[1].replace("`", "").splitlines():
+        first, second = line.strip("| ").split(" | ")
+        yield first, second
+
+
+def _listed(rows: Iterable[tuple[str, str]], request: str = ".B") -> list[str]:
+    return [line for name, what in rows for line in (".TP", f"{request} {_roff(name)}", _roff(what))]
+
+
 def _synopsis() -> list[str]:
     return [
         ".B chat\\-client",
         "[\\fIURL\\fR] [\\fIOPTION\\fR ...]",
         ".br",
         ".B chat\\-client send",
-        "[\\fIURL\\fR] \\-\\-to \\fI#ROOM\\fR|\\fINAME\\fR [\\fIOPTION\\fR ...] [\\fITEXT\\fR ...]",
+        "[\\fIURL\\fR] [\\-\\-to \\fI#ROOM\\fR|\\fINAME\\fR] [\\fIOPTION\\fR ...] [\\fITEXT\\fR ...]",
         ".br",
         ".B chat\\-client tail",
         "[\\fIURL\\fR] [\\fIOPTION\\fR ...]",
@@ -125,7 +237,7 @@ def _keys() -> list[str]:
     for section, bindings in keys.SECTIONS.items():
         lines.append(f".SS {section}")
         for binding in bindings:
-            lines += [".TP", f".B {_roff(keys.shown(binding))}", _roff(f"{binding.help} (keys.{binding.action.value})")]
+            lines += _listed([(keys.shown(binding), f"{binding.help} (keys.{binding.action.value})")])
     return lines
 
 
@@ -136,7 +248,7 @@ def _files() -> list[str]:
         "~/.local/share/chat-client/servers.json": "the servers that were spoken to in TLS, and what they are known by",
         "~/.local/share/chat-client/memory.json": "rooms, drafts, what you have read, whom you ignore",
     }
-    return [line for path, what in told.items() for line in (".TP", f".I {_roff(path)}", _roff(what))]
+    return _listed(told.items(), ".I")
 
 
 def _roff(text: str) -> str:
@@ -156,9 +268,10 @@ def _names_a_file(setting: Setting) -> bool:
     return isinstance(setting.kind, Location)
 
 
-def bash() -> str:
-    options = {form: " ".join(setting.option for setting in _shown(settings)) for form, settings in FORMS.items()}
-    every = {setting.option: setting for settings in FORMS.values() for setting in _shown(settings)}
+def bash(program: Program) -> str:
+    function = "_" + program.name.replace("-", "_")
+    options = {name: " ".join(setting.option for setting in _shown(form.settings)) for name, form in program.forms.items()}
+    every = {setting.option: setting for setting in program.options}
     values = "".join(
         f'        {option}) COMPREPLY=($(compgen -W "{" ".join(setting.kind.words)}" -- "$word")); return ;;\n'
         for option, setting in every.items()
@@ -167,44 +280,40 @@ def bash() -> str:
     files = "|".join(option for option, setting in every.items() if _names_a_file(setting))
     taking = "|".join(option for option, setting in every.items() if setting.kind.metavar and not setting.kind.words)
     taking = "|".join(option for option in taking.split("|") if option not in files.split("|"))
+    of_forms = "".join(f'        {name}) options="{options[name]}" ;;\n' for name in program.words)
     return f"""\
-# Completion of chat-client for bash; written by docs/make_reference.py.
-_chat_client() {{
+# Completion of {program.name} for bash; written by docs/make_reference.py.
+{function}() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} form=${{COMP_WORDS[1]}} options="{options[""]}"
     case ${{COMP_WORDS[COMP_CWORD-1]}} in
 {values}        {files}) COMPREPLY=($(compgen -f -- "$word")); return ;;
         {taking}) return ;;
     esac
     case $form in
-        send) options="{options["send"]}" ;;
-        tail) options="{options["tail"]}" ;;
-    esac
-    [ "$COMP_CWORD" = 1 ] && options="send tail $options"
+{of_forms}    esac
+    [ "$COMP_CWORD" = 1 ] && options="{" ".join(program.words)} $options"
     COMPREPLY=($(compgen -W "$options" -- "$word"))
 }}
-complete -F _chat_client chat-client
+complete -F {function} {program.name}
 """
 
 
-def zsh() -> str:
-    def arguments(settings: Sequence[Setting]) -> str:
-        return " \\\n".join(f"        {_zsh_option(setting)}" for setting in _shown(settings))
+def zsh(program: Program) -> str:
+    def arguments(form: Form) -> str:
+        return " \\\n".join(f"        {_zsh_option(setting)}" for setting in _shown(form.settings))
 
+    of_forms = "".join(
+        f"    {name})\n        _arguments '1:form:({name})' {form.zsh_words}\\\n{arguments(form)}\n        ;;\n"
+        for name, form in program.forms.items()
+        if name
+    )
     return f"""\
-#compdef chat-client
-# Completion of chat-client for zsh; written by docs/make_reference.py.
+#compdef {program.name}
+# Completion of {program.name} for zsh; written by docs/make_reference.py.
 case ${{words[2]}} in
-    send)
-        _arguments '1:form:(send)' '*:text:' \\
-{arguments(SEND)}
-        ;;
-    tail)
-        _arguments '1:form:(tail)' \\
-{arguments(TAIL)}
-        ;;
-    *)
-        _arguments '1:form:(send tail)' \\
-{arguments(SCREEN)}
+{of_forms}    *)
+        _arguments '1:form:({" ".join(program.words)})' \\
+{arguments(program.forms[""])}
         ;;
 esac
 """
@@ -219,23 +328,23 @@ def _zsh_option(setting: Setting) -> str:
     return f"'{setting.option}[{told}]{takes}'"
 
 
-def fish() -> str:
-    lines = ["# Completion of chat-client for fish; written by docs/make_reference.py.", "complete -c chat-client -f"]
-    for form, told in (("send", "send a text, or each line of the standard input"), ("tail", "print the messages, one a line")):
-        lines.append(f"complete -c chat-client -n __fish_use_subcommand -a {form} -d '{told}'")
-    for setting in dict.fromkeys(setting for settings in FORMS.values() for setting in _shown(settings)):
-        forms = [form for form, settings in FORMS.items() if setting in settings]
+def fish(program: Program) -> str:
+    name, words = program.name, " ".join(program.words)
+    lines = [f"# Completion of {name} for fish; written by docs/make_reference.py.", f"complete -c {name} -f"]
+    lines += [f"complete -c {name} -n __fish_use_subcommand -a {word} -d '{program.forms[word].does}'" for word in program.words]
+    for setting in program.options:
+        forms = [word for word, form in program.forms.items() if setting in form.settings]
         condition = ""
         if forms == [""]:
-            condition = " -n 'not __fish_seen_subcommand_from send tail'"
+            condition = f" -n 'not __fish_seen_subcommand_from {words}'"
         elif "" not in forms:
             condition = f" -n '__fish_seen_subcommand_from {' '.join(forms)}'"
         takes = ""
         if setting.kind.metavar:
-            words = " ".join(setting.kind.words)
-            takes = f" -x -a '{words}'" if words else " -rF" if _names_a_file(setting) else " -x"
+            values = " ".join(setting.kind.words)
+            takes = f" -x -a '{values}'" if values else " -rF" if _names_a_file(setting) else " -x"
         told = setting.help.replace("'", "\\'")
-        lines.append(f"complete -c chat-client{condition} -l {setting.option[2:]}{takes} -d '{told}'")
+        lines.append(f"complete -c {name}{condition} -l {setting.option[2:]}{takes} -d '{told}'")
     return "\n".join(lines) + "\n"
 
 
@@ -247,11 +356,13 @@ def main() -> int:
     page = DOCS / "client.md"
     files = {
         page: tables(page.read_text()),
-        DOCS / "man" / "chat-client.1": man(),
-        DOCS / "completions" / "chat-client.bash": bash(),
-        DOCS / "completions" / "_chat-client": zsh(),
-        DOCS / "completions" / "chat-client.fish": fish(),
+        DOCS / "man" / "chat-client.1": man_of_client(),
+        DOCS / "man" / "chat-broker.1": man_of_server(),
     }
+    for program in (CLIENT, SERVER):
+        files[DOCS / "completions" / f"{program.name}.bash"] = bash(program)
+        files[DOCS / "completions" / f"_{program.name}"] = zsh(program)
+        files[DOCS / "completions" / f"{program.name}.fish"] = fish(program)
     old = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     for path in old:
         if check:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
+import broker
 from broker import settings as broker_settings
 from broker.children import STOP_SIGNALS
 from common import codec, limits
@@ -22,6 +23,7 @@ from common import messages as m
 from common.errors import MEANINGS, Reason
 from common.settings import HELP, VERSION, Setting
 from tests.support.frames import request_of
+from tests.support.tools import need
 from urwid_client import keys
 from urwid_client import settings as client_settings
 from urwid_client.commands import COMMANDS, help_of
@@ -30,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 OPERATING = (ROOT / "docs" / "operating.md").read_text()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 README = (ROOT / "README.md").read_text()
+PROGRAMS = ["chat-broker", "chat-client"]
 
 
 def rows(text: str, heading: str) -> Iterator[list[str]]:
@@ -203,7 +206,7 @@ def test_the_keys() -> None:
     }
 
 
-def test_what_is_made_from_the_client_s_tables_is_up_to_date() -> None:
+def test_what_is_made_from_the_programs_tables_is_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "make_reference.py", "--check"], capture_output=True, text=True, check=False
     )
@@ -219,13 +222,66 @@ def test_the_programs_that_make_documents_explain_themselves(program: Path) -> N
         assert "Traceback" not in done.stderr
 
 
-def test_the_completions_and_the_man_page_can_be_read() -> None:
-    for shell, name in (("bash", "chat-client.bash"), ("zsh", "_chat-client"), ("fish", "chat-client.fish")):
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_completions_can_be_read(program: str) -> None:
+    for shell, name in (("bash", f"{program}.bash"), ("zsh", f"_{program}"), ("fish", f"{program}.fish")):
+        path = ROOT / "docs" / "completions" / name
+        assert program in path.read_text()
         if shutil.which(shell):
-            subprocess.run([shell, "-n", ROOT / "docs" / "completions" / name], check=True)
-    man = (ROOT / "docs" / "man" / "chat-client.1").read_text()
+            subprocess.run([shell, "-n", path], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "proposed"),
+    [
+        (["st"], {"status"}),
+        (["status", "--"], {"--data-dir", "--config", "--json", "--help"}),
+        (["check", "--j"], set()),
+        (["--log-format", ""], {"text", "json"}),
+        (["--work"], {"--workers"}),
+    ],
+)
+def test_bash_completes_the_server_s_words(words: list[str], proposed: set[str]) -> None:
+    script = f"""
+source '{ROOT}/docs/completions/chat-broker.bash'
+COMP_WORDS=(chat-broker "$@") COMP_CWORD=$#
+_chat_broker
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run([need("bash"), "-c", script, "bash", *words], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == proposed
+
+
+def plain_man(program: str) -> str:
+    """The page as it is read, without its layout; what man complains of fails the test."""
+    page = (ROOT / "docs" / "man" / f"{program}.1").read_text()
+    if shutil.which("groff"):
+        command = ["groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-rLL=500n"]
+        done = subprocess.run(command, input=page, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+    return page.replace("\\-", "-")
+
+
+def test_the_man_page_of_the_client() -> None:
+    man = plain_man("chat-client")
     for command in COMMANDS:
-        assert command.usage.replace("-", "\\-") in man
+        assert command.usage in man
+
+
+def test_the_man_page_of_the_server() -> None:
+    man = plain_man("chat-broker")
+    for setting in broker_settings.SERVE:
+        assert f"\n.B {setting.name if setting.section else setting.option}" in man
+    for section in (*broker.QUESTIONS, "LIMITS", "SIGNALS", "FILES", "EXIT STATUS"):
+        assert re.search(rf"(?m)^\.S[SH] {section}$", man)
+    assert "\n.B SIGTERM, SIGINT\n" in man
+    assert "\n.I chat.db, chat.db-wal, chat.db-shm\nthe log\n" in man
+
+
+def test_what_is_made_for_shells_and_man_is_in_the_wheel() -> None:
+    installed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
+    made = [path.relative_to(ROOT) for folder in ("man", "completions") for path in (ROOT / "docs" / folder).iterdir()]
+    assert sorted(name for names in installed.values() for name in names) == sorted(map(str, made))
 
 
 def test_the_two_lines_stand_between_their_marks() -> None:

@@ -28,15 +28,16 @@ from urwid_client.settings import (
 
 _USAGES = {
     "": """\
-usage: chat-client [URL] [OPTION …]                                 chat in this terminal
-       chat-client send [URL] --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input
-       chat-client tail [URL] [OPTION …]                            print the messages, one a line
+usage: chat-client [URL] [OPTION …]                                   chat in this terminal
+       chat-client send [URL] [--to #ROOM|NAME] [OPTION …] [TEXT …]   send a text, or each line of the standard input
+       chat-client tail [URL] [OPTION …]                              print the messages, one a line
 
 A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for --host, --port, --room and --fingerprint.""",
     "send": """\
-usage: chat-client send [URL] --to #ROOM|NAME [OPTION …] [TEXT …]   send a text, or each line of the standard input
+usage: chat-client send [URL] [--to #ROOM|NAME] [OPTION …] [TEXT …]   send a text, or each line of the standard input
 
-A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for --host, --port, --fingerprint, and --to a room.""",
+A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for --host, --port, --fingerprint, and --to a room.
+Without a URL that names a room, --to must be given.""",
     "tail": """\
 usage: chat-client tail [URL] [OPTION …]   print the messages of a room (without --room: of the lobby, and those to you)
 

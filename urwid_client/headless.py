@@ -36,7 +36,7 @@ from urwid_client.connection import Connection, TokenNotKept, Told
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
 from urwid_client.markup import topic_change
-from urwid_client.output import complain, say
+from urwid_client.output import complain, remark, say
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.rendering import local
 from urwid_client.settings import ClientSettings, find_data_dir
@@ -351,14 +351,14 @@ def _as_line(message: m.Msg) -> str:
 
 
 def _own_name() -> str:
-    """The name to go by where none was given; said, if it is not the user's own."""
+    """The name to go by where none was given; a person is told, if it is not the user's own."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = ""
     name = _name_of(user)
     if name != user:
-        complain(f"{user or 'nobody'} cannot be a name here, so it goes by {name}; choose another with --name")
+        remark(f"{user or 'nobody'} cannot be a name here, so it goes by {name}; choose another with --name")
     return name
 
 

@@ -31,6 +31,12 @@ def complain(text: str) -> None:
         _discard(sys.stderr)
 
 
+def remark(text: str) -> None:
+    """The same where a person reads it: scripts that run each minute would fill a log with it."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        complain(text)
+
+
 def _encodable(text: str) -> str:
     """What the output's encoding has no sign for is told by its number, as Python does on the standard error."""
     encoding = sys.stdout.encoding or "utf-8"

@@ -97,7 +97,10 @@ COMMON = (
     VERSION,
 )
 SCREEN = (*COMMON, *PREFERENCES, *_TABLES)
-SEND = (*COMMON, Setting("to", Text("TO"), "the room or the person to write to", option_only=True))
+SEND = (
+    *COMMON,
+    Setting("to", Text("TO"), "the room or the person to write to", default_text="the invitation's room", option_only=True),
+)
 _MOST = 2**63 - 1
 TAIL = (
     *COMMON,
@@ -160,7 +163,7 @@ def _wishes(values: Mapping[str, Any]) -> Wishes:
 def recipient(to: str | None) -> str:
     """The value of `--to`. Raises `UsageError`."""
     if to is None:
-        raise UsageError(f"send needs --to: a room (--to '{LOBBY}') or a name")
+        raise UsageError(f"send needs --to: a room (--to '{LOBBY}'), a name, or an invitation with a room")
     return _valid(check_room if to.startswith("#") else check_name, to, "--to")
 
 

@@ -53,7 +53,9 @@ class Broker:
         self._steps: list[Step] = []
         self._now_ms = now_ms
         self.trouble: StorageError | None = None
-        """Why the log could not be used last, until an append succeeds."""
+        """Why the log could not be used last, until it takes a probe. That one append went well tells little: where a disk is
+        full, a few rows often fit into the file as it is.
+        """
         self._handlers: dict[str, Callable[..., None]] = {
             "join": self._join,
             "part": self._part,
@@ -80,6 +82,7 @@ class Broker:
             "rooms": len(self._rooms),
             "messages": self._log.count,
             "last": self._log.last,
+            "trouble": str(self.trouble) if self.trouble else None,
             "workers": [
                 {"number": number, "behind": 0 if worker.listening else self._log.last - worker.position}
                 for number, worker in sorted(self._workers.items())
@@ -217,9 +220,19 @@ class Broker:
         self._now_ms = now_ms
         self._people.forget_expired(now_ms)
         self._typists.clear()
+        if self.trouble is not None:
+            self.trouble = self._probe()
         for number, worker in self._workers.items():
             if worker.listening and worker.position < self._answers.position:
                 self._answers.tell_position(number)
+
+    def _probe(self) -> StorageError | None:
+        """Why no messages can be written now."""
+        try:
+            self._log.probe()
+        except StorageError as problem:
+            return problem
+        return None
 
     def _decide(self, worker: Worker, batch: Batch) -> None:
         _, first, requests = batch
@@ -248,7 +261,6 @@ class Broker:
             for post, run in zip(posts, runs, strict=True):
                 post.run = run
             updates.clear()
-            self.trouble = None
         self._repeats.committed()
         return None
 

@@ -34,11 +34,18 @@ _KEYS_TWICE = """
 def check(data_dir: Path) -> list[str]:
     """What is wrong with the log in the directory, one line each, at most a hundred; nothing if it is whole.
 
-    Changes nothing in the directory. Raises `StorageRefused` if there is no log in it, or a server uses it.
+    Changes nothing in the directory. Raises `StorageRefused` if there is no log in it, it may not be looked at, or a server
+    uses it.
     """
     path = data_dir.absolute() / FILE_NAME
-    if not os.path.lexists(path):
-        raise StorageRefused(f"there is no log in {data_dir}: name the server's --data-dir")
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise StorageRefused(f"there is no log in {data_dir}: name the server's --data-dir") from None
+    except OSError as problem:
+        raise StorageRefused(
+            f"the log in {data_dir} cannot be read ({problem.strerror}): check it as the server's user"
+        ) from None
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, files.lock(path.parent))
         return list(islice(stack.enter_context(contextlib.closing(_findings(path))), _FINDINGS_MAX))

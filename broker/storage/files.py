@@ -34,9 +34,24 @@ def lock(data_dir: Path) -> int:
 
 def unusable(data_dir: Path, problem: OSError) -> StorageRefused:
     """What to say of a directory that one cannot work in."""
-    full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
-    advice = "make room on the disk" if full else "make it writable, or use another --data-dir"
+    advice = "make room on the disk" if is_full(problem) else "make it writable, or use another --data-dir"
     return StorageRefused(f"the data directory {data_dir} cannot be used ({problem.strerror}): {advice}")
+
+
+def is_full(problem: OSError) -> bool:
+    """Whether room is all that is missing."""
+    return problem.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def prove_room(data_dir: Path, size: int) -> None:
+    """Raises `OSError` unless there is room for so many bytes. Nothing of it is left, not even by a crash."""
+    path = data_dir / ".probe"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        path.unlink()
+        os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

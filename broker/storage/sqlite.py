@@ -39,6 +39,8 @@ _NUMBERS_REMEMBERED = 50_000
 """People, and as many conversations, whose numbers in the file are held in memory."""
 _NAMESAKES = 100
 _CACHE_KIB = 16 * 1024
+_ROOM_BYTES = 256 * 1024
+"""So much must be free on a disk that was full, before it is said that it takes messages again: a few of the longest."""
 _PATIENCE_S = 1.0
 """How long a tidying up that wants no readers waits for them."""
 
@@ -196,6 +198,15 @@ class SqliteLog:
             yield db
             db.execute("COMMIT")
 
+    def probe(self) -> None:
+        self._ready()
+        try:
+            files.prove_room(self._path.parent, _ROOM_BYTES)
+        except OSError as problem:
+            raise self._full() if files.is_full(problem) else self._unusable(problem) from None
+        with self._transaction() as db:
+            db.execute(_COUNT, (0,))
+
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def find(self, identity: str, ref: int) -> Entry | None:
@@ -288,8 +299,15 @@ class SqliteLog:
             with contextlib.suppress(OSError):
                 no_room = os.statvfs(self._path.parent).f_bavail == 0
         if no_room:
-            return StorageFull(f"the disk with the log {self._path} is full: make room")
-        return StorageUnavailable(f"the log {self._path} cannot be used ({clean_line(str(problem))}): see to the disk")
+            return self._full()
+        return self._unusable(problem)
+
+    def _full(self) -> StorageFull:
+        return StorageFull(f"the disk with the log {self._path} is full: make room")
+
+    def _unusable(self, problem: BaseException) -> StorageUnavailable:
+        why = problem.strerror if isinstance(problem, OSError) else clean_line(str(problem))
+        return StorageUnavailable(f"the log {self._path} cannot be used ({why}): see to the disk")
 
     def _roll_back(self) -> bool:
         """Whether the connection is as it was before the transaction."""

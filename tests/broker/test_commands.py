@@ -122,6 +122,27 @@ def test_whatever_happens_is_one_line(
     assert capfd.readouterr() == ("", f"chat-broker: {said}\n")
 
 
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (0o700, None),
+        (0o711, None),
+        (0o777, "others on this machine can write in {0}: chmod 700 '{0}'"),
+        (0o720, "others on this machine can write in {0}: chmod 700 '{0}'"),
+        (0o755, "others on this machine can look in {0}: chmod 700 '{0}'"),
+        (0o1777, "others on this machine can write in {0}: name another directory with --data-dir"),
+    ],
+)
+def test_a_data_directory_that_is_open_to_others(
+    mode: int, said: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = tmp_path / "my data"
+    directory.mkdir()
+    directory.chmod(mode)
+    commands._warn_of_bystanders(directory)
+    assert caplog.messages == ([said.format(directory)] if said else [])
+
+
 def test_the_data_directory_is_its_owners_alone_and_nothing_stays_of_the_probe(tmp_path: Path) -> None:
     directory = tmp_path / "a" / "b"
     commands._prepare(directory)

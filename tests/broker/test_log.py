@@ -29,6 +29,7 @@ def test_every_log_has_the_same_interface(tmp_path: Path) -> None:
             assert [log.find("ada", run.ref + n) for n in range(3)] == [*run.entries(), None]
             assert (log.last, log.count, log.newest_counter("ada", 1)) == (run.last, 2, 2)
             assert [person.identity for person in log.kept_people(0)] == ["ada"]
+            log.probe()
             assert log.checkpoint(wait=True) == 0
             assert log.topic("#lobby") is None
             (topic, _) = log.append([draft(3, text="tea", topic=True), draft(4, "#dev", topic=True)], [])

@@ -34,6 +34,7 @@ def test_everybody_answered() -> None:
         "users": 6,
         "rooms": 2,
         "messages": 54_321,
+        "trouble": None,
         "accepted": 20,
         "per_worker": [
             {"number": 1, "pid": 12, "connections": 3, "lagging": 1, "slowest_behind": 1_200},
@@ -83,6 +84,14 @@ def test_for_people_when_something_is_wrong() -> None:
     assert text.endswith("  worker 1     pid 12\n\n  no answer    worker 1")
 
 
+def test_that_messages_are_refused_is_told_first() -> None:
+    asked = complete()
+    asked.answer(BROKER, {"users": 6, "trouble": "the disk is full: make room"})
+    told = summary(asked)
+    assert told["trouble"] == "the disk is full: make room"
+    assert ", up 1 h 2 min\n\nmessages are refused: the disk is full: make room\n\n  data  " in as_text(FRAME | told)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0, "0 s"), (59.9, "59 s"), (60, "1 min 0 s"), (3600, "1 h 0 min"), (90_061, "1 d 1 h"), (8_640_000, "100 d 0 h")],
@@ -92,5 +101,8 @@ def test_how_long_it_is_up(seconds: float, text: str) -> None:
 
 
 def test_how_others_get_in_is_told_where_there_is_encryption() -> None:
-    told = FRAME | summary(complete()) | {"fingerprint": "SHA256:x", "invitation": "chat://host/"}
-    assert "\n\n  fingerprint  SHA256:x\n  invitation   chat://host/\n  data         /data\n" in as_text(told)
+    told = FRAME | summary(complete()) | {"fingerprint": "SHA256:x", "invitation": "chat://host:5/?fp=SHA256:x"}
+    assert (
+        "\n\n  fingerprint  SHA256:x\n  invitation   chat-client 'chat://host:5/?fp=SHA256:x'\n  data         /data\n"
+        in as_text(told)
+    )

@@ -74,6 +74,13 @@ def test_what_is_none(text: str) -> None:
     assert "\n" not in str(problem.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["chat://host/dev", "'chat://host/dev'", "chat-client 'chat://host/dev'", "chat-client chat://host/dev "]
+)
+def test_what_a_server_prints_may_be_pasted_whole(text: str) -> None:
+    assert understand(text) == Invitation("host", room="#dev")
+
+
 def is_room(text: str) -> bool:
     try:
         return check_room("#" + text) == "#" + text

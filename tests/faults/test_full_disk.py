@@ -19,7 +19,7 @@ from tests.faults.broken import broken
 from tests.faults.disk import texts
 from tests.support.groups import rounds
 from tests.support.server import SCRIPTS, Server, running_server
-from tests.support.timeouts import seconds
+from tests.support.timeouts import seconds, wait_until
 from tests.support.tools import need, skip_without
 from tests.support.wire import Wire
 
@@ -45,6 +45,26 @@ def test_it_shows_when_nobody_is_let_in_meanwhile(tmp_path: Path) -> None:
 def test_it_shows_when_it_does_not_heal(tmp_path: Path) -> None:
     with broken("never_heals"), pytest.raises(AssertionError, match="once there is room, but storage_full"):
         full_disk(tmp_path, 1, patience=1)
+
+
+def test_it_is_told_for_as_long_as_it_is_full(tmp_path: Path) -> None:
+    """Also after whoever wrote has given up: what is stored of people still fits in, and says nothing about messages."""
+    with small_disk(tmp_path / "data") as data, running_server(data) as server:
+        with Wire(server.host, server.port) as ada:
+            ada.hello("ada", rooms=["#dev"])
+            filler = fill(data)
+            assert until_refused(ada, [], 0) is not None
+        with Wire(server.host, server.port) as bob:
+            bob.hello("bob", rooms=["#dev"])
+            time.sleep(seconds(3))
+            assert "messages are refused: the disk with the log" in server.log.read_text()
+            assert "messages are taken again" not in server.log.read_text()
+            assert server.status()["trouble"].endswith("is full: make room")
+            filler.unlink()
+            wait_until(lambda: "messages are taken again" in server.log.read_text(), "it is said that messages are taken again")
+            assert server.status()["trouble"] is None
+            assert again(bob, m.Send(m.make_ref(1, 1), "#dev", "there we are", {})) is None
+        assert server.log.read_text().count("messages are refused") == 1
 
 
 def full_disk(scratch: Path, times: int, patience: float = 3) -> None:
@@ -78,12 +98,7 @@ def small_disk(path: Path) -> Iterator[Path]:
 
 
 def fill_up(server: Server, ada: Wire, bob: Wire, said: list[str], time_: int, patience: float) -> None:
-    filler = server.data_dir / "filler"
-    with filler.open("wb", buffering=0) as file:
-        with contextlib.suppress(OSError):
-            while file.write(bytes(64 * 1024)):
-                pass
-        file.truncate(file.tell() - LEFT_KIB * 1024)
+    filler = fill(server.data_dir)
     refused = until_refused(ada, said, time_)
     assert refused is not None, "storage_full is told before more is taken than the disk holds"
     assert len(refused.text) > 1000
@@ -99,6 +114,17 @@ def fill_up(server: Server, ada: Wire, bob: Wire, said: list[str], time_: int, p
     said += refused.text, topic.text
     assert bob_hears_all(bob, topic.ref)
     assert topic_told(bob) == topic.text
+
+
+def fill(data_dir: Path) -> Path:
+    """Leaves little room on the disk; the file that takes the rest."""
+    filler = data_dir / "filler"
+    with filler.open("wb", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            while file.write(bytes(64 * 1024)):
+                pass
+        file.truncate(file.tell() - LEFT_KIB * 1024)
+    return filler
 
 
 def until_topic_refused(ada: Wire, bob: Wire, said: list[str], time_: int) -> m.Send:

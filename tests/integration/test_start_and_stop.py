@@ -53,6 +53,14 @@ def test_it_says_where_it_is_and_serves_and_leaves_in_peace(place: Place) -> Non
             socket.create_connection(("127.0.0.1", port))
 
 
+def test_a_data_directory_in_which_others_can_write_is_warned_of(place: Place) -> None:
+    place.data.mkdir()
+    place.data.chmod(0o777)
+    with place.serve() as run:
+        port_of(run)
+        assert run.err.count(f" others on this machine can write in {place.data}: chmod 700 {place.data}\n") == 1
+
+
 def test_ctrl_c_goes_to_all_processes_and_the_server_tells_its_clients(place: Place) -> None:
     with place.serve() as run:
         with Wire("127.0.0.1", port_of(run)) as wire:
@@ -106,7 +114,7 @@ def test_a_data_directory_that_cannot_be_made_or_written(place: Place) -> None:
 
 
 def test_a_log_that_is_none(place: Place) -> None:
-    place.data.mkdir()
+    place.data.mkdir(mode=0o700)
     (place.data / "chat.db").write_bytes(b"my shopping list" * 1000)
     assert refused(place.serve()).startswith(f"the log {place.data}/chat.db is not a database")
 

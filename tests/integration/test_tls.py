@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import signal
 import socket
 import ssl
@@ -100,9 +101,10 @@ def test_what_is_neither_is_told_so(server: Server) -> None:
 
 def told(server_output: str) -> tuple[str, str]:
     """The fingerprint and the invitation that it printed."""
-    found = re.search(r"^chat-broker ready on .*\nfingerprint: (\S+)\ninvitation: (\S+)\n$", server_output)
+    found = re.search(r"^chat-broker ready on .*\nfingerprint: (\S+)\ninvitation: (chat-client '.*')\n$", server_output)
     assert found, server_output
-    return found[1], found[2]
+    _, invitation = shlex.split(found[2])
+    return found[1], invitation
 
 
 def ready(run: Run) -> int:
@@ -129,9 +131,11 @@ def test_where_others_can_listen_it_makes_a_key_keeps_it_and_takes_nothing_else_
                 ends_with(wire, Code.TLS_REQUIRED)
         run.send(signal.SIGTERM)
         assert run.end() == 0
+        assert "plain text" not in run.err
     with place.serve("--host", REACHABLE, "--insecure") as run:
         port = ready(run)
         assert told(run.out)[0] == fingerprint
+        assert run.err.count(" plain text is taken, too: others can read along ") == 1
         with Wire("127.0.0.1", port, tls=trusting()) as ada, Wire("127.0.0.1", port) as bob, Wire("127.0.0.1", port) as half:
             ada.hello("ada")
             bob.hello("bob")

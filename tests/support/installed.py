@@ -38,7 +38,9 @@ def try_contents() -> None:
     for package in ("broker", "common", "urwid_client", "workers"):
         assert importlib.util.find_spec(package), f"{package} was not installed"
     assert not importlib.util.find_spec("tests"), "the tests were installed"
-    assert (Path(sys.prefix) / "share" / "man" / "man1" / "chat-client.1").exists(), "the man page was not installed"
+    for program in ("chat-broker", "chat-client"):
+        page = Path(sys.prefix) / "share" / "man" / "man1" / f"{program}.1"
+        assert page.exists(), f"the man page {page} was not installed"
 
 
 def try_chatting(directory: str) -> None:

@@ -21,6 +21,8 @@ class MemoryLog:
         self.entries: list[Entry] = []
         self.people: dict[str, Person] = {}
         self.next_failure: StorageError | None = None
+        self.no_room: StorageError | None = None
+        """Why probes fail."""
         self.fails_after_commit = False
         """The next failure comes after the rows are written: what a failed fsync looks like."""
         self._refused: list[Entry] = []
@@ -72,6 +74,10 @@ class MemoryLog:
         self.commits += 1
         self.written += len(drafts) + len(people)
         return runs
+
+    def probe(self) -> None:
+        if self.no_room is not None:
+            raise self.no_room
 
     def find(self, identity: str, ref: int) -> Entry | None:
         return next((entry for entry in self.entries if (entry.identity, entry.ref) == (identity, ref)), None)

@@ -71,6 +71,11 @@ def test_the_help_names_every_option(
     assert max(map(len, output.splitlines())) < 130
 
 
+@pytest.mark.parametrize("form", [(), ("send",)])
+def test_an_invitation_with_a_room_is_enough_for_send(capsys: pytest.CaptureFixture[str], form: tuple[str, ...]) -> None:
+    assert "send [URL] [--to #ROOM|NAME] [OPTION …]" in told(capsys, *form, "--help")[1]
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "--version") == (0, f"chat-client {__version__}\n", "")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import threading
@@ -396,4 +397,18 @@ def test_the_user_s_name_made_fit(
 ) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: user)
     assert headless._own_name() == name
-    assert (f"goes by {name}; choose another with --name" in capsys.readouterr().err) == (name != user)
+    assert capsys.readouterr().err == "", "there is no terminal"
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [("ada", ""), ("root", "chat-client: root cannot be a name here, so it goes by root_; choose another with --name\r\n")],
+)
+def test_a_person_is_told_of_a_name_that_was_made_fit(monkeypatch: pytest.MonkeyPatch, user: str, said: str) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: user)
+    terminal, shown = os.openpty()
+    with os.fdopen(shown, "w") as stream, contextlib.redirect_stderr(stream):
+        headless._own_name()
+        print("and goes on", file=stream, flush=True)
+        assert os.read(terminal, 1000).decode() == f"{said}and goes on\r\n"
+    os.close(terminal)

@@ -397,6 +397,21 @@ def test_of_a_run_whose_first_is_refused_the_others_are_judged_by_themselves(ada
 # --- the disk ------------------------------------------------------------------------------------------------------------
 
 
+def test_the_trouble_is_over_when_the_log_takes_a_probe(ada_and_bob: Office) -> None:
+    """And not when a few rows fitted in, or what was to be stored of people."""
+    office = ada_and_bob
+    office.log.next_failure = office.log.no_room = StorageFull("full")
+    assert office.error(1, send(1, 1, "#dev")) == Code.STORAGE_FULL
+    office.settle()
+    assert office.ask(1, send(1, 1, "#dev"))[0][0] == "room"
+    office.broker.tick(office.now_ms)
+    assert office.broker.trouble is office.log.no_room
+    assert office.broker.figures()["trouble"] == "full"
+    office.log.no_room = None
+    office.broker.tick(office.now_ms)
+    assert office.broker.figures()["trouble"] is None
+
+
 def test_what_could_not_be_stored_of_people_is_stored_later(office: Office) -> None:
     office.hello(1, 1, ADA, "ada")
     office.log.next_failure = StorageFull("full")
@@ -626,7 +641,8 @@ def test_figures(ada_and_bob: Office) -> None:
     office.hello(1, 2, ADA, "ada", known=True)
     office.ask(1, send(1, 1, "#dev"))
     workers = [{"number": 1, "behind": 0}, {"number": 2, "behind": 0}]
-    assert office.broker.figures() == {"users": 2, "rooms": 2, "messages": 1, "last": 1, "workers": workers}
+    figures = {"users": 2, "rooms": 2, "messages": 1, "last": 1, "trouble": None, "workers": workers}
+    assert office.broker.figures() == figures
 
 
 # --- whatever is asked -----------------------------------------------------------------------------------------------------

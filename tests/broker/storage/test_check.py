@@ -15,6 +15,7 @@ from common.log import direct
 from common.log_file import DATABASE_ERRORS, FILE_NAME
 from tests.support.groups import rounds
 from tests.support.logs import append_in_batches, closed_log, contents, copy, draft, killed_log, mixed_drafts, opened
+from tests.support.strangers import said_as_a_stranger
 
 SEAL = f"{FILE_NAME}.seal"
 WAL = f"{FILE_NAME}-wal"
@@ -79,6 +80,20 @@ def test_a_log_that_is_in_use_is_not_checked(tmp_path: Path) -> None:
 def test_where_no_log_is_there_is_nothing_to_check(tmp_path: Path) -> None:
     with pytest.raises(StorageRefused, match=r"^there is no log in .*: name the server's --data-dir$"):
         check(tmp_path)
+
+
+def test_a_directory_that_may_not_be_looked_at(tmp_path: Path) -> None:
+    directory = closed_log(tmp_path / "data", 1).parent
+
+    def refusal() -> str:
+        with pytest.raises(StorageRefused) as refused:
+            check(directory)
+        return str(refused.value)
+
+    directory.chmod(0)
+    told = said_as_a_stranger(refusal)
+    directory.chmod(0o700)
+    assert told == f"the log in {directory} cannot be read (Permission denied): check it as the server's user"
 
 
 # --- chance ------------------------------------------------------------------------------------------------------------

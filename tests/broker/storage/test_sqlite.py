@@ -287,6 +287,17 @@ def test_a_full_disk_takes_nothing_and_heals(tmp_path: Path) -> None:
     assert check(tmp_path) == []
 
 
+def test_a_probe_fails_while_there_is_little_room_and_changes_no_message(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        append_in_batches(log, mixed_drafts(20))
+        with failing_writes(200_000), pytest.raises(StorageUnavailable, match=r"\(File too large\): see to the disk$"):
+            log.probe()
+        log.probe()
+        assert (log.last, log.count) == (20, 20)
+        assert not (tmp_path / ".probe").exists()
+    assert check(tmp_path) == []
+
+
 def test_ids_of_a_failed_append_are_not_used_again(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         log.append([draft(1)], [])

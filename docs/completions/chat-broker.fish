@@ -1,0 +1,17 @@
+# Completion of chat-broker for fish; written by docs/make_reference.py.
+complete -c chat-broker -f
+complete -c chat-broker -n __fish_use_subcommand -a status -d 'tell about a running server'
+complete -c chat-broker -n __fish_use_subcommand -a check -d 'verify the log of a server that does not run'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l host -x -d 'address to listen on'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l port -x -d 'port to listen on; 0 takes a free one'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l workers -x -d 'processes that serve the clients'
+complete -c chat-broker -l data-dir -rF -d 'where the log is kept'
+complete -c chat-broker -l config -rF -d 'read settings from a TOML file'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l log-format -x -a 'text json' -d 'one line per event, for people or for programs'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l log-level -x -a 'debug info warning error' -d 'how much is logged'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l tls-cert -rF -d 'certificate (PEM) to encrypt with'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l tls-key -rF -d 'its private key (PEM)'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l insecure -d 'take plain text, too, on an address that other machines can reach'
+complete -c chat-broker -l help -d 'show this help and exit'
+complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l version -d 'show the version and exit'
+complete -c chat-broker -n '__fish_seen_subcommand_from status' -l json -d 'as one JSON object, for programs'
