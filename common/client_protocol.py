@@ -309,6 +309,10 @@ class ClientProtocol:
         self._sending = False
         self._joining: dict[int, str] = {}
         """The rooms that are asked for, by ref; empty if one was parted again meanwhile."""
+        self._left: set[str] = set()
+        """The rooms that were parted on this connection, and not joined again."""
+        self._begin: dict[str, int] = {}
+        """Of conversations that were joined again after that: the id behind which they begin anew."""
         self._named: list[str] = []
         """The rooms of the last hello, but for those that were parted behind it."""
         self._retry: set[int] = set()
@@ -347,6 +351,8 @@ class ClientProtocol:
         self._retry.clear()
         self._retried.clear()
         self._joining.clear()
+        self._left.clear()
+        self._begin.clear()
         self._absence.lost()
 
     def choose_name(self, name: str) -> None:
@@ -554,6 +560,7 @@ class ClientProtocol:
         return [CaughtUp(resumed.id)]
 
     def _on_parted(self, parted: m.Parted) -> list[Event]:
+        self._left.add(fold(parted.room))
         if self._is_asked_for(parted.room):
             return []
         self._forget(parted.room)
@@ -632,15 +639,19 @@ class ClientProtocol:
 
     def _on_joined(self, joined: m.Joined) -> list[Event]:
         named = joined.ref == self._hello_ref and fold(joined.room) in map(fold, (m.LOBBY, *self._named))
-        if not self._joining.pop(joined.ref, "") and not named:
+        asked = bool(self._joining.pop(joined.ref, ""))
+        if not asked and not named:
             return []  # nobody wants to be there, or not any more
         self._remember(joined.room)
         options = joined.options
-        position = options.get("last", 0)
+        position, conv = options.get("last", 0), options.get("conv", joined.room)
+        if asked and conv in self._left:
+            self._left.discard(conv)
+            self._begin[conv] = position
         return [
             RoomJoined(
                 joined.room,
-                options.get("conv", joined.room),
+                conv,
                 position,
                 options.get("count", 0),
                 options.get("members", []),
@@ -679,7 +690,8 @@ class ClientProtocol:
             events.append(Acknowledged(msg.ref, msg))
         if not msg.options.get("again") and msg.id > (self.cursor or 0):
             self.cursor = msg.id
-            events.append(Delivered(msg))
+            if msg.id > self._begin.get(msg.options.get("conv", ""), 0):
+                events.append(Delivered(msg))  # else it is of an earlier stay, and what was said in between is missing behind it
         return events
 
     def _on_error(self, error: m.Error) -> list[Event]:

@@ -889,6 +889,34 @@ def test_a_room_that_was_parted_before_it_was_joined_is_joined_where_it_was_aske
     assert joined.position == bob.protocol.cursor
 
 
+def test_a_room_that_is_joined_again_while_it_is_replayed_begins_anew(client: Client) -> None:
+    """Answers overtake the log: of the earlier stay messages still come, with a hole between them and what is new."""
+    client.protocol.join("#dev")
+    client.exchange()
+
+    def say(id: int, conv: str = "#dev") -> list[Event]:
+        options = {"conv": conv, "from": "g" + "b" * 16}
+        return client.protocol.receive(m.encode(m.Msg(id, 0, conv, "bob", 1, "hello", options)))
+
+    assert kinds(say(1)) == [Delivered]
+    client.protocol.part("#dev")
+    client.protocol.join("#dev")
+    client.protocol.data_to_send()
+    (ref,) = client.protocol._joining
+    client.protocol.receive(m.encode(m.Parted(ref - 1, "#dev")))
+    client.protocol.receive(m.encode(m.Joined(ref, "#dev", {"conv": "#dev", "last": 20})))
+    client.protocol.join("#dev")  # it is in there already
+    client.protocol.receive(m.encode(m.Joined([*client.protocol._joining][-1], "#dev", {"conv": "#dev", "last": 30})))
+    assert say(10) == []
+    assert client.protocol.cursor == 10
+    assert kinds(say(11, m.LOBBY)) == [Delivered]
+    assert kinds(say(21)) == [Delivered]
+    client.cut()
+    client.connect()
+    client.exchange()
+    assert not client.protocol._begin, "what is replayed of another connection has no hole"
+
+
 def test_a_room_that_was_parted_before_it_was_joined_is_left(client: Client) -> None:
     client.protocol.join("#dev")
     client.protocol.part("#dev")
