@@ -62,6 +62,8 @@ class BrokerProcess:
             if (left := self._pacing.left(time.monotonic())) > 0:
                 time.sleep(left)  # a selector would wait for whole milliseconds
                 self._hear(0.0)
+            while (left := self._pacing.left_for_others(time.monotonic())) > 0:
+                self._hear(left)
             self._finish_turn(time.monotonic())
 
     def _hear(self, patience: float) -> None:
@@ -77,7 +79,7 @@ class BrokerProcess:
             self._tell_who_is_late()
         for number, batch in self._core.settle().items():
             self._send(number, batch)
-        self._pacing.ended(now, self._log.written)
+        self._pacing.ended(now, time.monotonic(), self._log.written)
         self._report_trouble()
         if self._tidying.is_due(self._log.waiting):
             self._tidy()
@@ -168,6 +170,8 @@ class BrokerProcess:
         except ChannelClosed:
             self._forget(number)  # the supervisor will say when it is dead for certain
             return
+        if batches:
+            self._pacing.heard(number, time.monotonic())
         for batch in batches:
             self._core.receive(number, batch, self._now_ms())
 

@@ -18,16 +18,40 @@ class Pacing:
 
     def __init__(self, written: int) -> None:
         self._written = written
-        self._ended = 0.0
+        self._began = self._took = 0.0
+        """When the last turn's messages were taken, and how long it took to deal with them."""
         self._earliest = 0.0
+        self._heard: set[int] = set()
+        """The workers that asked for something in the turn at hand."""
+        self._heard_since = 0.0
+        self._expected: set[int] = set()
+        """Those that did in the last turn, if several wrote in it."""
+
+    def heard(self, worker: int, now: float) -> None:
+        """A worker asks for something."""
+        if not self._heard:
+            self._heard_since = now
+        self._heard.add(worker)
 
     def left(self, now: float) -> float:
         """How long the turn at hand is to wait for more, in seconds; 0 if it may end."""
         return max(0.0, self._earliest - now)
 
-    def ended(self, now: float, written: int) -> None:
+    def left_for_others(self, now: float) -> float:
+        """How long it is to wait for workers that asked for something the last time, as this one did.
+
+        Not longer than that took. Else their turns go on in between each other's, and each tells all workers.
+        """
+        if not self._heard or self._expected <= self._heard:
+            return 0.0
+        return max(0.0, self._heard_since + self._took - now)
+
+    def ended(self, began: float, now: float, written: int) -> None:
         """A turn ended, and its rows are written. The next one waits until there will be enough, if they come as they did."""
         rows, self._written = written - self._written, written
-        took, self._ended = now - self._ended, now
+        apart, self._began, self._took = began - self._began, began, now - began
+        self._expected = set()
         if rows >= _SEVERAL:
-            self._earliest = now + min(took * _ENOUGH / rows, _APART_SECONDS)
+            self._earliest = began + min(apart * _ENOUGH / rows, _APART_SECONDS)
+            self._expected = self._heard
+        self._heard = set()
