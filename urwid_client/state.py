@@ -159,7 +159,8 @@ class Chat(Sending):
         if buffer is self.lobby:
             raise WrongInput(f"everybody is in {m.LOBBY}; /quit leaves the server")
         if buffer.kind is Kind.ROOM:
-            self.protocol.part(buffer.title)
+            if buffer.joined or buffer.joining:
+                self.protocol.part(buffer.title)
             self._missing.forget(fold(buffer.title))
         self.remove(buffer)
 
@@ -351,17 +352,15 @@ class Chat(Sending):
         self._shut_out(refused.room, clean_line(refused.text), now)
 
     def _shut_out(self, room: str, why: str, now: int) -> None:
-        """One is not in a room. If it was opened for that, it goes again, unless something was written there."""
+        """One is not in a room. One that was opened for that stays: what is being typed meanwhile is meant for it."""
         buffer = self.find_room(room)
         if buffer is None:
             return  # it was left meanwhile
         opened, buffer.joined, buffer.joining = buffer.joining, False, False
         buffer.set_people((), 0)
         self._missing.forget(fold(buffer.title))
-        if opened and self.is_blank(buffer) and not buffer.pending:
-            self.remove(buffer)
-        written_in = buffer if opened and buffer in self.buffers else None
-        self.note(f"{buffer.title} could not be joined: {why}", now, written_in, important=True)
+        said = f"{buffer.title} could not be joined: {why}"
+        self.note(f"{said}; /part puts this away" if opened else said, now, buffer if opened else None, important=True)
 
     def _on_parted(self, parted: RoomParted, now: int) -> None:
         buffer = self.find_room(parted.room)
@@ -514,7 +513,8 @@ class Chat(Sending):
             if asked.conv is not None:
                 self.note(f"earlier messages could not be loaded: {text}", now, asked)
             elif failed.code == Code.NO_SUCH_USER:
-                self.nobody(asked, now)
+                said = f"nobody goes by the name {asked.title} at present; /list shows who is there, /part puts this away"
+                self.note(said, now, asked, important=True)  # it stays: what is being typed meanwhile is meant for it
             return
         if ref in self.lookups:
             self._on_not_found(self.lookups.pop(ref), failed.code, text, now)

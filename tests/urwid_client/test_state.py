@@ -587,13 +587,19 @@ def test_line_ends_behind_a_message_are_not_sent() -> None:
     assert ada.server.entries[-1].text == "one\ntwo"
 
 
-def test_a_refused_join_is_told_and_opens_nothing_later() -> None:
+FULL = "#dev could not be joined: as many people are in the room as may be; /part puts this away"
+
+
+def test_a_room_that_may_not_be_joined_stays_for_what_is_typed_behind_it() -> None:
     ada = talk()
     ada.server.full.add("#dev")
     ada.chat.join("#dev")
+    dev = ada.chat.active
     ada.exchange()
-    assert notes(ada.chat.lobby) == ["#dev could not be joined: as many people are in the room as may be"]
-    assert ada.chat.active is ada.chat.lobby
+    assert ada.chat.active is dev
+    assert (notes(dev), notes(ada.chat.lobby)) == ([FULL], [])
+    ada.chat.close(dev)
+    assert [event for event in ada.exchange() if isinstance(event, RequestFailed)] == []
     assert titles(ada.chat) == ["server", "#lobby"]
 
 
@@ -605,7 +611,7 @@ def test_what_was_written_for_a_room_that_one_may_not_be_in_is_kept() -> None:
     dev.draft = Draft("hello")
     ada.exchange()
     assert (ada.chat.active, dev.joined, dev.joining) == (dev, False, False)
-    assert notes(dev) == ["#dev could not be joined: as many people are in the room as may be"]
+    assert notes(dev) == [FULL]
     with pytest.raises(WrongInput, match="you are not in #dev"):
         ada.chat.say("hello", NOON)
 
@@ -622,7 +628,7 @@ def test_a_room_asked_for_while_the_welcome_is_on_its_way_can_be_refused() -> No
     dev.draft = Draft("hello")
     ada.exchange()
     assert (dev.joined, dev.joining) == (False, False)
-    assert notes(dev)[-1:] == ["#dev could not be joined: as many people are in the room as may be"]
+    assert notes(dev)[-1:] == [FULL]
 
 
 def test_a_room_that_is_left_and_joined_at_once_stays_on_the_screen() -> None:
@@ -1323,15 +1329,22 @@ def nobody_answers(ada: Talk, draft: str = "") -> Buffer:
     return buffer
 
 
-def test_a_mistyped_name_leaves_no_conversation() -> None:
+NOBODY = "nobody goes by the name bbo at present; /list shows who is there, /part puts this away"
+
+
+@pytest.mark.parametrize("draft", ["", "dear bob"])
+def test_a_conversation_with_nobody_stays_for_what_is_typed_behind_it(draft: str) -> None:
+    """Whether the answer comes before what is typed, or afterwards."""
     ada = talk()
-    assert nobody_answers(ada) not in ada.chat.buffers
+    opened = nobody_answers(ada, draft)
+    assert ada.chat.active is opened
+    assert notes(opened) == [NOBODY]
+    assert notes(ada.chat.lobby) == []
+    ada.chat.close(opened)
     assert ada.chat.active is ada.chat.lobby
-    said = "nobody goes by the name bbo at present; /list shows who is there, ↑ brings back what you wrote"
-    assert notes(ada.chat.lobby) == [said]
 
 
-def test_a_message_to_nobody_is_told_once_and_leaves_no_conversation() -> None:
+def test_a_message_to_nobody_is_refused_where_it_was_sent() -> None:
     ada = talk()
     ada.chat.join("#dev")
     ada.exchange()
@@ -1342,10 +1355,8 @@ def test_a_message_to_nobody_is_told_once_and_leaves_no_conversation() -> None:
     (ref,), loading = opened.pending, opened.loading
     ada.chat.handle(SendFailed(ref, "bbo", "hello", "no_such_user", "nobody has such a name"), NOON)
     ada.chat.handle(RequestFailed(loading, "no_such_user", "nobody has such a name"), NOON)
-    assert notes(dev)[-1].startswith("nobody goes by the name bbo at present")
-    assert len(notes(dev)) == 1
-    assert ada.chat.active is dev
-    assert titles(ada.chat) == ["server", "#lobby", "#dev"]
+    assert ada.chat.active is opened
+    assert (texts(opened), notes(opened), notes(dev)) == (["hello"], [NOBODY], [])
 
 
 def test_what_else_was_written_to_nobody_stays() -> None:
@@ -1357,13 +1368,6 @@ def test_what_else_was_written_to_nobody_stays() -> None:
         ada.chat.handle(SendFailed(ref, "bbo", "", "no_such_user", "nobody has such a name"), NOON)
     assert ada.chat.active is opened
     assert texts(opened) == ["one", "two"]
-
-
-def test_what_was_written_to_nobody_is_not_thrown_away() -> None:
-    ada = talk()
-    buffer = nobody_answers(ada, draft="dear bob")
-    assert ada.chat.active is buffer
-    assert notes(buffer) == ["nobody goes by the name bbo at present; /list shows who is there"]
 
 
 def test_whoever_is_not_there_is_said_to_be_away_once() -> None:
