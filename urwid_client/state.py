@@ -68,8 +68,8 @@ class Break(NamedTuple):
     why: str
     said: str
     """That, as it is told to the user."""
-    told: bool
-    """They were told where they look. Of one that was over within a moment they are told afterwards, with the server."""
+    told_in: tuple[Buffer, ...] = ()
+    """Where they looked when they were told. Of one that was over within a moment they are told afterwards, with the server."""
 
 
 class Chat(Sending):
@@ -239,32 +239,35 @@ class Chat(Sending):
     def distrust(self, why: str, now: int) -> None:
         """Nothing is said to this server, and trying again does not help: told once, where the user looks."""
         said = f"not connected: {clean_line(why)}"
+        lost = self._break or Break(now, "", "")
+        told_in = lost.told_in
         if said != self._distrust:
             self._distrust = said
             self.note(said, now, important=True)
-        self._break = Break(now if self._break is None else self._break.at, clean_line(why), said, told=True)
+            told_in = (*told_in, self.active)
+        self._break = Break(lost.at, clean_line(why), said, told_in)
 
     def disconnected(self, server: str, reason: str, now: int) -> None:
         """The connection is gone, and with it what was asked and not answered; or there was none, once more."""
         where, why = "" if server in reason else f" to {clean_line(server)}", clean_line(reason)
         said = f"not connected{where}: {why}"
         if self._break is None:
-            self._break = Break(now, why, said, told=False)
+            self._break = Break(now, why, said)
             if not self._welcomed:
                 self._tell_of_break(self._break, now)
-        if self._break.told:
+        if self._break.told_in:
             last = self.server.entries[-1] if self.server.entries else None
             if not isinstance(last, Note) or not last.text.startswith(said):  # else it is the next attempt, and nothing new
                 self.note(said, now, self.server)
         self.forget_what_was_asked(now)
 
     def _tell_of_break(self, lost: Break, now: int) -> None:
-        self._break = lost._replace(told=True)
+        self._break = lost._replace(told_in=(self.active,))
         self.note(f"{lost.said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
 
     def _tell_of_lasting_break(self, now: int) -> int | None:
         """Not of one that is over within a moment; after how long (ms) it is to be told, if it is not yet."""
-        if self._break is None or self._break.told:
+        if self._break is None or self._break.told_in:
             return None
         if 0 <= now - self._break.at < _MOMENT_MS:
             return self._break.at + _MOMENT_MS - now
@@ -272,15 +275,15 @@ class Chat(Sending):
         return None
 
     def connected(self, route: Route, now: int) -> None:
-        """There is a connection, and a welcome. Only who was told that there was none is told so where they look."""
+        """There is a connection, and a welcome. Only who was told that there was none is told so, there and where they look."""
         lost, self._break = self._break, None
         connected = "connected again" if self._welcomed else "connected"
         said = f"{connected} as {clean_line(self.name)} to {clean_line(str(route))}"
         if lost is not None:
             after = f"after {_lasting(now - lost.at)}"
-            said += f", {after}" if lost.told else f", {after}: {lost.why}"
-            if lost.told and self.active is not self.server:
-                self.note(f"{connected} {after}", now)
+            said += f", {after}" if lost.told_in else f", {after}: {lost.why}"
+            for buffer in {*lost.told_in, self.active} - {self.server} if lost.told_in else ():
+                self.note(f"{connected} {after}", now, buffer)
         self.note(said, now, self.server)
 
     def forget_what_was_asked(self, now: int) -> None:

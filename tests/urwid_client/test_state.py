@@ -1316,6 +1316,23 @@ def test_who_left_after_a_break_and_comes_again_waits_for_nobody(go: Callable[[T
     assert [entry for entry in traffic(ada.chat.active) if "bob" in entry[0]] == []
 
 
+@pytest.mark.parametrize("distrusted", [False, True])
+def test_that_there_is_a_connection_again_is_told_where_it_was_told_that_there_was_none(distrusted: bool) -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.disconnect()
+    if distrusted:
+        ada.chat.distrust("the key of here:1 has changed", NOON)
+    ada.chat.expire(LATER)
+    dev = ada.chat.active
+    for looked_at in (ada.chat.server, ada.chat.lobby):
+        ada.chat.open(looked_at)
+    ada.connect()
+    assert [notes(buffer)[-1:] for buffer in (dev, ada.chat.lobby)] == [["connected again after 1 s"]] * 2
+    assert len(notes(dev)) == 2
+
+
 # --- those who are not there ------------------------------------------------------------------------------------------
 
 
