@@ -38,7 +38,7 @@ from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat
 from urwid_client.terminal import Terminal, is_gone
 from urwid_client.tokens import Tokens
-from urwid_client.trust import UnknownKey, Unsafe
+from urwid_client.trust import OtherKey, UnknownKey, Unsafe
 from urwid_client.welcome import LEAVING, Welcome
 from urwid_client.whereabouts import Whereabouts
 from urwid_client.widgets.screen import Side
@@ -267,6 +267,8 @@ class App:
             case UnknownKey():
                 back = self._came_from.server if self._came_from is not None else ""
                 self._welcome = Welcome(server=event.server, fingerprint=event.fingerprint, came_from=back)
+            case OtherKey():
+                self._chat.distrust(f"{event}; or /connect the new invitation that they give you", _now())
             case Unsafe():
                 self._chat.distrust(str(event), _now())
             case TokenNotKept(text):
@@ -476,8 +478,9 @@ class App:
                 self._open_link(number)
 
     def _go_elsewhere(self, server: Invitation) -> None:
-        """To another server, if that one can be reached. Raises `WrongInput`."""
-        if server.server == self._where.settings.server:
+        """To another server, or to this one by another key, if it can be reached. Raises `WrongInput`."""
+        is_here = server.server == self._where.settings.server
+        if is_here and (self._chat.online or server.fingerprint is None):  # else it may be told by that which key is believed
             here = f"you are on {server.server} already"
             raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
         self._try(f"connecting to {server.server} …", self._reach(self._where.elsewhere(server)))
@@ -495,7 +498,9 @@ class App:
         if self._leaving:
             return
         if problem:
-            self._chat.note(f"{problem}; you are still on {self._where.settings.server}", _now(), important=True)
+            here = self._where.settings.server
+            still = f"; you are still on {here}" if there.server != here else ""
+            self._chat.note(f"{problem}{still}", _now(), important=True)
             self._draw_soon()
         else:
             self._remember()

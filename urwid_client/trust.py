@@ -32,6 +32,10 @@ class Unsafe(Failed):
     """A connection that must not be used. Trying again does not help; the line says what does."""
 
 
+class OtherKey(Unsafe):
+    """The server shows another key than the one that it is known by, or has to have."""
+
+
 class UnknownKey(Unsafe):
     """The first visit: nobody vouches for the server, and its key has never been seen."""
 
@@ -73,11 +77,11 @@ def check_key(server: str, wishes: Wishes, known_by: str | None, shown: str) -> 
     if shown == expected:
         return
     if wishes.fingerprint:
-        raise Unsafe(
+        raise OtherKey(
             f"{server} is not the server that you mean: its key is {shown}, and was to be {expected};"
             " somebody may be in the middle: ask its operator, through another channel"
         )
-    raise Unsafe(
+    raise OtherKey(
         f"the key of {server} has changed: it was {expected}, and is {shown}; somebody may be in the middle: ask its operator,"
         f" and if that is its new key, start once with --fingerprint {shown}"
     )
@@ -86,7 +90,7 @@ def check_key(server: str, wishes: Wishes, known_by: str | None, shown: str) -> 
 def check_newcomer(server: str, wishes: Wishes, known_by: str | None, shown: str) -> None:
     """Whether to believe a key that nobody vouches for, where none is expected. Raises `Unsafe`, `UnknownKey` among them."""
     if known_by == AUTHORITY:
-        raise Unsafe(
+        raise OtherKey(
             f"an authority vouched for {server} before, and none does for the key that it shows now, {shown}; somebody may be"
             f" in the middle: ask its operator, and if that is its new key, start once with --fingerprint {shown}"
         )

@@ -82,8 +82,10 @@ class Whereabouts:
             self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place, before))
 
     def elsewhere(self, server: Invitation) -> ClientSettings:
-        """Another server, under the name that one had there if there was one."""
+        """Another server, under the name that one had there if there was one; or this one, by another key."""
         there = self.settings.at(server)
+        if there.server == self.settings.server:
+            return there
         names = [known.name for known in self.servers() if known.server == there.server]
         return there._replace(name=names[0] if names else there.name)
 

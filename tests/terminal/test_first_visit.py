@@ -100,7 +100,36 @@ def test_a_changed_key_is_told_on_the_screen_and_nothing_is_said(tmp_path: Path)
             assert window.text.count("somebody may be") == 1, "in full, and once"
         with terminal(client_command(server, tmp_path / "ada", "--name", "ada"), cols=100) as window:
             wait_for_words(window, f"the key of 127.0.0.1:{server.port} has changed")
+            window.wait_for("or /connect")
             assert server.log.read_text().count("ada came") == 1
+
+
+def test_a_new_invitation_is_believed_where_the_key_has_changed(tmp_path: Path) -> None:
+    """From inside as well as on the command line; one with another key than the server's is not."""
+    pem = MADE.write(tmp_path / "pem")
+    with running_server(tmp_path / "data", "--tls-cert", str(pem), workers=1) as server:
+        there = f"chat://127.0.0.1:{server.port}/new73?fp="
+        invited = f"{there}{MADE.fingerprint}"
+        with terminal([SCRIPTS / "chat-client", invited, "--name", "ada73", "--data-dir", tmp_path], cols=200) as window:
+            window.wait_for("● ada73")
+            made = make()
+            made.write(pem)
+            server.signal(signal.SIGHUP)
+            wait_until(lambda: "certificate was read anew" in server.log.read_text(), "the new key is there")
+            for pid in server.status()["workers"]:
+                os.kill(pid, signal.SIGKILL)
+            window.wait_for("is not the server that you mean", limit=15)
+            wait_for_words(window, "or /connect the new invitation that they give you")
+            wrong = make().fingerprint
+            window.enter(f"/connect {there}{wrong}")
+            window.wait_for(f"{wrong}; somebody")
+            assert "you are still on" not in window.text
+            window.enter(f"/connect {there}{made.fingerprint}")
+            window.wait_for("● ada73", "#new73")
+            window.enter("/quit")
+            assert window.wait_exit() == 0
+        with terminal(client_command(server, tmp_path)) as window:
+            window.wait_for("● ada73")
 
 
 def wait_for_words(window: Terminal, words: str) -> None:
