@@ -38,7 +38,7 @@ from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat
 from urwid_client.terminal import Terminal, is_gone
 from urwid_client.tokens import Tokens
-from urwid_client.trust import OtherKey, UnknownKey, Unsafe
+from urwid_client.trust import EncryptionRequired, OtherKey, UnknownKey, Unsafe
 from urwid_client.welcome import LEAVING, Welcome
 from urwid_client.whereabouts import Whereabouts
 from urwid_client.widgets.screen import Side
@@ -267,6 +267,9 @@ class App:
             case UnknownKey():
                 back = self._came_from.server if self._came_from is not None else ""
                 self._welcome = Welcome(server=event.server, fingerprint=event.fingerprint, came_from=back)
+            case EncryptionRequired() if (encrypted := self._where.encrypted()) is not None:
+                self.go_on = encrypted
+                self._quit()
             case OtherKey():
                 self._chat.distrust(f"{event}; or /connect the new invitation that they give you", _now())
             case Unsafe():

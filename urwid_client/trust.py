@@ -36,6 +36,13 @@ class OtherKey(Unsafe):
     """The server shows another key than the one that it is known by, or has to have."""
 
 
+class EncryptionRequired(Unsafe):
+    """The server does not take plain text."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(f"{server} takes encrypted connections only: start with --tls, and without --insecure")
+
+
 class UnknownKey(Unsafe):
     """The first visit: nobody vouches for the server, and its key has never been seen."""
 
@@ -57,13 +64,15 @@ class Wishes(NamedTuple):
     """The server's key must have this one."""
     accept_new: bool = False
     """Believe a server whose key has never been seen."""
+    demanded: bool = False
+    """The server takes nothing but TLS: encrypt, unless the user said that one must not."""
 
 
 def encrypts(host: str, wishes: Wishes, known_by: str | None) -> bool:
     """Whether to speak TLS. A server that did so once is spoken to in plain text only when the user says so."""
     if wishes.tls is not None:
         return wishes.tls
-    return bool(wishes.fingerprint or known_by) or not addresses.is_loopback(host)
+    return bool(wishes.demanded or wishes.fingerprint or known_by) or not addresses.is_loopback(host)
 
 
 def expected_key(wishes: Wishes, known_by: str | None) -> str | None:
@@ -125,8 +134,3 @@ def explained(server: str, reason: str | None, only_wished: bool, known: bool) -
     if reason in _OLD_TLS:
         return Unsafe(f"{server} speaks only versions of TLS that are not safe any more; its operator has to update it")
     return None
-
-
-def encryption_required(server: str) -> Unsafe:
-    """The server does not take plain text."""
-    return Unsafe(f"{server} takes encrypted connections only: start with --tls, and without --insecure")

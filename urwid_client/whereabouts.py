@@ -89,6 +89,13 @@ class Whereabouts:
         names = [known.name for known in self.servers() if known.server == there.server]
         return there._replace(name=names[0] if names else there.name)
 
+    def encrypted(self) -> ClientSettings | None:
+        """This server, encrypted, as it demands; None where that was tried, or the user does not want it."""
+        wishes = self.settings.wishes
+        return (
+            self.settings._replace(wishes=wishes._replace(demanded=True)) if not wishes.demanded and wishes.tls is None else None
+        )
+
     def go_by(self, name: str) -> None:
         """Another name here."""
         self.settings = self.settings._replace(name=name)
