@@ -147,7 +147,7 @@ class App:
     @property
     def was_at(self) -> ClientSettings | None:
         """Where one was welcome last: here, or where one came from."""
-        return self._where.settings._replace(name=self._chat.name) if self._chat.identity is not None else self._came_from
+        return self._where.settings._replace(name=self._chat.name) if self._chat.was_welcome else self._came_from
 
     def run(self) -> int:
         """Returns the exit status."""
@@ -467,9 +467,9 @@ class App:
                 self._rename(name)
             case commands.ListServers():
                 here = self._where.settings.server
-                lines = [f"{server} as {name}" for server, name in self._where.servers() if server != here]
-                known = [f"you are on {here} as {self._chat.name}", *lines]
-                self._chat.note("\n".join([*known, "/connect SERVER goes to another one"]), _now())
+                there = [f"{known.server} as {known.name}" for known in self._where.servers() if known.server != here]
+                at = f"you are on {here} as {self._chat.name}" if self._chat.was_welcome else f"{here} has not answered yet"
+                self._chat.note("\n".join([at, *there, "/connect SERVER goes to another one"]), _now())
             case commands.Set(key, None):
                 self._chat.note(self._preferences.show(key), _now())
             case commands.Set(key, value) if key is not None and value is not None:
@@ -484,7 +484,7 @@ class App:
         """To another server, or to this one by another key, if it can be reached. Raises `WrongInput`."""
         is_here = server.server == self._where.settings.server
         if is_here and (self._chat.online or server.fingerprint is None):  # else it may be told by that which key is believed
-            here = f"you are on {server.server} already"
+            here = f"you are on {server.server} already" if self._chat.was_welcome else f"{server.server} is tried already"
             raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
         self._try(f"connecting to {server.server} …", self._reach(self._where.elsewhere(server)))
 
@@ -501,8 +501,8 @@ class App:
         if self._leaving:
             return
         if problem:
-            here = self._where.settings.server
-            still = f"; you are still on {here}" if there.server != here else ""
+            here, stay = self._where.settings.server, "you are still on" if self._chat.was_welcome else "still trying"
+            still = f"; {stay} {here}" if there.server != here else ""
             self._chat.note(f"{problem}{still}", _now(), important=True)
             self._draw_soon()
         else:

@@ -122,6 +122,11 @@ class Chat(Sending):
             m.RoomList: self._on_rooms,
         }
 
+    @property
+    def was_welcome(self) -> bool:
+        """Whether one was on this server, now or at an earlier start."""
+        return self.identity is not None
+
     # --- for the screen -----------------------------------------------------------------------------------------------
 
     def speakers(self) -> list[str]:
@@ -263,7 +268,8 @@ class Chat(Sending):
 
     def _tell_of_break(self, lost: Break, now: int) -> None:
         self._break = lost._replace(told_in=(self.active,))
-        self.note(f"{lost.said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
+        away = "/quit leaves" if self.was_welcome else "/connect SERVER goes to another one, /quit leaves"
+        self.note(f"{lost.said}; what you write is sent as soon as there is a connection, {away}", now, important=True)
 
     def _tell_of_lasting_break(self, now: int) -> int | None:
         """Not of one that is over within a moment; after how long (ms) it is to be told, if it is not yet."""

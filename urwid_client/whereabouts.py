@@ -28,12 +28,13 @@ class Whereabouts:
         """Whether something is written down of the server."""
         self._complain = complain
         self._memory: Memory | None = Memory(find_data_dir(settings))
-        known = self.known = self.servers()
+        known = self._servers()
+        self.known = self.servers()
         """Where one was when this run of the program began."""
         if not settings.server_given and known:
             last = understand(known[0].server)
             settings = settings._replace(host=last.host, port=last.port, server_given=True)
-        names = [name for server, name in known if server == settings.server]
+        names = [there.name for there in known if there.server == settings.server]
         if settings.name is None and names:
             settings = settings._replace(name=names[0])
         self.settings = settings
@@ -58,6 +59,10 @@ class Whereabouts:
 
     def servers(self) -> list[Known]:
         """Where one was, the last one first."""
+        return [known for known in self._servers() if known.answered]
+
+    def _servers(self) -> list[Known]:
+        """The same with those that never answered, where something was written to them."""
         return self._recall(lambda memory: memory.servers()) or []
 
     def enter(self, chat: Chat, composer: Composer) -> None:

@@ -134,6 +134,24 @@ def test_where_one_is_is_told_apart_from_where_one_can_go(tmp_path: Path) -> Non
     assert "/connect SERVER goes to another one" in shown[1]
 
 
+def test_a_server_that_never_answered_is_none_that_one_was_on(tmp_path: Path) -> None:
+    """What leads elsewhere is told at once, and the mistyped one is not among those that one can go to afterwards."""
+    listener = Listener(ModelServer())
+    screen = Waiting(
+        [*"/connect", "enter"],
+        [*"/connect 127.0.0.1:1", "enter"],
+        [*"/connect 127.0.0.1:2", "enter"],
+        [*"half a line"],
+        waits=["/connect SERVER goes to another one", "has not answered yet", "is tried already", "still trying 127.0.0.1:1"],
+        size=(300, 40),
+    )
+    shown = run(screen, settings(tmp_path))
+    assert "you are" not in shown[-1]
+    assert "127.0.0.1:1" in (tmp_path / "memory.json").read_text(), "what was being written is kept"
+    shown = run(Waiting([*"/connect", "enter"], waits=["● ada", "you are on"]), settings(tmp_path), listener)
+    assert "127.0.0.1:1 as" not in shown[1]
+
+
 def test_by_another_name_one_is_who_one_was(tmp_path: Path) -> None:
     """What is on the way, what is being written and what is on the screen goes along; nobody is said to have left."""
     model = ModelServer()
