@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import __version__
-from common.invitations import NoInvitation, is_invitation, parse
+from common.invitations import SCHEME, NoInvitation, is_invitation, parse
 from common.settings import CONFIG, Setting, UsageError, describe, load, read_options
 from common.spelling import meant
 from common.text import clean, clean_line
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         if not form and (close := _meant(arguments[:1])):
             raise UsageError(f"there is no {clean_line(arguments[0])!r}, did you mean {_command(close)}?")
         given, words = read_options(settings, arguments[1:] if form else arguments)
-        if words and is_invitation(words[0]) and (form != "send" or arguments[1] == words[0]):
+        if words and _is_meant_as_invitation(words[0]) and (form != "send" or arguments[1] == words[0]):
             given, words = {**_invited(words[0], form), **given}, words[1:]
         if given.get("help") or given.get("version"):
             say(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
@@ -117,6 +117,11 @@ def _loaded() -> None:
     """All that is needed has been imported, and lives as long as the program: it is never looked through for garbage."""
     gc.freeze()
     gc.enable()
+
+
+def _is_meant_as_invitation(word: str) -> bool:
+    """Also one that was mistyped, which would be sent as a text."""
+    return word.lower().startswith(f"{SCHEME}:")
 
 
 def _invited(text: str, form: str) -> dict[str, Any]:
