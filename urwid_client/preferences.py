@@ -134,7 +134,7 @@ class Preferences:
     def _find(self, key: str) -> Setting:
         setting = find(key, CHANGEABLE) if not key.endswith((".", ANY)) else None
         if setting is None:
-            close = meant(key, [*CHANGEABLE])
+            close = _meant(key)
             instead = f", did you mean {close}?" if close else "; /set lists what there is"
             raise WrongInput(f"there is no setting {clean_line(key)[:40]}{instead}")
         return setting
@@ -146,6 +146,17 @@ class Preferences:
         if isinstance(value, bool):
             return "on" if value else "off"
         return str(value) if value is not None else _RESET
+
+
+def _meant(key: str) -> str | None:
+    """The setting that was meant: of a section that was mistyped the same one, of a section alone its first."""
+    settings = [setting for setting in CHANGEABLE.values() if setting.name != ANY]
+    sections = {setting.section: setting.key for setting in reversed(settings) if setting.section}
+    section, _, name = key.partition(".")
+    near = meant(section, ["alerts", *sections]) if name else None
+    if near and find(f"{near}.{name}", CHANGEABLE):
+        return f"{near}.{clean_line(name)[:40]}"
+    return sections.get(key) or meant(key, [setting.key for setting in settings])
 
 
 def _is_of_keys(key: str) -> bool:

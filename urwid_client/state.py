@@ -212,7 +212,8 @@ class Chat(Sending):
         if self.online:
             self.lookups[self.protocol.whois(name)] = Lookup(self.active, name)
         else:
-            self.note(describe(self, name, as_of=self._break.at if self._break is not None and self._welcomed else None), now)
+            lost_at = self._break.at if self._break is not None and self._welcomed else None
+            self.note(describe(self, name, now, as_of=lost_at), now)
 
     @property
     def away(self) -> bool:
@@ -437,13 +438,13 @@ class Chat(Sending):
         buffer = lookup.buffer if lookup.buffer in self.buffers else self.active
         self.tell_of_former(self.learn_who_is(answer.name, answer.options.get("from")), now)
         if not lookup.is_silent:
-            self.note(describe(self, answer.name, answer.options), now, buffer)
+            self.note(describe(self, answer.name, now, answer.options), now, buffer)
         elif lookup.only_away and (why := clean_line(answer.options.get("away", ""))):
             self.note(f"{lookup.name} is away{because(why)}", now, buffer)
 
     def _on_not_found(self, lookup: Lookup, code: str, text: str, now: int) -> None:
         if not lookup.is_silent:
-            self.note(describe(self, lookup.name, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
+            self.note(describe(self, lookup.name, now, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
 
     def _on_typing(self, typing: m.IsTyping, now: int) -> None:
         conv, identity = (typing.options.get(key, "") for key in ("conv", "from"))

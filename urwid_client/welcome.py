@@ -75,6 +75,8 @@ class Welcome:
             self.problem = refused.text
         except ValueError as problem:
             self.problem = str(problem)
+            if self.question is Question.KEY:  # there is nothing in it to be mended
+                self.editor.load(Draft())
         else:
             self.problem = ""
             if len(self._left) == 1:

@@ -45,7 +45,7 @@ def test_at_the_first_start_the_server_is_asked_for_and_then_about_its_key(encry
         window.enter(MADE.fingerprint)
         window.wait_for("● eve")
         window.press("alt 1")
-        window.wait_for(f"server  connected to 127.0.0.1:{encrypted.port}, encrypted (TLS 1.3)", "connected as eve to 127.")
+        window.wait_for(f"server  encrypted (TLS 1.3), connected to 127.0.0.1:{encrypted.port}", "connected as eve to 127.")
     with terminal(command) as window:
         window.wait_for("● eve")
 

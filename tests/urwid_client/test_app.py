@@ -364,7 +364,7 @@ def test_the_wheel_scrolls_and_a_click_opens_a_conversation(tmp_path: Path) -> N
     shown = run(screen, settings(tmp_path), Listener(model))
     assert ["message 32" in text for text in shown] == [False, True, True, False]
     assert ["message 12" in text for text in shown] == [False, True, False, False]
-    assert "server  connected to 127.0.0.1:" in shown[3]
+    assert "server  not encrypted (on this machine), connected to 127.0.0.1:" in shown[3]
 
 
 def test_wrong_input_is_explained(tmp_path: Path) -> None:
