@@ -129,8 +129,8 @@ class App:
         self._face.screen.draw_emoji(preferences.full_emoji)
         self._chat.typing, self._chat.keymap = preferences.typing, self._keys
         if came_from is None:  # else it was told before
-            for conflict in preferences.conflicts():
-                self._complain(conflict)
+            for problem in preferences.problems():
+                self._complain(problem)
         self._events = urwid.AsyncioEventLoop(loop=loop)
         self._drawing: asyncio.TimerHandle | None = None
         self._pace = Pace()

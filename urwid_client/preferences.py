@@ -23,8 +23,9 @@ _RESET = "default"
 class Preferences:
     """The values at the moment, and the file that they are kept in."""
 
-    def __init__(self, values: Mapping[str, Any], file: Path | None = None) -> None:
-        """`values` are those of `common.settings.load`. Without a `file` nothing is kept."""
+    def __init__(self, values: Mapping[str, Any], file: Path | None = None, wrong: Sequence[str] = ()) -> None:
+        """`values` are those of `common.settings.load`. Without a `file` nothing is kept; `wrong` tells what is wrong in it."""
+        self._wrong = wrong
         defaults = {key: setting.default for key, setting in CHANGEABLE.items() if setting.name != ANY}
         self._values = defaults | {key: value for key, value in values.items() if find(key, CHANGEABLE)}
         self._file = file
@@ -64,9 +65,9 @@ class Preferences:
         anew = {key.partition(".")[2]: value for key, value in self._values.items() if _is_of_keys(key) and value is not None}
         return KeyMap(anew)
 
-    def conflicts(self) -> list[str]:
-        """Which keys were given to two actions, by whoever wrote the file; a line for each."""
-        return [
+    def problems(self) -> list[str]:
+        """What whoever wrote the file did wrong, a line for each: values that are none, and keys that two actions have."""
+        return [f"{wrong}; until that is mended it is as usual" for wrong in self._wrong] + [
             f"{called(key)} is bound to keys.{winner.value} and to keys.{loser.value}: it does the first;"
             f" /set keys.{loser.value} gives the other another key"
             for key, winner, loser in self.keymap().conflicts
