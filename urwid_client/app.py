@@ -146,8 +146,10 @@ class App:
 
     @property
     def was_at(self) -> ClientSettings | None:
-        """Where one was welcome last: here, or where one came from."""
-        return self._where.settings._replace(name=self._chat.name) if self._chat.was_welcome else self._came_from
+        """Where one was welcome last, and can go back to: here, or where one came from if one goes on here in another way."""
+        here = self._where.settings
+        goes_on_here = self.go_on is not None and self.go_on.server == here.server
+        return here._replace(name=self._chat.name) if self._chat.was_welcome and not goes_on_here else self._came_from
 
     def run(self) -> int:
         """Returns the exit status."""
@@ -383,7 +385,7 @@ class App:
             welcome.editor.insert(clean(key))
 
     def _answer(self, welcome: Welcome) -> None:
-        if welcome.editor.text.strip() in LEAVING:
+        if welcome.editor.text.split(maxsplit=1)[:1] in LEAVING:
             self._quit()
         elif welcome.answer():
             self._welcome = None

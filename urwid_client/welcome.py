@@ -13,8 +13,8 @@ from common.invitations import Invitation, understand
 from common.names import check_name
 from urwid_client.editing import Draft, Editor
 
-LEAVING = ("/quit", "/exit")
-"""Answers that leave instead."""
+LEAVING = (["/quit"], ["/exit"])
+"""The first words of answers that leave instead."""
 
 
 class Question(enum.Enum):

@@ -113,6 +113,9 @@ def test_a_server_on_this_machine_that_takes_nothing_else_is_spoken_to_encrypted
         window.press("alt 1")
         window.wait_for(f"connected as bob74 to {here}, not encrypted")
     command: list[str | Path] = [SCRIPTS / "chat-client", "--port", str(demanding)]
+    (tmp_path / "bob" / "servers.json").unlink()
+    with terminal([*command, "--data-dir", tmp_path / "bob"]) as window:
+        window.wait_for(MADE.fingerprint, "No asks for another server.")  # and does not lead back there
     with terminal([*command, "--data-dir", tmp_path / "eve", "--name", "eve74"]) as window:
         window.wait_for(MADE.fingerprint, "No asks for another server.")
         window.enter("no")

@@ -195,9 +195,10 @@ def test_without_a_connection_there_is_no_other_name(tmp_path: Path) -> None:
     assert "you are not connected; ask for another name" in shown[1]
 
 
-def test_one_can_leave_instead_of_naming_oneself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("leaving", ["/quit", "/exit", "/quit bye"])
+def test_one_can_leave_instead_of_naming_oneself(tmp_path: Path, leaving: str) -> None:
     run(Waiting([*"half", "ctrl c"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
-    run(Waiting([*"/quit", "enter"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
+    run(Waiting([*leaving, "enter"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
 
 
 def test_the_first_start_asks_for_a_name_and_a_server_and_the_next_for_nothing(tmp_path: Path) -> None:
