@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from common.files import without_waiting
 from common.spelling import meant
@@ -192,22 +192,27 @@ HELP = Setting("help", Flag(), "show this help and exit", option_only=True)
 VERSION = Setting("version", Flag(), "show the version and exit", option_only=True)
 
 
+Forgive: TypeAlias = Callable[[str, UsageError], bool]
+"""Takes a key of a file and what is wrong with it; whether one goes on without it."""
+
+
 def load(
     settings: Sequence[Setting],
     given: Mapping[str, Any],
     environ: Mapping[str, str],
     prefix: str,
     others: Sequence[Setting] = (),
+    forgive: Forgive | None = None,
 ) -> dict[str, Any]:
     """The value of every setting, by key. `given` is what `read_options` found, `prefix` begins the variables' names.
 
     Where `CONFIG` is one of the settings, the file that it names is read; it may also have `others`, which other forms of the
-    program know. Raises `UsageError`.
+    program know. What is wrong there is passed over where `forgive` says so. Raises `UsageError`.
     """
     values = {**read_environment(settings, environ, prefix), **given}
     if config := values.get(CONFIG.name):
         known = {setting.key: setting for setting in settings}
-        of_file = read_file((*settings, *others), config)
+        of_file = read_file((*settings, *others), config, forgive)
         values = {**{key: value for key, value in of_file.items() if find(key, known)}, **values}
     return {setting.key: setting.default for setting in settings if setting.name != ANY} | values
 
@@ -286,18 +291,25 @@ def read_environment(settings: Iterable[Setting], environ: Mapping[str, str], pr
 # --- the file ---------------------------------------------------------------------------------------------------------
 
 
-def read_file(settings: Iterable[Setting], path: Path) -> dict[str, Any]:
+def read_file(settings: Iterable[Setting], path: Path, forgive: Forgive | None = None) -> dict[str, Any]:
     """The settings that a TOML file gives, by key. Raises `UsageError`."""
     text = _read_text(path)
     values = {}
     known = {setting.key: setting for setting in settings if not setting.option_only and setting != CONFIG}
     for key, value in _flat(_parse_toml(path, text), {setting.section for setting in known.values()}):
-        place = f"{path}{_line_of(key, text)}"
-        setting = find(key, known)
-        if setting is None:
-            raise UsageError(f"{place}: there is no setting {_shown(key)}{_did_you_mean(key, known)}")
-        values[key] = _understand(setting.kind.from_toml, value, f"{place}: {key}", setting.kind)
+        try:
+            values[key] = _value_in_file(known, key, value, f"{path}{_line_of(key, text)}")
+        except UsageError as problem:
+            if forgive is None or not forgive(key, problem):
+                raise
     return values
+
+
+def _value_in_file(known: Mapping[str, Setting], key: str, value: Any, place: str) -> Any:
+    setting = find(key, known)
+    if setting is None:
+        raise UsageError(f"{place}: there is no setting {_shown(key)}{_did_you_mean(key, known)}")
+    return _understand(setting.kind.from_toml, value, f"{place}: {key}", setting.kind)
 
 
 def find(key: str, known: Mapping[str, Setting]) -> Setting | None:

@@ -38,7 +38,7 @@ from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat
 from urwid_client.terminal import Terminal, is_gone
 from urwid_client.tokens import Tokens
-from urwid_client.trust import UnknownKey, Unsafe
+from urwid_client.trust import EncryptionRequired, OtherKey, UnknownKey, Unsafe
 from urwid_client.welcome import LEAVING, Welcome
 from urwid_client.whereabouts import Whereabouts
 from urwid_client.widgets.screen import Side
@@ -129,8 +129,8 @@ class App:
         self._face.screen.draw_emoji(preferences.full_emoji)
         self._chat.typing, self._chat.keymap = preferences.typing, self._keys
         if came_from is None:  # else it was told before
-            for conflict in preferences.conflicts():
-                self._complain(conflict)
+            for problem in preferences.problems():
+                self._complain(problem)
         self._events = urwid.AsyncioEventLoop(loop=loop)
         self._drawing: asyncio.TimerHandle | None = None
         self._pace = Pace()
@@ -146,8 +146,10 @@ class App:
 
     @property
     def was_at(self) -> ClientSettings | None:
-        """Where one was welcome last: here, or where one came from."""
-        return self._where.settings._replace(name=self._chat.name) if self._chat.identity is not None else self._came_from
+        """Where one was welcome last, and can go back to: here, or where one came from if one goes on here in another way."""
+        here = self._where.settings
+        goes_on_here = self.go_on is not None and self.go_on.server == here.server
+        return here._replace(name=self._chat.name) if self._chat.was_welcome and not goes_on_here else self._came_from
 
     def run(self) -> int:
         """Returns the exit status."""
@@ -267,6 +269,11 @@ class App:
             case UnknownKey():
                 back = self._came_from.server if self._came_from is not None else ""
                 self._welcome = Welcome(server=event.server, fingerprint=event.fingerprint, came_from=back)
+            case EncryptionRequired() if (encrypted := self._where.encrypted()) is not None:
+                self.go_on = encrypted
+                self._quit()
+            case OtherKey():
+                self._chat.distrust(f"{event}; or /connect the new invitation that they give you", _now())
             case Unsafe():
                 self._chat.distrust(str(event), _now())
             case TokenNotKept(text):
@@ -378,7 +385,7 @@ class App:
             welcome.editor.insert(clean(key))
 
     def _answer(self, welcome: Welcome) -> None:
-        if welcome.editor.text.strip() in LEAVING:
+        if welcome.editor.text.split(maxsplit=1)[:1] in LEAVING:
             self._quit()
         elif welcome.answer():
             self._welcome = None
@@ -462,9 +469,9 @@ class App:
                 self._rename(name)
             case commands.ListServers():
                 here = self._where.settings.server
-                lines = [f"{server} as {name}" for server, name in self._where.servers() if server != here]
-                known = [f"you are on {here} as {self._chat.name}", *lines]
-                self._chat.note("\n".join([*known, "/connect SERVER goes to another one"]), _now())
+                there = [f"{known.server} as {known.name}" for known in self._where.servers() if known.server != here]
+                at = f"you are on {here} as {self._chat.name}" if self._chat.was_welcome else f"{here} has not answered yet"
+                self._chat.note("\n".join([at, *there, "/connect SERVER goes to another one"]), _now())
             case commands.Set(key, None):
                 self._chat.note(self._preferences.show(key), _now())
             case commands.Set(key, value) if key is not None and value is not None:
@@ -476,9 +483,10 @@ class App:
                 self._open_link(number)
 
     def _go_elsewhere(self, server: Invitation) -> None:
-        """To another server, if that one can be reached. Raises `WrongInput`."""
-        if server.server == self._where.settings.server:
-            here = f"you are on {server.server} already"
+        """To another server, or to this one by another key, if it can be reached. Raises `WrongInput`."""
+        is_here = server.server == self._where.settings.server
+        if is_here and (self._chat.online or server.fingerprint is None):  # else it may be told by that which key is believed
+            here = f"you are on {server.server} already" if self._chat.was_welcome else f"{server.server} is tried already"
             raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
         self._try(f"connecting to {server.server} …", self._reach(self._where.elsewhere(server)))
 
@@ -495,7 +503,9 @@ class App:
         if self._leaving:
             return
         if problem:
-            self._chat.note(f"{problem}; you are still on {self._where.settings.server}", _now(), important=True)
+            here, stay = self._where.settings.server, "you are still on" if self._chat.was_welcome else "still trying"
+            still = f"; {stay} {here}" if there.server != here else ""
+            self._chat.note(f"{problem}{still}", _now(), important=True)
             self._draw_soon()
         else:
             self._remember()

@@ -273,7 +273,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("open", "[NUMBER]", "open the newest link here, or an earlier one by its number", _open),
     Command("clear", "", "empty this window; scrolling up brings everything back", _clear),
     Command("help", "[COMMAND]", "show the commands", _help),
-    Command("quit", "", "leave", _quit, ("exit",)),
+    Command("quit", "[TEXT]", "leave; nobody is told the text", _quit, ("exit",)),
 )
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

@@ -25,7 +25,7 @@ from urwid_client.dialing import Dialer
 from urwid_client.errors import Failed
 from urwid_client.reconnecting import Backoff, Due, Lag, Route, Sleep, Stage, Status, Watch
 from urwid_client.tokens import Tokens, TokensUnusable
-from urwid_client.trust import UnknownKey, Unsafe, encryption_required
+from urwid_client.trust import EncryptionRequired, UnknownKey, Unsafe
 
 CONNECT_SECONDS = 10.0
 GOODBYE_SECONDS = 1.0
@@ -209,7 +209,7 @@ class Connection:
                 watch.heard(_now())
                 for event in self._protocol.receive(data):
                     if isinstance(event, RequestFailed) and event.code == Code.TLS_REQUIRED:
-                        raise encryption_required(self.server)
+                        raise EncryptionRequired(self.server)
                     if isinstance(event, Broken) or (isinstance(event, RequestFailed) and self._protocol.phase is Phase.GREETING):
                         return event.text
                     if isinstance(event, Closed):
@@ -353,10 +353,8 @@ async def _sign_of_life(server: str, reader: asyncio.StreamReader) -> str:
     while data := await reader.read(_READ_BYTES):
         for event in protocol.receive(data):
             match event:
-                case Pong():
+                case Pong() | RequestFailed(_, Code.TLS_REQUIRED, _):  # encrypted one can go there
                     return ""
-                case RequestFailed(_, Code.TLS_REQUIRED, _):
-                    return str(encryption_required(server))
                 case RequestFailed(_, _, text):
                     return f"{server} lets nobody in: {clean_line(text)}"
                 case Broken():

@@ -34,6 +34,9 @@ class Messages(Protocol):
     def seek(self, query: str, by: int) -> bool:
         """Goes to the next message with these words before the one gone to last; behind it, if `by` is 1; with 0 it may stay."""
 
+    def has(self, query: str) -> bool:
+        """Whether there is any message with these words."""
+
     def mark(self, query: str) -> None:
         """Shows where these words stand. Without words it shows nothing, and what is sought next is sought from the view."""
 
@@ -112,7 +115,7 @@ class Finder:
         if not self.query or self._messages.seek(self.query, by):
             return
         if by > 0:
-            self.outcome = "there is no later one"
+            self.outcome = self._none("later")
         else:
             self._pages = _PAGES
             self._look_further()
@@ -125,7 +128,10 @@ class Finder:
             self.outcome = _LOADING
         else:
             self._pages = 0
-            self.outcome = _NOT_LOADED if self._may_exist() else "there is no earlier one here"
+            self.outcome = _NOT_LOADED if self._may_exist() else self._none("earlier")
+
+    def _none(self, which: str) -> str:
+        return f"there is no {which} one here" if self._messages.has(self.query or "") else "there is none here at all"
 
 
 def found_in(text: str, query: str) -> bool:

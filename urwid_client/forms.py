@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import __version__
-from common.invitations import NoInvitation, is_invitation, parse
-from common.settings import CONFIG, Setting, UsageError, describe, load, read_options
+from common.invitations import SCHEME, NoInvitation, is_invitation, parse
+from common.settings import CONFIG, Forgive, Setting, UsageError, describe, load, read_options
 from common.spelling import meant
 from common.text import clean, clean_line
 from urwid_client.errors import Failed, OutputClosed
@@ -23,6 +23,7 @@ from urwid_client.settings import (
     client_settings,
     find_data_dir,
     find_file,
+    is_preference,
     recipient,
 )
 
@@ -55,13 +56,14 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     form = arguments[0] if arguments and arguments[0] in _SETTINGS else ""
     settings = _SETTINGS[form]
     known: ClientSettings | None = None
+    wrong: list[str] = []
     try:
         if not form and (misplaced := next((word for word in arguments if word in ("send", "tail")), "")):
             raise UsageError(f"{misplaced} stands in front of the options: {_command(misplaced)} …")
         if not form and (close := _meant(arguments[:1])):
             raise UsageError(f"there is no {clean_line(arguments[0])!r}, did you mean {_command(close)}?")
         given, words = read_options(settings, arguments[1:] if form else arguments)
-        if words and is_invitation(words[0]) and (form != "send" or arguments[1] == words[0]):
+        if words and _is_meant_as_invitation(words[0]) and (form != "send" or arguments[1] == words[0]):
             given, words = {**_invited(words[0], form), **given}, words[1:]
         if given.get("help") or given.get("version"):
             say(_help(form, settings) if given.get("help") else f"chat-client {__version__}")
@@ -69,9 +71,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         file = find_file(given, environ)
         if file.exists():
             given.setdefault("config", file)
-        values = load(settings, given, environ, PREFIX, others=SCREEN)
+        values = load(settings, given, environ, PREFIX, SCREEN, _forgiving(wrong))
         known = client_settings(values)
-        return _run(form, known, values | {CONFIG.key: file}, words, environ)
+        return _run(form, known, values | {CONFIG.key: file}, words, environ, wrong)
     except UsageError as problem:
         complain(f"{problem} (see {_command(form)} --help)")
         return 2
@@ -84,8 +86,29 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return 1
 
 
-def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Each form imports what it needs, and nothing else: that is most of the time that it takes to start."""
+def _forgiving(wrong: list[str]) -> Forgive:
+    """Without a preference one can chat, and `wrong` tells it; what was said of the server, and whom to believe, has to hold."""
+
+    def forgive(key: str, problem: UsageError) -> bool:
+        if is_preference(key):
+            wrong.append(str(problem))
+        return is_preference(key)
+
+    return forgive
+
+
+def _run(
+    form: str,
+    settings: ClientSettings,
+    values: Mapping[str, Any],
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    wrong: Sequence[str],
+) -> int:
+    """Each form imports what it needs, and nothing else: that is most of the time that it takes to start.
+
+    `wrong` tells of preferences that cannot be understood: only the screen has any.
+    """
     if form == "send":
         to = recipient(values["to"])
         text = clean(" ".join(words))
@@ -110,13 +133,18 @@ def _run(form: str, settings: ClientSettings, values: Mapping[str, Any], words: 
     from urwid_client.preferences import Preferences
 
     _loaded()
-    return app.run(settings, Preferences(values, values[CONFIG.key]))
+    return app.run(settings, Preferences(values, values[CONFIG.key], wrong))
 
 
 def _loaded() -> None:
     """All that is needed has been imported, and lives as long as the program: it is never looked through for garbage."""
     gc.freeze()
     gc.enable()
+
+
+def _is_meant_as_invitation(word: str) -> bool:
+    """Also one that was mistyped, which would be sent as a text."""
+    return word.lower().startswith(f"{SCHEME}:")
 
 
 def _invited(text: str, form: str) -> dict[str, Any]:

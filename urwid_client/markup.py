@@ -44,7 +44,7 @@ def pieces(text: str) -> Iterator[Piece]:
         yield from _inline(text[at : fence.start()])
         before = "\n" if fence.start() > 0 else ""
         after = "\n" if fence.end() < len(text) else ""
-        yield Piece("code", f"{before}{fence[1]}{after}")
+        yield Piece("code block", f"{before}{fence[1]}{after}")
         at = fence.end()
     yield from _inline(text[at:])
 

@@ -32,6 +32,8 @@ class Known(NamedTuple):
     """Its address, `host:port`."""
     name: str
     """The name that one had there last."""
+    answered: bool = True
+    """Whether one was welcome there; else it was only written to."""
 
 
 class Memory:
@@ -43,7 +45,7 @@ class Memory:
     def servers(self) -> list[Known]:
         """The servers, the one that was used last at the beginning. Raises `MemoryUnusable`."""
         servers = self._file.read()
-        return [Known(server, servers[server]["name"]) for server in reversed(servers)]
+        return [Known(server, known["name"], _has_answered(known)) for server, known in reversed(servers.items())]
 
     def find(self, server: str, name: str) -> dict[str, Any]:
         """The place that one had, as `place.remember` gave it; empty if there was none. Raises `MemoryUnusable`."""
@@ -60,6 +62,10 @@ class Memory:
             place = merge(place, before, places.get(fold(name), {}))
             same = [other for other, kept in places.items() if place["identity"] and kept["identity"] == place["identity"]]
             servers[server] = {"name": name, "places": places | dict.fromkeys([*same, fold(name)], place)}
+
+
+def _has_answered(known: dict[str, Any]) -> bool:
+    return any(place["identity"] for place in known["places"].values())
 
 
 def _is_table(servers: object) -> bool:

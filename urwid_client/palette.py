@@ -105,6 +105,7 @@ def _entries(theme: _Theme) -> tuple[Entry, ...]:
         style("good", "dark green", "default", theme.green),
         style("emphasis", f"{text},italics", "italics", f"{theme.text},italics"),
         style("code", "dark green", "default", theme.green),
+        style("code block", "dark green", "default", theme.green),
         *(
             style(f"name{number}", f"{basic},bold", "bold", f"{high},bold")
             for number, (basic, high) in enumerate(zip(_BASIC_NAMES, theme.names, strict=True))

@@ -31,7 +31,7 @@ def remember(chat: Chat, sent: Sequence[str]) -> Place:
         "cursor": protocol.cursor,
         "identity": chat.identity or "",
         "rooms": list(protocol.rooms),
-        "conversations": [_conversation(buffer) for buffer in chat.buffers if buffer.kind is not Kind.SERVER],
+        "conversations": [told for told in map(_conversation, chat.buffers) if _is_worth_keeping(told)],
         "sent": list(sent[-_SENT_KEPT:]),
         "ignored": list(chat.ignored.values()),
     }
@@ -112,6 +112,13 @@ def _conversation(buffer: Buffer) -> dict[str, Any]:
         "read": buffer.unread_from[0] if buffer.unread and buffer.unread_from else 0,
         "draft": _to_write(buffer),
     }
+
+
+def _is_worth_keeping(told: dict[str, Any]) -> bool:
+    """Not what the program has to say, nor a conversation that was opened and never took place: nobody may go by that name."""
+    if told["kind"] == Kind.DIRECT.value:
+        return bool(told["conv"] or told["draft"])
+    return bool(told["kind"] == Kind.ROOM.value)
 
 
 def _to_write(buffer: Buffer) -> str:

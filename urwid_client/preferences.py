@@ -23,8 +23,9 @@ _RESET = "default"
 class Preferences:
     """The values at the moment, and the file that they are kept in."""
 
-    def __init__(self, values: Mapping[str, Any], file: Path | None = None) -> None:
-        """`values` are those of `common.settings.load`. Without a `file` nothing is kept."""
+    def __init__(self, values: Mapping[str, Any], file: Path | None = None, wrong: Sequence[str] = ()) -> None:
+        """`values` are those of `common.settings.load`. Without a `file` nothing is kept; `wrong` tells what is wrong in it."""
+        self._wrong = wrong
         defaults = {key: setting.default for key, setting in CHANGEABLE.items() if setting.name != ANY}
         self._values = defaults | {key: value for key, value in values.items() if find(key, CHANGEABLE)}
         self._file = file
@@ -64,9 +65,9 @@ class Preferences:
         anew = {key.partition(".")[2]: value for key, value in self._values.items() if _is_of_keys(key) and value is not None}
         return KeyMap(anew)
 
-    def conflicts(self) -> list[str]:
-        """Which keys were given to two actions, by whoever wrote the file; a line for each."""
-        return [
+    def problems(self) -> list[str]:
+        """What whoever wrote the file did wrong, a line for each: values that are none, and keys that two actions have."""
+        return [f"{wrong}; until that is mended it is as usual" for wrong in self._wrong] + [
             f"{called(key)} is bound to keys.{winner.value} and to keys.{loser.value}: it does the first;"
             f" /set keys.{loser.value} gives the other another key"
             for key, winner, loser in self.keymap().conflicts
@@ -134,7 +135,7 @@ class Preferences:
     def _find(self, key: str) -> Setting:
         setting = find(key, CHANGEABLE) if not key.endswith((".", ANY)) else None
         if setting is None:
-            close = meant(key, [*CHANGEABLE])
+            close = _meant(key)
             instead = f", did you mean {close}?" if close else "; /set lists what there is"
             raise WrongInput(f"there is no setting {clean_line(key)[:40]}{instead}")
         return setting
@@ -146,6 +147,17 @@ class Preferences:
         if isinstance(value, bool):
             return "on" if value else "off"
         return str(value) if value is not None else _RESET
+
+
+def _meant(key: str) -> str | None:
+    """The setting that was meant: of a section that was mistyped the same one, of a section alone its first."""
+    settings = [setting for setting in CHANGEABLE.values() if setting.name != ANY]
+    sections = {setting.section: setting.key for setting in reversed(settings) if setting.section}
+    section, _, name = key.partition(".")
+    near = meant(section, ["alerts", *sections]) if name else None
+    if near and find(f"{near}.{name}", CHANGEABLE):
+        return f"{near}.{clean_line(name)[:40]}"
+    return sections.get(key) or meant(key, [setting.key for setting in settings])
 
 
 def _is_of_keys(key: str) -> bool:

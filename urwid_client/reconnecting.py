@@ -68,9 +68,13 @@ class Route(NamedTuple):
         """Whether others can read and change what is said."""
         return not (self.tls or self.is_local)
 
+    @property
+    def encryption(self) -> str:
+        """Whether it is encrypted, and how."""
+        return f"encrypted ({self.tls})" if self.tls else "not encrypted (on this machine)" if self.is_local else "not encrypted"
+
     def __str__(self) -> str:
-        how = f"encrypted ({self.tls})" if self.tls else "not encrypted (on this machine)" if self.is_local else "not encrypted"
-        return f"{self.server}, {how}"
+        return f"{self.server}, {self.encryption}"
 
 
 class Backoff:

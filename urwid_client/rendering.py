@@ -249,8 +249,8 @@ def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None
             where = ", not here now" if absent else ", away" if away else ""
             spans.append(("faint", f"  between the two of you{where}"))
         case Kind.SERVER:
-            connected = f"  connected to {clean_line(str(route))}"
-            spans.append(("faint", "  what the program has to say" if route is None else connected))
+            connected = route and f"{route.encryption}, connected to {clean_line(route.server)}"
+            spans.append(("faint", f"  {connected or 'what the program has to say'}"))
     return spans
 
 

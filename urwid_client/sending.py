@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from common import messages as m
 from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
-from common.errors import Code, Refused
+from common.errors import Refused
 from common.limits import MEMBERS_SHOWN, Limits
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line, is_blank
@@ -257,27 +257,9 @@ class Sending(Filing):
         buffer, text = self.pending_in.pop(failed.ref, None), clean_line(failed.text)
         if buffer is None:
             return
-        if failed.code == Code.NO_SUCH_USER and [*buffer.pending] == [failed.ref] and self.is_blank(buffer):
-            del buffer.pending[failed.ref]
-            self.nobody(buffer, now)
-            return
         buffer.fail(failed.ref, text, self.known)
         if buffer is not self.active:
             self.note(f"a message to {buffer.title} could not be sent: {text}", now, important=True)
-
-    def is_blank(self, buffer: Buffer) -> bool:
-        """Whether there is nothing in an open conversation, but for what is on its way."""
-        return buffer in self.buffers and not buffer.entries and buffer.draft.empty
-
-    def nobody(self, buffer: Buffer, now: int) -> None:
-        """A conversation was opened with somebody who is not there. It goes again, unless something stands in it already."""
-        said = f"nobody goes by the name {buffer.title} at present; /list shows who is there"
-        if self.is_blank(buffer) and not buffer.pending:
-            self.remove(buffer)
-            back = self.keymap.told((Action.OLDER_INPUT, "brings back what you wrote"))
-            self.note(f"{said}{back and f', {back}'}", now, important=True)
-        else:
-            self.note(said, now, buffer, important=True)
 
     def on_send_delayed(self, delayed: SendDelayed, now: int) -> None:
         """Said once: as long as it lasts the same answer comes every second."""

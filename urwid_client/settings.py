@@ -113,6 +113,11 @@ CHANGEABLE: dict[str, Setting] = {setting.key: setting for setting in (*PREFEREN
 """What `/set` knows, by key."""
 
 
+def is_preference(key: str) -> bool:
+    """Whether a key of the file, known or not, is for how the client looks and is used: nothing about whom one talks to."""
+    return key.partition(".")[0] in {setting.section or setting.name for setting in CHANGEABLE.values()}
+
+
 class ClientSettings(NamedTuple):
     """What every form of the command knows."""
 

@@ -68,8 +68,8 @@ class Break(NamedTuple):
     why: str
     said: str
     """That, as it is told to the user."""
-    told: bool
-    """They were told where they look. Of one that was over within a moment they are told afterwards, with the server."""
+    told_in: tuple[Buffer, ...] = ()
+    """Where they looked when they were told. Of one that was over within a moment they are told afterwards, with the server."""
 
 
 class Chat(Sending):
@@ -122,6 +122,11 @@ class Chat(Sending):
             m.RoomList: self._on_rooms,
         }
 
+    @property
+    def was_welcome(self) -> bool:
+        """Whether one was on this server, now or at an earlier start."""
+        return self.identity is not None
+
     # --- for the screen -----------------------------------------------------------------------------------------------
 
     def speakers(self) -> list[str]:
@@ -159,7 +164,8 @@ class Chat(Sending):
         if buffer is self.lobby:
             raise WrongInput(f"everybody is in {m.LOBBY}; /quit leaves the server")
         if buffer.kind is Kind.ROOM:
-            self.protocol.part(buffer.title)
+            if buffer.joined or buffer.joining:
+                self.protocol.part(buffer.title)
             self._missing.forget(fold(buffer.title))
         self.remove(buffer)
 
@@ -206,7 +212,8 @@ class Chat(Sending):
         if self.online:
             self.lookups[self.protocol.whois(name)] = Lookup(self.active, name)
         else:
-            self.note(describe(self, name, as_of=self._break.at if self._break is not None and self._welcomed else None), now)
+            lost_at = self._break.at if self._break is not None and self._welcomed else None
+            self.note(describe(self, name, now, as_of=lost_at), now)
 
     @property
     def away(self) -> bool:
@@ -238,32 +245,36 @@ class Chat(Sending):
     def distrust(self, why: str, now: int) -> None:
         """Nothing is said to this server, and trying again does not help: told once, where the user looks."""
         said = f"not connected: {clean_line(why)}"
+        lost = self._break or Break(now, "", "")
+        told_in = lost.told_in
         if said != self._distrust:
             self._distrust = said
             self.note(said, now, important=True)
-        self._break = Break(now if self._break is None else self._break.at, clean_line(why), said, told=True)
+            told_in = (*told_in, self.active)
+        self._break = Break(lost.at, clean_line(why), said, told_in)
 
     def disconnected(self, server: str, reason: str, now: int) -> None:
         """The connection is gone, and with it what was asked and not answered; or there was none, once more."""
         where, why = "" if server in reason else f" to {clean_line(server)}", clean_line(reason)
         said = f"not connected{where}: {why}"
         if self._break is None:
-            self._break = Break(now, why, said, told=False)
+            self._break = Break(now, why, said)
             if not self._welcomed:
                 self._tell_of_break(self._break, now)
-        if self._break.told:
+        if self._break.told_in:
             last = self.server.entries[-1] if self.server.entries else None
             if not isinstance(last, Note) or not last.text.startswith(said):  # else it is the next attempt, and nothing new
                 self.note(said, now, self.server)
         self.forget_what_was_asked(now)
 
     def _tell_of_break(self, lost: Break, now: int) -> None:
-        self._break = lost._replace(told=True)
-        self.note(f"{lost.said}; what you write is sent as soon as there is a connection, /quit leaves", now, important=True)
+        self._break = lost._replace(told_in=(self.active,))
+        away = "/quit leaves" if self.was_welcome else "/connect SERVER goes to another one, /quit leaves"
+        self.note(f"{lost.said}; what you write is sent as soon as there is a connection, {away}", now, important=True)
 
     def _tell_of_lasting_break(self, now: int) -> int | None:
         """Not of one that is over within a moment; after how long (ms) it is to be told, if it is not yet."""
-        if self._break is None or self._break.told:
+        if self._break is None or self._break.told_in:
             return None
         if 0 <= now - self._break.at < _MOMENT_MS:
             return self._break.at + _MOMENT_MS - now
@@ -271,15 +282,15 @@ class Chat(Sending):
         return None
 
     def connected(self, route: Route, now: int) -> None:
-        """There is a connection, and a welcome. Only who was told that there was none is told so where they look."""
+        """There is a connection, and a welcome. Only who was told that there was none is told so, there and where they look."""
         lost, self._break = self._break, None
         connected = "connected again" if self._welcomed else "connected"
         said = f"{connected} as {clean_line(self.name)} to {clean_line(str(route))}"
         if lost is not None:
             after = f"after {_lasting(now - lost.at)}"
-            said += f", {after}" if lost.told else f", {after}: {lost.why}"
-            if lost.told and self.active is not self.server:
-                self.note(f"{connected} {after}", now)
+            said += f", {after}" if lost.told_in else f", {after}: {lost.why}"
+            for buffer in {*lost.told_in, self.active} - {self.server} if lost.told_in else ():
+                self.note(f"{connected} {after}", now, buffer)
         self.note(said, now, self.server)
 
     def forget_what_was_asked(self, now: int) -> None:
@@ -351,17 +362,15 @@ class Chat(Sending):
         self._shut_out(refused.room, clean_line(refused.text), now)
 
     def _shut_out(self, room: str, why: str, now: int) -> None:
-        """One is not in a room. If it was opened for that, it goes again, unless something was written there."""
+        """One is not in a room. One that was opened for that stays: what is being typed meanwhile is meant for it."""
         buffer = self.find_room(room)
         if buffer is None:
             return  # it was left meanwhile
         opened, buffer.joined, buffer.joining = buffer.joining, False, False
         buffer.set_people((), 0)
         self._missing.forget(fold(buffer.title))
-        if opened and self.is_blank(buffer) and not buffer.pending:
-            self.remove(buffer)
-        written_in = buffer if opened and buffer in self.buffers else None
-        self.note(f"{buffer.title} could not be joined: {why}", now, written_in, important=True)
+        said = f"{buffer.title} could not be joined: {why}"
+        self.note(f"{said}; /part puts this away" if opened else said, now, buffer if opened else None, important=True)
 
     def _on_parted(self, parted: RoomParted, now: int) -> None:
         buffer = self.find_room(parted.room)
@@ -429,13 +438,13 @@ class Chat(Sending):
         buffer = lookup.buffer if lookup.buffer in self.buffers else self.active
         self.tell_of_former(self.learn_who_is(answer.name, answer.options.get("from")), now)
         if not lookup.is_silent:
-            self.note(describe(self, answer.name, answer.options), now, buffer)
+            self.note(describe(self, answer.name, now, answer.options), now, buffer)
         elif lookup.only_away and (why := clean_line(answer.options.get("away", ""))):
             self.note(f"{lookup.name} is away{because(why)}", now, buffer)
 
     def _on_not_found(self, lookup: Lookup, code: str, text: str, now: int) -> None:
         if not lookup.is_silent:
-            self.note(describe(self, lookup.name, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
+            self.note(describe(self, lookup.name, now, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
 
     def _on_typing(self, typing: m.IsTyping, now: int) -> None:
         conv, identity = (typing.options.get(key, "") for key in ("conv", "from"))
@@ -514,7 +523,8 @@ class Chat(Sending):
             if asked.conv is not None:
                 self.note(f"earlier messages could not be loaded: {text}", now, asked)
             elif failed.code == Code.NO_SUCH_USER:
-                self.nobody(asked, now)
+                said = f"nobody goes by the name {asked.title} at present; /list shows who is there, /part puts this away"
+                self.note(said, now, asked, important=True)  # it stays: what is being typed meanwhile is meant for it
             return
         if ref in self.lookups:
             self._on_not_found(self.lookups.pop(ref), failed.code, text, now)

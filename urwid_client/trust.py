@@ -32,6 +32,17 @@ class Unsafe(Failed):
     """A connection that must not be used. Trying again does not help; the line says what does."""
 
 
+class OtherKey(Unsafe):
+    """The server shows another key than the one that it is known by, or has to have."""
+
+
+class EncryptionRequired(Unsafe):
+    """The server does not take plain text."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(f"{server} takes encrypted connections only: start with --tls, and without --insecure")
+
+
 class UnknownKey(Unsafe):
     """The first visit: nobody vouches for the server, and its key has never been seen."""
 
@@ -53,13 +64,15 @@ class Wishes(NamedTuple):
     """The server's key must have this one."""
     accept_new: bool = False
     """Believe a server whose key has never been seen."""
+    demanded: bool = False
+    """The server takes nothing but TLS: encrypt, unless the user said that one must not."""
 
 
 def encrypts(host: str, wishes: Wishes, known_by: str | None) -> bool:
     """Whether to speak TLS. A server that did so once is spoken to in plain text only when the user says so."""
     if wishes.tls is not None:
         return wishes.tls
-    return bool(wishes.fingerprint or known_by) or not addresses.is_loopback(host)
+    return bool(wishes.demanded or wishes.fingerprint or known_by) or not addresses.is_loopback(host)
 
 
 def expected_key(wishes: Wishes, known_by: str | None) -> str | None:
@@ -73,11 +86,11 @@ def check_key(server: str, wishes: Wishes, known_by: str | None, shown: str) -> 
     if shown == expected:
         return
     if wishes.fingerprint:
-        raise Unsafe(
+        raise OtherKey(
             f"{server} is not the server that you mean: its key is {shown}, and was to be {expected};"
             " somebody may be in the middle: ask its operator, through another channel"
         )
-    raise Unsafe(
+    raise OtherKey(
         f"the key of {server} has changed: it was {expected}, and is {shown}; somebody may be in the middle: ask its operator,"
         f" and if that is its new key, start once with --fingerprint {shown}"
     )
@@ -86,7 +99,7 @@ def check_key(server: str, wishes: Wishes, known_by: str | None, shown: str) -> 
 def check_newcomer(server: str, wishes: Wishes, known_by: str | None, shown: str) -> None:
     """Whether to believe a key that nobody vouches for, where none is expected. Raises `Unsafe`, `UnknownKey` among them."""
     if known_by == AUTHORITY:
-        raise Unsafe(
+        raise OtherKey(
             f"an authority vouched for {server} before, and none does for the key that it shows now, {shown}; somebody may be"
             f" in the middle: ask its operator, and if that is its new key, start once with --fingerprint {shown}"
         )
@@ -121,8 +134,3 @@ def explained(server: str, reason: str | None, only_wished: bool, known: bool) -
     if reason in _OLD_TLS:
         return Unsafe(f"{server} speaks only versions of TLS that are not safe any more; its operator has to update it")
     return None
-
-
-def encryption_required(server: str) -> Unsafe:
-    """The server does not take plain text."""
-    return Unsafe(f"{server} takes encrypted connections only: start with --tls, and without --insecure")

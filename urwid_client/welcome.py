@@ -13,8 +13,8 @@ from common.invitations import Invitation, understand
 from common.names import check_name
 from urwid_client.editing import Draft, Editor
 
-LEAVING = ("/quit", "/exit")
-"""Answers that leave instead."""
+LEAVING = (["/quit"], ["/exit"])
+"""The first words of answers that leave instead."""
 
 
 class Question(enum.Enum):
@@ -75,6 +75,8 @@ class Welcome:
             self.problem = refused.text
         except ValueError as problem:
             self.problem = str(problem)
+            if self.question is Question.KEY:  # there is nothing in it to be mended
+                self.editor.load(Draft())
         else:
             self.problem = ""
             if len(self._left) == 1:

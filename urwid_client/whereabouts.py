@@ -28,12 +28,13 @@ class Whereabouts:
         """Whether something is written down of the server."""
         self._complain = complain
         self._memory: Memory | None = Memory(find_data_dir(settings))
-        known = self.known = self.servers()
+        known = self._servers()
+        self.known = self.servers()
         """Where one was when this run of the program began."""
         if not settings.server_given and known:
             last = understand(known[0].server)
             settings = settings._replace(host=last.host, port=last.port, server_given=True)
-        names = [name for server, name in known if server == settings.server]
+        names = [there.name for there in known if there.server == settings.server]
         if settings.name is None and names:
             settings = settings._replace(name=names[0])
         self.settings = settings
@@ -58,6 +59,10 @@ class Whereabouts:
 
     def servers(self) -> list[Known]:
         """Where one was, the last one first."""
+        return [known for known in self._servers() if known.answered]
+
+    def _servers(self) -> list[Known]:
+        """The same with those that never answered, where something was written to them."""
         return self._recall(lambda memory: memory.servers()) or []
 
     def enter(self, chat: Chat, composer: Composer) -> None:
@@ -82,10 +87,19 @@ class Whereabouts:
             self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place, before))
 
     def elsewhere(self, server: Invitation) -> ClientSettings:
-        """Another server, under the name that one had there if there was one."""
+        """Another server, under the name that one had there if there was one; or this one, by another key."""
         there = self.settings.at(server)
+        if there.server == self.settings.server:
+            return there
         names = [known.name for known in self.servers() if known.server == there.server]
         return there._replace(name=names[0] if names else there.name)
+
+    def encrypted(self) -> ClientSettings | None:
+        """This server, encrypted, as it demands; None where that was tried, or the user does not want it."""
+        wishes = self.settings.wishes
+        return (
+            self.settings._replace(wishes=wishes._replace(demanded=True)) if not wishes.demanded and wishes.tls is None else None
+        )
 
     def go_by(self, name: str) -> None:
         """Another name here."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from common.names import fold
@@ -14,18 +16,18 @@ from urwid_client.sending import Sending
 
 
 def describe(
-    chat: Sending, name: str, told: Mapping[str, Any] | None = None, zone: Zone = local, as_of: int | None = None
+    chat: Sending, name: str, now: int, told: Mapping[str, Any] | None = None, zone: Zone = local, as_of: int | None = None
 ) -> str:
     """A line about whoever goes by this name.
 
     `told` are the options of the server's answer, empty where it knows nobody of this name; None: it could not be asked. Then
     what was seen is `as_of` the end of the last connection, if there was one.
     """
-    folded = fold(clean_line(name))
+    folded, when = fold(clean_line(name)), functools.partial(_when, now=zone(now), zone=zone)
     if told is not None:
-        known = _told(told, zone)
+        known = _told(told, when)
     elif as_of is not None:
-        known = [f"you are not connected, so this is as of {_at(as_of, zone)}", *_seen_in(chat, folded)]
+        known = [f"you are not connected, so this is as of {when(as_of)}", *_seen_in(chat, folded)]
     else:
         known = ["you are not connected"]
     if folded == fold(chat.name):
@@ -37,20 +39,20 @@ def describe(
     if last := _last_said(chat.buffers, folded):
         buffer, said = last
         where = f"in {buffer.title}" if buffer.kind is Kind.ROOM else "to you"
-        known.append(f"wrote last {where}, on {_at(said.time_ms, zone)}")
+        known.append(f"wrote last {where}, {when(said.time_ms, at='at ', on='on ')}")
     if folded in chat.ignored:
         known.append("ignored by you")
     return f"{_written(chat, name)}: {'; '.join(known)}"
 
 
-def _told(told: Mapping[str, Any], zone: Zone) -> list[str]:
+def _told(told: Mapping[str, Any], when: Callable[..., str]) -> list[str]:
     """What the server says of somebody."""
     devices = told.get("devices")
     if devices is None:
         return ["nobody goes by this name"]
     if not devices:
-        return [f"not here, last seen {_at(told['seen'], zone)}" if "seen" in told else "not here"]
-    since = f" since {_at(told['since'], zone)}" if "since" in told else ""
+        return [f"not here, last seen {when(told['seen'], at='at ')}" if "seen" in told else "not here"]
+    since = f" since {when(told['since'])}" if "since" in told else ""
     known = [f"here{since}{f', on {devices:,} devices' if devices > 1 else ''}"]
     if away := clean_line(told.get("away", "")):
         known.append(f"away{because(away)}")
@@ -74,8 +76,10 @@ def _written(chat: Sending, name: str) -> str:
     return next((room.people[folded] for room in _rooms_with(chat, folded)), clean_line(name))
 
 
-def _at(time_ms: int, zone: Zone) -> str:
-    return f"{zone(time_ms):%-d %B at %H:%M}"
+def _when(time_ms: int, now: datetime.datetime, zone: Zone, at: str = "", on: str = "") -> str:
+    """A time, with the day unless that is today; behind `at` where it is a time alone, else behind `on`."""
+    time = zone(time_ms)
+    return f"{at}{time:%H:%M}" if time.date() == now.date() else f"{on}{time:%-d %B at %H:%M}"
 
 
 def _last_said(buffers: list[Buffer], folded: str) -> tuple[Buffer, Said] | None:

@@ -105,23 +105,22 @@ def test_what_is_typed_behind_join_stands_in_the_room(open_client: Open) -> None
     assert "one line" not in ada.text
 
 
-def test_a_message_to_nobody_leaves_one_line_and_nothing_else(open_client: Open) -> None:
-    ada = open_client("ada183", "--room", "#room183")
-    ada.enter("/msg nobody183 where are you?")
-    ada.wait_for("nobody goes by the name nobody183")
-    ada.settle()
-    assert ada.text.count("nobody183") == 1
-    assert "will see this" not in ada.text
-    ada.wait_for("#room183  1 person")
-    ada.press("up")
-    ada.wait_for("> /msg nobody183 where are you?")
-
-
-def test_a_conversation_with_nobody_is_refused_where_one_is(open_client: Open) -> None:
-    ada = open_client("ada184", "--room", "#room184", cols=120)
-    ada.wait_for("#room184  1 person")
-    ada.enter("/query nobody184")
-    ada.wait_for("#room184  1 person", "nobody goes by the name nobody184 at present; /list")
+@pytest.mark.parametrize(("number", "command"), [(183, "/query nobody183"), (184, "/msg nobody184 where are you?")])
+def test_what_is_typed_behind_a_name_that_nobody_has_goes_nowhere_else(open_client: Open, number: int, command: str) -> None:
+    """Whenever the answer comes: at once, while one types, or behind it."""
+    ada = open_client(f"ada{number}", "--room", f"#room{number}", cols=120)
+    ada.wait_for(f"#room{number}  1 person")
+    for wait in (0.0, 0.001, 0.003, 0.01):
+        ada.enter(command)
+        ada.read(wait)
+        ada.type("abc")
+        ada.read(wait)
+        ada.enter("def")
+        ada.wait_for(f"nobody goes by the name nobody{number} at present; /list", f"ada{number} abcdef ✗ not sent")
+        ada.enter("/part")
+        ada.wait_for_line(f"^ #room{number}  1 person")
+        ada.settle()
+        assert "abc" not in ada.text
 
 
 def test_who_is_there_and_which_rooms(open_client: Open) -> None:

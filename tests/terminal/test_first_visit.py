@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import select
 import signal
+import socket
+import socketserver
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from common import messages as m
+from common.errors import Code
 from tests.support.certificates import make
 from tests.support.server import SCRIPTS, Server, running_server
 from tests.support.terminal import Terminal, terminal
@@ -38,7 +45,7 @@ def test_at_the_first_start_the_server_is_asked_for_and_then_about_its_key(encry
         window.enter(MADE.fingerprint)
         window.wait_for("● eve")
         window.press("alt 1")
-        window.wait_for(f"server  connected to 127.0.0.1:{encrypted.port}, encrypted (TLS 1.3)", "connected as eve to 127.")
+        window.wait_for(f"server  encrypted (TLS 1.3), connected to 127.0.0.1:{encrypted.port}", "connected as eve to 127.")
     with terminal(command) as window:
         window.wait_for("● eve")
 
@@ -61,6 +68,60 @@ def test_a_key_is_asked_about_once(encrypted: Server, tmp_path: Path) -> None:
     with terminal(command) as window:
         window.wait_for("● ada")
         assert b"operator" not in window.output
+
+
+@pytest.fixture
+def demanding(encrypted: Server) -> Iterator[int]:
+    """A port of that server where it takes nothing but TLS, as it does where others can listen."""
+
+    class Door(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if self.request.recv(1, socket.MSG_PEEK) != b"\x16":
+                refusal = m.encode(m.Error(None, Code.TLS_REQUIRED, "no")) + m.encode(m.Goodbye("error", "no"))
+                self.request.sendall(refusal)
+                return
+            with socket.create_connection(("127.0.0.1", encrypted.port)) as server:
+                for one, other in itertools.cycle([(self.request, server), (server, self.request)]):
+                    if select.select([one], [], [], 0.01)[0]:
+                        if not (data := one.recv(65536)):
+                            break
+                        other.sendall(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Door) as door:
+        door.daemon_threads = True
+        threading.Thread(target=door.serve_forever, args=(0.05,), daemon=True).start()
+        yield door.server_address[1]
+        door.shutdown()
+
+
+def test_a_server_on_this_machine_that_takes_nothing_else_is_spoken_to_encrypted(
+    demanding: int, server: Server, tmp_path: Path
+) -> None:
+    """Where it is gone to from inside, and where the first start leads there; the next one may be in plain text again."""
+    there, here = f"127.0.0.1:{demanding}", f"127.0.0.1:{server.port}"
+    with terminal(client_command(server, tmp_path / "bob", "--name", "bob74"), cols=120) as window:
+        window.wait_for("● bob74")
+        window.enter(f"/connect {there}")
+        window.wait_for(MADE.fingerprint, f"No goes back to {here}.")
+        window.enter("yes")
+        window.wait_for("● bob74")
+        window.press("alt 1")
+        window.wait_for(f"connected as bob74 to {there}, encrypted")
+        window.enter(f"/connect {here}")
+        window.wait_gone(there)
+        window.wait_for("● bob74")
+        window.press("alt 1")
+        window.wait_for(f"connected as bob74 to {here}, not encrypted")
+    command: list[str | Path] = [SCRIPTS / "chat-client", "--port", str(demanding)]
+    (tmp_path / "bob" / "servers.json").unlink()
+    with terminal([*command, "--data-dir", tmp_path / "bob"]) as window:
+        window.wait_for(MADE.fingerprint, "No asks for another server.")  # and does not lead back there
+    with terminal([*command, "--data-dir", tmp_path / "eve", "--name", "eve74"]) as window:
+        window.wait_for(MADE.fingerprint, "No asks for another server.")
+        window.enter("no")
+        window.wait_for("Which server, then?")
+    with terminal([*command, "--data-dir", tmp_path / "zoe", "--name", "zoe74", "--insecure"], cols=200) as window:
+        window.wait_for("takes encrypted connections only: start with --tls, and without --insecure")
 
 
 def test_who_refuses_a_key_is_where_they_were(encrypted: Server, server: Server, tmp_path: Path) -> None:
@@ -100,7 +161,36 @@ def test_a_changed_key_is_told_on_the_screen_and_nothing_is_said(tmp_path: Path)
             assert window.text.count("somebody may be") == 1, "in full, and once"
         with terminal(client_command(server, tmp_path / "ada", "--name", "ada"), cols=100) as window:
             wait_for_words(window, f"the key of 127.0.0.1:{server.port} has changed")
+            window.wait_for("or /connect")
             assert server.log.read_text().count("ada came") == 1
+
+
+def test_a_new_invitation_is_believed_where_the_key_has_changed(tmp_path: Path) -> None:
+    """From inside as well as on the command line; one with another key than the server's is not."""
+    pem = MADE.write(tmp_path / "pem")
+    with running_server(tmp_path / "data", "--tls-cert", str(pem), workers=1) as server:
+        there = f"chat://127.0.0.1:{server.port}/new73?fp="
+        invited = f"{there}{MADE.fingerprint}"
+        with terminal([SCRIPTS / "chat-client", invited, "--name", "ada73", "--data-dir", tmp_path], cols=200) as window:
+            window.wait_for("● ada73")
+            made = make()
+            made.write(pem)
+            server.signal(signal.SIGHUP)
+            wait_until(lambda: "certificate was read anew" in server.log.read_text(), "the new key is there")
+            for pid in server.status()["workers"]:
+                os.kill(pid, signal.SIGKILL)
+            window.wait_for("is not the server that you mean", limit=15)
+            wait_for_words(window, "or /connect the new invitation that they give you")
+            wrong = make().fingerprint
+            window.enter(f"/connect {there}{wrong}")
+            window.wait_for(f"{wrong}; somebody")
+            assert "you are still on" not in window.text
+            window.enter(f"/connect {there}{made.fingerprint}")
+            window.wait_for("● ada73", "#new73")
+            window.enter("/quit")
+            assert window.wait_exit() == 0
+        with terminal(client_command(server, tmp_path)) as window:
+            window.wait_for("● ada73")
 
 
 def wait_for_words(window: Terminal, words: str) -> None:

@@ -127,6 +127,36 @@ def test_settings_hold_at_once_and_at_the_next_start(server: Server, tmp_path: P
         ada.wait_for("Commands")
 
 
+def test_a_wrong_preference_is_told_and_one_goes_on(server: Server, tmp_path: Path) -> None:
+    """For scripts it does not matter. What is said about the server has to hold, and the file has to be one."""
+    file = tmp_path / "settings.toml"
+    file.write_text('theme = "nosuch"\n\n[keys]\nnosuch = "F9"\nhelp = "F2"\n')
+    command = client_command(server, tmp_path, "--name", "ada75")
+    with terminal(command, cols=200) as window:
+        window.wait_for("● ada75", "F2 help")
+        usual = "until that is mended it is as usual"
+        window.wait_for(
+            "line 1: theme must be one of auto, dark", "not 'nosuch'", "line 4: there is no setting 'keys.nosuch'", usual
+        )
+        window.enter("/set theme dark")
+        window.wait_for("theme is dark now")
+        window.enter("/quit")
+        assert window.wait_exit() == 0
+    with terminal(command, cols=200) as window:
+        window.wait_for("● ada75", "line 4: there is no setting 'keys.nosuch'")
+        assert "theme must be" not in window.text
+    say(server, tmp_path, "ada75", "#lobby", "from a script")
+    for wrong, words in (
+        ('fingerprint = "x"', "fingerprint must be"),
+        ("themes = 1", "there is no setting"),
+        ("theme", "is not TOML"),
+    ):
+        file.write_text(wrong)
+        with terminal(command, cols=200) as window:
+            assert window.wait_exit() == 2
+            window.wait_for(words)
+
+
 def test_searching_what_was_sent_and_what_could_be_written(open_client: Open) -> None:
     ada = open_client("ada52")
     ada.enter("deploy the first")

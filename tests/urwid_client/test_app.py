@@ -134,6 +134,24 @@ def test_where_one_is_is_told_apart_from_where_one_can_go(tmp_path: Path) -> Non
     assert "/connect SERVER goes to another one" in shown[1]
 
 
+def test_a_server_that_never_answered_is_none_that_one_was_on(tmp_path: Path) -> None:
+    """What leads elsewhere is told at once, and the mistyped one is not among those that one can go to afterwards."""
+    listener = Listener(ModelServer())
+    screen = Waiting(
+        [*"/connect", "enter"],
+        [*"/connect 127.0.0.1:1", "enter"],
+        [*"/connect 127.0.0.1:2", "enter"],
+        [*"half a line"],
+        waits=["/connect SERVER goes to another one", "has not answered yet", "is tried already", "still trying 127.0.0.1:1"],
+        size=(300, 40),
+    )
+    shown = run(screen, settings(tmp_path))
+    assert "you are" not in shown[-1]
+    assert "127.0.0.1:1" in (tmp_path / "memory.json").read_text(), "what was being written is kept"
+    shown = run(Waiting([*"/connect", "enter"], waits=["● ada", "you are on"]), settings(tmp_path), listener)
+    assert "127.0.0.1:1 as" not in shown[1]
+
+
 def test_by_another_name_one_is_who_one_was(tmp_path: Path) -> None:
     """What is on the way, what is being written and what is on the screen goes along; nobody is said to have left."""
     model = ModelServer()
@@ -177,9 +195,10 @@ def test_without_a_connection_there_is_no_other_name(tmp_path: Path) -> None:
     assert "you are not connected; ask for another name" in shown[1]
 
 
-def test_one_can_leave_instead_of_naming_oneself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("leaving", ["/quit", "/exit", "/quit bye"])
+def test_one_can_leave_instead_of_naming_oneself(tmp_path: Path, leaving: str) -> None:
     run(Waiting([*"half", "ctrl c"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
-    run(Waiting([*"/quit", "enter"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
+    run(Waiting([*leaving, "enter"], waits=["Your name:", "never"]), settings(tmp_path, name=None))
 
 
 def test_the_first_start_asks_for_a_name_and_a_server_and_the_next_for_nothing(tmp_path: Path) -> None:
@@ -346,7 +365,7 @@ def test_the_wheel_scrolls_and_a_click_opens_a_conversation(tmp_path: Path) -> N
     shown = run(screen, settings(tmp_path), Listener(model))
     assert ["message 32" in text for text in shown] == [False, True, True, False]
     assert ["message 12" in text for text in shown] == [False, True, False, False]
-    assert "server  connected to 127.0.0.1:" in shown[3]
+    assert "server  not encrypted (on this machine), connected to 127.0.0.1:" in shown[3]
 
 
 def test_wrong_input_is_explained(tmp_path: Path) -> None:

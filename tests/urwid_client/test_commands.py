@@ -61,7 +61,6 @@ def test_nothing_is_not_sent(line: str) -> None:
         ("/query", "usage: /query NAME"),
         ("/join", "usage: /join #ROOM"),
         ("/list everybody", "usage: /list"),
-        ("/quit now", "usage: /quit"),
         ("/join #" + "x" * 10_000, "a room's name has at most 50 characters"),
         ("/msg #dev hello", "you are not in #dev; /join #dev"),
         ("/part #nowhere", "you are not in #nowhere; /join #nowhere"),
@@ -142,6 +141,7 @@ def test_clearing_and_leaving() -> None:
     enter(ada, "hello", "/clear")
     assert texts(ada.chat.lobby) == []
     assert commands.enter(ada.chat, "/exit", NOON) == commands.Quit()
+    assert commands.enter(ada.chat, "/quit bye", NOON) == commands.Quit()
 
 
 def test_the_help_is_made_from_the_table() -> None:
@@ -158,7 +158,7 @@ def test_the_help_for_one_command() -> None:
     enter(ada, "/help /w", "/help quit")
     assert notes(ada.chat.lobby) == [
         "/msg NAME TEXT: write to one person; nobody else sees it (also /w)",
-        "/quit: leave (also /exit)",
+        "/quit [TEXT]: leave; nobody is told the text (also /exit)",
     ]
 
 

@@ -29,6 +29,9 @@ class Shelf:
     def mark(self, query: str) -> None:
         self.marked = query
 
+    def has(self, query: str) -> bool:
+        return any(query in text for text in self.texts[self.first :])
+
     def seek(self, query: str, by: int) -> bool:
         places = range(self.at + 1, len(self.texts)) if by > 0 else range(self.at + by, self.first - 1, -1)
         found = next((at for at in places if at < len(self.texts) and query in self.texts[at]), None)
@@ -62,6 +65,18 @@ def test_keys_lead_to_earlier_and_later_ones(older: Action) -> None:
         assert shelf.finder.do(action)
         places.append((shelf.at, shelf.finder.outcome != ""))
     assert places == [(1, False), (0, False), (0, True), (1, False), (2, False), (2, True)]
+
+
+def test_what_is_nowhere_is_told_as_such() -> None:
+    shelf = searching("needle", "hay", "hay")
+    assert shelf.finder.outcome == "there is none here at all"
+    for action in (Action.SEND, Action.NEWER_INPUT):
+        shelf.finder.do(action)
+        assert shelf.finder.outcome == "there is none here at all"
+    shelf = searching("hay", "hay")
+    for action, which in ((Action.SEND, "earlier"), (Action.NEWER_INPUT, "later")):
+        shelf.finder.do(action)
+        assert shelf.finder.outcome == f"there is no {which} one here"
 
 
 def test_where_there_is_none_it_is_looked_further_back() -> None:

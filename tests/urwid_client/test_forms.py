@@ -41,6 +41,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, environ: dict[str,
         (("--config", "/nowhere/at/all.toml"), "/nowhere/at/all.toml"),
         (("chat://host:0/",), "'chat://host:0/' is no invitation: no server has port 0"),
         (("send", "chat://host/?fp=x", "--to", "#x"), "is no invitation: its fp is not one fingerprint"),
+        (("send", "chat:/dev?/fp=x", "--to", "#x", "hello"), "is no invitation: an invitation is written chat://HOST:PORT/ROOM"),
         (("chat://host/", "hello"), "nothing to be done with 'hello'"),
         (("--insecure", f"chat://host/?fp=SHA256:{'A' * 43}"), "--insecure does not go together"),
         (("x\x1b[2J",), "nothing to be done"),
@@ -110,6 +111,7 @@ def test_an_invitation_stands_for_options_and_options_count_more(monkeypatch: py
         ["send", url, "hello"],
         ["send", url, "--to", "bob", "hello"],
         ["send", "--to", "bob", url],
+        ["send", "--to", "bob", "chat: hello"],
         ["tail", url, "--count", "2"],
         ["tail", "--count", "2", "--port", "8", "--room", "ops", url],
     ):
@@ -118,6 +120,7 @@ def test_an_invitation_stands_for_options_and_options_count_more(monkeypatch: py
         ("[::1]:7", "#dev", key, "#dev", "hello"),
         ("[::1]:7", "#dev", key, "bob", "hello"),
         ("127.0.0.1:9", None, None, "bob", url),  # a text like any other
+        ("127.0.0.1:9", None, None, "bob", "chat: hello"),
         ("[::1]:7", "#dev", key, 2),
         ("[::1]:8", "#ops", key, 2),
     ]

@@ -50,11 +50,11 @@ def test_links(text: str, found: list[str]) -> None:
 def test_fences_are_code_without_their_lines() -> None:
     assert [*pieces("so:\n```python\nx = *1*\ny\n```\nthere")] == [
         Piece("text", "so:"),
-        Piece("code", "\nx = *1*\ny\n"),
+        Piece("code block", "\nx = *1*\ny\n"),
         Piece("text", "there"),
     ]
-    assert [*pieces("```\nalone\n```")] == [Piece("code", "alone")]
-    assert [*pieces("```\nnever closed")] == [Piece("code", "never closed")]
+    assert [*pieces("```\nalone\n```")] == [Piece("code block", "alone")]
+    assert [*pieces("```\nnever closed")] == [Piece("code block", "never closed")]
 
 
 @given(st.text(alphabet="ab *_`/:.\n(" + "h", max_size=60))

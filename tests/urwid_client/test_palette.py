@@ -99,7 +99,7 @@ def test_every_style_is_possible_everywhere(colors: int) -> None:
 
 
 def test_all_styles_that_are_used_exist_and_all_that_exist_are_used() -> None:
-    used = {"strong", "emphasis"}  # the names of groups in a regular expression
+    used = {"strong", "emphasis", "code"}  # the names of groups in a regular expression
     used |= {f"{kind}{number}" for kind in ("name", "person") for number in range(rendering.NAME_COLOURS)}
     for source in [SOURCES / "rendering.py", SOURCES / "face.py", SOURCES / "markup.py", *(SOURCES / "widgets").glob("*.py")]:
         used |= {word for word in re.findall(r'"([a-z ]+)"', source.read_text()) if word in STYLES}

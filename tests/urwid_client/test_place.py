@@ -74,6 +74,16 @@ def test_what_was_unread_stays_unread_and_nothing_is_told_twice() -> None:
     assert texts(eve) == ["psst"]
 
 
+def test_what_was_opened_and_never_took_place_is_not_opened_again() -> None:
+    ada = in_a_room()
+    for name in ("bbo", "bob"):
+        ada.chat.direct(name)
+    ada.chat.find_directs("bob")[0].draft = Draft("dear")
+    place = left(ada)
+    ada.disconnect()
+    assert titles(back(ada.server, place)) == ["server", "#lobby", "#dev", "bob"]
+
+
 def test_drafts_and_who_is_ignored() -> None:
     ada = in_a_room()
     ada.chat.ignore("Mallory")

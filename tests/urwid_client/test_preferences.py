@@ -51,6 +51,9 @@ def test_what_is_set_holds_and_is_kept(tmp_path: Path) -> None:
         ("keys.undo", "x", "keys.undo must be a key like"),
         ("alerts.#dev", "loud", "alerts.#dev must be one of"),
         ("alerts.*", "all", "there is no setting"),
+        ("alert.#dev", "all", "did you mean alerts.#dev?"),
+        ("keys", "x", "did you mean keys.switch?"),
+        ("key.undo", "x", "did you mean keys.undo?"),
         ("keys.undo", "enter", "no key would send anything then"),
         ("zzz", "1", "there is no setting zzz; /set lists what there is"),
     ],
@@ -92,12 +95,12 @@ def test_a_key_that_the_user_gave_to_another_action_stays_with_that() -> None:
 
 def test_two_actions_with_one_key_in_the_file_are_told_and_can_be_mended() -> None:
     likes = Preferences({"keys.find": ["ctrl g"], "keys.next_unread": ["ctrl g"]})
-    assert likes.conflicts() == [
+    assert likes.problems() == [
         "Ctrl+G is bound to keys.next_unread and to keys.find: it does the first; /set keys.find gives the other another key"
     ]
     likes.change("keys.undo", "f6")
     likes.change("keys.find", "f5")
-    assert likes.conflicts() == []
+    assert likes.problems() == []
 
 
 def test_what_there_is_is_shown() -> None:

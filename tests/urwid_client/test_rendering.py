@@ -231,9 +231,9 @@ def test_the_heading_tells_who_is_not_there() -> None:
     ("route", "heading", "warned"),
     [
         (None, "what the program has to say", False),
-        (Route("example.org:65432", "TLS 1.3", is_local=False), "connected to example.org:65432, encrypted (TLS 1.3)", False),
-        (Route("127.0.0.1:65432", "", is_local=True), "connected to 127.0.0.1:65432, not encrypted (on this machine)", False),
-        (Route("example.org:65432", "", is_local=False), "connected to example.org:65432, not encrypted", True),
+        (Route("example.org:65432", "TLS 1.3", is_local=False), "encrypted (TLS 1.3), connected to example.org:65432", False),
+        (Route("127.0.0.1:65432", "", is_local=True), "not encrypted (on this machine), connected to 127.0.0.1:65432", False),
+        (Route("example.org:65432", "", is_local=False), "not encrypted, connected to example.org:65432", True),
     ],
 )
 def test_whether_the_connection_is_encrypted_stands_where_one_finds_it(route: Route | None, heading: str, warned: bool) -> None:

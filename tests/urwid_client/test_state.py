@@ -304,7 +304,7 @@ def test_who_somebody_is_without_a_server_that_says_it() -> None:
     assert notes(ada.chat.lobby)[-1] == "the connection was lost before the answer came; ask again"
     assert not any("answer" in said for said in notes(ada.chat.server)), "the user did not ask that"
     ada.chat.look_up("bob", NOON)
-    seen = re.compile("bob: you are not connected, so this is as of 1 January at [0-9:]+; not here, as far as one sees")
+    seen = re.compile("bob: you are not connected, so this is as of [0-9:]+; not here, as far as one sees")
     said = notes(ada.chat.lobby)[-1]
     assert seen.fullmatch(said)
     ada.chat.disconnected("here:1", "still refused", NOON + 3_600_000)
@@ -587,13 +587,19 @@ def test_line_ends_behind_a_message_are_not_sent() -> None:
     assert ada.server.entries[-1].text == "one\ntwo"
 
 
-def test_a_refused_join_is_told_and_opens_nothing_later() -> None:
+FULL = "#dev could not be joined: as many people are in the room as may be; /part puts this away"
+
+
+def test_a_room_that_may_not_be_joined_stays_for_what_is_typed_behind_it() -> None:
     ada = talk()
     ada.server.full.add("#dev")
     ada.chat.join("#dev")
+    dev = ada.chat.active
     ada.exchange()
-    assert notes(ada.chat.lobby) == ["#dev could not be joined: as many people are in the room as may be"]
-    assert ada.chat.active is ada.chat.lobby
+    assert ada.chat.active is dev
+    assert (notes(dev), notes(ada.chat.lobby)) == ([FULL], [])
+    ada.chat.close(dev)
+    assert [event for event in ada.exchange() if isinstance(event, RequestFailed)] == []
     assert titles(ada.chat) == ["server", "#lobby"]
 
 
@@ -605,7 +611,7 @@ def test_what_was_written_for_a_room_that_one_may_not_be_in_is_kept() -> None:
     dev.draft = Draft("hello")
     ada.exchange()
     assert (ada.chat.active, dev.joined, dev.joining) == (dev, False, False)
-    assert notes(dev) == ["#dev could not be joined: as many people are in the room as may be"]
+    assert notes(dev) == [FULL]
     with pytest.raises(WrongInput, match="you are not in #dev"):
         ada.chat.say("hello", NOON)
 
@@ -622,7 +628,7 @@ def test_a_room_asked_for_while_the_welcome_is_on_its_way_can_be_refused() -> No
     dev.draft = Draft("hello")
     ada.exchange()
     assert (dev.joined, dev.joining) == (False, False)
-    assert notes(dev)[-1:] == ["#dev could not be joined: as many people are in the room as may be"]
+    assert notes(dev)[-1:] == [FULL]
 
 
 def test_a_room_that_is_left_and_joined_at_once_stays_on_the_screen() -> None:
@@ -1310,6 +1316,23 @@ def test_who_left_after_a_break_and_comes_again_waits_for_nobody(go: Callable[[T
     assert [entry for entry in traffic(ada.chat.active) if "bob" in entry[0]] == []
 
 
+@pytest.mark.parametrize("distrusted", [False, True])
+def test_that_there_is_a_connection_again_is_told_where_it_was_told_that_there_was_none(distrusted: bool) -> None:
+    ada = talk()
+    ada.chat.join("#dev")
+    ada.exchange()
+    ada.disconnect()
+    if distrusted:
+        ada.chat.distrust("the key of here:1 has changed", NOON)
+    ada.chat.expire(LATER)
+    dev = ada.chat.active
+    for looked_at in (ada.chat.server, ada.chat.lobby):
+        ada.chat.open(looked_at)
+    ada.connect()
+    assert [notes(buffer)[-1:] for buffer in (dev, ada.chat.lobby)] == [["connected again after 1 s"]] * 2
+    assert len(notes(dev)) == 2
+
+
 # --- those who are not there ------------------------------------------------------------------------------------------
 
 
@@ -1323,15 +1346,22 @@ def nobody_answers(ada: Talk, draft: str = "") -> Buffer:
     return buffer
 
 
-def test_a_mistyped_name_leaves_no_conversation() -> None:
+NOBODY = "nobody goes by the name bbo at present; /list shows who is there, /part puts this away"
+
+
+@pytest.mark.parametrize("draft", ["", "dear bob"])
+def test_a_conversation_with_nobody_stays_for_what_is_typed_behind_it(draft: str) -> None:
+    """Whether the answer comes before what is typed, or afterwards."""
     ada = talk()
-    assert nobody_answers(ada) not in ada.chat.buffers
+    opened = nobody_answers(ada, draft)
+    assert ada.chat.active is opened
+    assert notes(opened) == [NOBODY]
+    assert notes(ada.chat.lobby) == []
+    ada.chat.close(opened)
     assert ada.chat.active is ada.chat.lobby
-    said = "nobody goes by the name bbo at present; /list shows who is there, ↑ brings back what you wrote"
-    assert notes(ada.chat.lobby) == [said]
 
 
-def test_a_message_to_nobody_is_told_once_and_leaves_no_conversation() -> None:
+def test_a_message_to_nobody_is_refused_where_it_was_sent() -> None:
     ada = talk()
     ada.chat.join("#dev")
     ada.exchange()
@@ -1342,10 +1372,8 @@ def test_a_message_to_nobody_is_told_once_and_leaves_no_conversation() -> None:
     (ref,), loading = opened.pending, opened.loading
     ada.chat.handle(SendFailed(ref, "bbo", "hello", "no_such_user", "nobody has such a name"), NOON)
     ada.chat.handle(RequestFailed(loading, "no_such_user", "nobody has such a name"), NOON)
-    assert notes(dev)[-1].startswith("nobody goes by the name bbo at present")
-    assert len(notes(dev)) == 1
-    assert ada.chat.active is dev
-    assert titles(ada.chat) == ["server", "#lobby", "#dev"]
+    assert ada.chat.active is opened
+    assert (texts(opened), notes(opened), notes(dev)) == (["hello"], [NOBODY], [])
 
 
 def test_what_else_was_written_to_nobody_stays() -> None:
@@ -1357,13 +1385,6 @@ def test_what_else_was_written_to_nobody_stays() -> None:
         ada.chat.handle(SendFailed(ref, "bbo", "", "no_such_user", "nobody has such a name"), NOON)
     assert ada.chat.active is opened
     assert texts(opened) == ["one", "two"]
-
-
-def test_what_was_written_to_nobody_is_not_thrown_away() -> None:
-    ada = talk()
-    buffer = nobody_answers(ada, draft="dear bob")
-    assert ada.chat.active is buffer
-    assert notes(buffer) == ["nobody goes by the name bbo at present; /list shows who is there"]
 
 
 def test_whoever_is_not_there_is_said_to_be_away_once() -> None:

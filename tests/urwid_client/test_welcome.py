@@ -63,6 +63,7 @@ def test_neither_yes_nor_no_is_asked_again(answer: str) -> None:
     welcome = Welcome(server="host:1", fingerprint=KEY)
     assert not write(welcome, answer)
     assert "neither yes nor no" in welcome.problem
+    assert welcome.editor.text == ""
     assert not welcome.refused
 
 

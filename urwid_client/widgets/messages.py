@@ -13,12 +13,16 @@ import urwid
 from urwid_client import rendering
 from urwid_client.buffers import Buffer, Entry, Said
 from urwid_client.finding import found_in
-from urwid_client.rendering import Block, Context, Sought
+from urwid_client.rendering import Block, Context, Sought, Spans
 from urwid_client.scrolling import Key, Part
 from urwid_client.widgets import canvases
 
 _CANVASES_KEPT = 2_000
 _TIME_COLS = 5
+_GOES_ON = "↳ "
+"""In front of what goes on with a line of a code block."""
+_MARKED_COLS = 12
+"""Where there are fewer columns it would take too many of them."""
 _LOAD_WITHIN = 10
 """Earlier messages are wanted when so few are left above the view."""
 
@@ -100,10 +104,31 @@ def draw(block: Block, cols: int) -> urwid.Canvas:
     if not columns(cols).name and block.label[1]:
         body = [block.label, ("text", " "), *body]
     left = _left(block, cols)
-    taken = sum(width for _, width in left)
-    row = canvases.beside([*left, (canvases.text(body, cols - taken, wrap="space"), cols - taken)])
+    room = cols - sum(width for _, width in left)
+    row = canvases.beside([*left, (canvases.text(_with_marks(body, room), room, wrap="space"), room)])
     rules = [canvases.text([rule], cols, align="center") for rule in block.rules]
     return canvases.column([*rules, row], cols, len(rules) + row.rows())
+
+
+def _with_marks(body: Spans, cols: int) -> Spans:
+    """With a mark in front of each row that only goes on with a line of a code block, which has no room on one."""
+    if cols < _MARKED_COLS or not any(style == "code block" for style, _ in body):
+        return body
+    spans: Spans = []
+    at = 0
+    for style, text in body:
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                spans.append((style, "\n"))
+                at = 0
+            if style == "code block":
+                while urwid.calc_width(line, 0, len(line)) > cols - at > 0:
+                    cut, _ = urwid.calc_text_pos(line, 0, len(line), cols - at)
+                    spans += [(style, f"{line[:cut]}\n"), ("faint", _GOES_ON)]
+                    line, at = line[cut:], len(_GOES_ON)
+            spans.append((style, line))
+            at += urwid.calc_width(line, 0, len(line))
+    return spans
 
 
 def _left(block: Block, cols: int) -> list[tuple[urwid.Canvas, int]]:
@@ -239,6 +264,10 @@ class MessageList:
     def seek(self, query: str, by: int) -> bool:
         """The same for messages with these words; with 0 it may stay where it is. Whether there is one."""
         return self._go(by, lambda said: found_in(rendering.searched(said), query))
+
+    def has(self, query: str) -> bool:
+        """Whether there is any message with these words."""
+        return any(isinstance(entry, Said) and found_in(rendering.searched(entry), query) for entry in self._buffer.shown())
 
     def mark(self, query: str) -> None:
         """Shows where these words stand. Without words it shows nothing, and what is sought next is sought from the view."""

@@ -124,8 +124,11 @@ class Screen(urwid.Widget):
         hint = canvases.text([self.hint], min(len(self.hint[1]), cols // 2)) if self.hint[1] and cols >= 8 else None
         room = cols - (hint.cols() + 3 if hint else 0)
         elsewhere = [] if self._list_cols else self.elsewhere
-        words = [("border", "── "), *self.status, *elsewhere, *self.typing, ("border", " " + "─" * cols)]
-        left = canvases.text(words, room, wrap="clip")
+        words = [("border", "── "), *self.status, *elsewhere, *self.typing]
+        if sum(urwid.calc_width(text, 0, len(text)) for _, text in words) > room:
+            left = canvases.text(words, room)
+        else:
+            left = canvases.text([*words, ("border", " " + "─" * cols)], room, wrap="clip")
         right = [] if hint is None else [(canvases.text([("border", " ")], 1), 1), (hint, hint.cols() + 2)]
         return canvases.beside([(left, room), *right])
 

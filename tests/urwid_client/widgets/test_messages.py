@@ -48,6 +48,22 @@ def test_of_what_was_drawn_the_oldest_is_given_back(monkeypatch: pytest.MonkeyPa
     assert list(view._kept)[:6] == kept[1:]
 
 
+def test_a_line_of_code_without_room_is_marked_where_it_goes_on() -> None:
+    code = "\n".join(["if ready:", "    " + "x" * 60, "漢" * 30, "", "done()"])
+    buffer = Buffer(Kind.ROOM, "#dev")
+    buffer.add(said(1, f"look:\n```\n{code}\n```\nand {'text ' * 20}"))
+    shown = [row[15:] for row in rows(MessageList(buffer), cols=60, height=14)]
+    shown = shown[shown.index("look:") :]
+    assert shown[:8] == ["look:", "if ready:", "    " + "x" * 41, "↳ " + "x" * 19, "漢" * 22, "↳ " + "漢" * 8, "", "done()"]
+    assert not [row for row in shown[8:] if "↳" in row], "text is not code"
+
+
+def test_a_line_of_code_stands_behind_a_name_that_has_no_column() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    buffer.add(said(1, f"```\n{'x' * 40}\n```"))
+    assert rows(MessageList(buffer), cols=30, height=3)[1:] == ["12:01 bob " + "x" * 20, "      ↳ " + "x" * 20]
+
+
 def test_time_name_and_text_have_their_columns() -> None:
     buffer = Buffer(Kind.ROOM, "#dev")
     buffer.add(said(1, "a text that is too long for one row of this list, and goes on below itself"))

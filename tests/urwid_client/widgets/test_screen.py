@@ -45,6 +45,13 @@ def test_everything_has_its_place() -> None:
     assert shown[-1] == "> what I write"
 
 
+def test_a_status_without_room_ends_with_a_sign_that_there_is_more() -> None:
+    shown = screen("ada")
+    shown.status = [("bad", "○ not connected"), ("text", ": connection refused")]
+    assert rows(shown, cols=38)[-2] == "── ○ not connected: connection refused"
+    assert rows(shown, cols=37)[-2] == "── ○ not connected: connection refus…"
+
+
 def test_the_lists_give_way_to_the_messages() -> None:
     assert panes(80, True, True) == Panes(13, 11)
     assert panes(79, True, True).people == 0
