@@ -351,7 +351,9 @@ async def _sign_of_life(server: str, reader: asyncio.StreamReader) -> str:
     """Why there is none, in a sentence; empty once it came."""
     protocol = ClientProtocol("", instance=0)
     while data := await reader.read(_READ_BYTES):
-        for event in protocol.receive(data):
+        events = protocol.receive(data)
+        protocol.data_to_send()  # nothing is answered, and nothing kept for that
+        for event in events:
             match event:
                 case Pong() | RequestFailed(_, Code.TLS_REQUIRED, _):  # encrypted one can go there
                     return ""

@@ -202,8 +202,12 @@ class Hub:
         return max(0.0, (self._next_idle_check if due is None else min(due, self._next_idle_check)) - now)
 
     def drain(self) -> None:
-        """Takes no more requests; once all are answered, `drained` holds."""
+        """Takes no more requests; once all are answered, `drained` holds.
+
+        Who comes and leaves is told no more: everybody does, and those who are told goodbye last are not to hear of it as news.
+        """
         self._draining = True
+        self._presence = PresenceCollector()
 
     @property
     def awaits_messages(self) -> bool:
@@ -432,10 +436,12 @@ class Hub:
             self._streams.tell(session, m.Parted(ref, room))
 
     def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:
-        self._presence.add(conv, room, came, left, count, self._now)
+        if not self._draining:
+            self._presence.add(conv, room, came, left, count, self._now)
 
     def _presence_turned(self, conv: str, room: str, away: list[str], back: list[str], count: int) -> None:
-        self._presence.turn(conv, room, away, back, count, self._now)
+        if not self._draining:
+            self._presence.turn(conv, room, away, back, count, self._now)
 
     def _said_away(self, sid: int, ref: int, text: str) -> None:
         """The answer. What others of the person said in the same turn comes behind it."""
