@@ -28,6 +28,8 @@ from tests.support.verdict import Witness
 _READ_BYTES = 64 * 1024
 _FIRST_DELAY = 0.02
 _LONGEST_DELAY = 0.5
+_HELD_BYTES = 256 * 1024
+"""What the system holds for one who does not read; if it were left to it, some ten megabytes."""
 _PATIENCE = 3.0
 """Seconds until a connection that is not welcomed is given up, and tried again."""
 _OUTBOX_MOST = 300
@@ -121,6 +123,7 @@ class Talker(Witness):
         self.cut_after, self.cut_next_after = self.cut_next_after, None
         self.socket = EncryptedSocket() if self._tls else socket.socket()
         self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _HELD_BYTES)
         self.greeted_at = now
         if self.socket.connect_ex(address) not in (0, errno.EINPROGRESS):
             self.lose(now)
