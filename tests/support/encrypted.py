@@ -48,7 +48,7 @@ class EncryptedSocket:
     def connect_ex(self, address: tuple[str, int]) -> int:
         return self._socket.connect_ex(address)
 
-    def setsockopt(self, level: int, name: int, value: bytes) -> None:
+    def setsockopt(self, level: int, name: int, value: int | bytes) -> None:
         (self._tls or self._socket).setsockopt(level, name, value)
 
     def getsockopt(self, level: int, name: int) -> int:
