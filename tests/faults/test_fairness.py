@@ -88,8 +88,8 @@ def flooding(server: Server, kind: str) -> Iterator[None]:
 
 CROWD = 500
 """Their half of the handshakes takes a worker a quarter of a second."""
-CROWD_SECONDS = 0.05
-"""What somebody else waits for an answer at most meanwhile."""
+CROWD_SHARE = 0.5
+"""Somebody else waits for an answer meanwhile for such a part of that at most."""
 
 
 def test_a_crowd_that_begins_tls_at_once_does_not_make_others_wait(tmp_path: Path) -> None:
@@ -122,4 +122,4 @@ def crowd(scratch: Path) -> None:
             assert stranger.socket.recv(1) == b"\x16", "it was answered too"
         all_waited = time.monotonic() - began
     print(f"{CROWD} handshakes were answered within {1000 * all_waited:.0f} ms, a ping after {1000 * waited:.0f} ms")
-    assert waited < seconds(CROWD_SECONDS), f"somebody else waited {waited:.2f} s"
+    assert waited < CROWD_SHARE * all_waited, f"somebody else waited {waited:.3f} s"

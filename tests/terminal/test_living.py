@@ -131,9 +131,9 @@ def test_a_wrong_preference_is_told_and_one_goes_on(server: Server, tmp_path: Pa
     """For scripts it does not matter. What is said about the server has to hold, and the file has to be one."""
     file = tmp_path / "settings.toml"
     file.write_text('theme = "nosuch"\n\n[keys]\nnosuch = "F9"\nhelp = "F2"\n')
-    command = client_command(server, tmp_path, "--name", "ada75")
+    command = client_command(server, tmp_path, "--name", "ada175")
     with terminal(command, cols=200) as window:
-        window.wait_for("● ada75", "F2 help")
+        window.wait_for("● ada175", "F2 help")
         usual = "until that is mended it is as usual"
         window.wait_for(
             "line 1: theme must be one of auto, dark", "not 'nosuch'", "line 4: there is no setting 'keys.nosuch'", usual
@@ -143,9 +143,9 @@ def test_a_wrong_preference_is_told_and_one_goes_on(server: Server, tmp_path: Pa
         window.enter("/quit")
         assert window.wait_exit() == 0
     with terminal(command, cols=200) as window:
-        window.wait_for("● ada75", "line 4: there is no setting 'keys.nosuch'")
+        window.wait_for("● ada175", "line 4: there is no setting 'keys.nosuch'")
         assert "theme must be" not in window.text
-    say(server, tmp_path, "ada75", "#lobby", "from a script")
+    say(server, tmp_path, "ada175", "#lobby", "from a script")
     for wrong, words in (
         ('fingerprint = "x"', "fingerprint must be"),
         ("themes = 1", "there is no setting"),
