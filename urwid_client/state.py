@@ -20,7 +20,6 @@ from common.client_protocol import (
     Delivered,
     Event,
     JoinRefused,
-    NameRefused,
     RequestFailed,
     RoomJoined,
     RoomParted,
@@ -79,8 +78,6 @@ class Chat(Sending):
         super().__init__(protocol)
         self.rooms_seen: dict[str, str] = {m.LOBBY: m.LOBBY}
         """Rooms that there were, by their folded name: for completion."""
-        self.name_refused: NameRefused | None = None
-        """Why there is no welcome: another name is needed."""
         self.identity: str | None = None
         """Who one was by the last welcome."""
         self.returning = False
@@ -101,7 +98,6 @@ class Chat(Sending):
         self._listings = Listings(protocol)
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
-            NameRefused: self._on_name_refused,
             RoomJoined: self._on_joined,
             JoinRefused: self._on_join_refused,
             RoomParted: self._on_parted,
@@ -304,7 +300,6 @@ class Chat(Sending):
             self.note("the connection was lost before the answer came; ask again", now, buffer)
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
-        self.name_refused = None
         self._welcomed, self._distrust = True, ""
         if self.identity not in (None, welcomed.identity):
             self.begin_directs_anew()
@@ -319,9 +314,6 @@ class Chat(Sending):
         self._tell_away(now)
         for room, code in welcomed.refused.items():
             self._shut_out(room, _meaning(code), now)
-
-    def _on_name_refused(self, refused: NameRefused, now: int) -> None:
-        self.name_refused = refused._replace(name=clean_line(refused.name), text=clean_line(refused.text))
 
     def _on_joined(self, joined: RoomJoined, now: int) -> None:
         buffer = self.find_room(joined.room)

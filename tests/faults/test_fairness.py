@@ -87,7 +87,7 @@ def flooding(server: Server, kind: str) -> Iterator[None]:
 # --- handshakes --------------------------------------------------------------------------------------------------------
 
 CROWD = 500
-"""Their half of the handshakes takes a worker a quarter of a second."""
+"""Their half of the handshakes takes a worker a tenth to a quarter of a second."""
 CROWD_SHARE = 0.5
 """Somebody else waits for an answer meanwhile for such a part of that at most."""
 
