@@ -25,15 +25,17 @@ class Tidying:
         return waiting - self._left >= _PAGES
 
     def is_due_in_quiet(self, waiting: int, written: int) -> bool:
-        """Whether there is anything to tidy up, and nobody wrote since this was asked last, whom it would hold up.
+        """Whether there is anything new to tidy up, and nobody wrote since this was asked last, whom it would hold up.
 
         `written` is the rows that were written so far, as `broker.log.Log` counts them.
         """
         quiet, self._written = written == self._written, written
-        return quiet and waiting > 0
+        return quiet and waiting > self._left
 
     def began(self, waiting: int) -> None:
-        """It is tried now; what it does not do is not tried again until as much as makes it due has come to it."""
+        """It is tried now; what it does not do is not tried again until something has come to it: else a full disk would be
+        told of in each second.
+        """
         self._left = waiting
 
     def done(self, held: int, waiting: int) -> bool:

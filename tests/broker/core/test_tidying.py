@@ -48,3 +48,16 @@ def test_after_a_failure_it_is_due_again_with_further_pages() -> None:
     tidying.began(4_100)
     assert not tidying.is_due(8_099)
     assert tidying.is_due(8_100)
+
+
+def test_what_could_not_be_tidied_up_is_not_tried_in_each_quiet_second() -> None:
+    tidying = Tidying()
+    assert tidying.is_due_in_quiet(5, 0)
+    tidying.began(5)
+    assert not tidying.is_due_in_quiet(5, 0), "the disk is full"
+    assert not tidying.is_due_in_quiet(6, 1)
+    assert tidying.is_due_in_quiet(6, 1)
+    tidying.began(6)
+    assert not tidying.done(6, 2)
+    assert not tidying.is_due_in_quiet(2, 1), "a reader is in the way"
+    assert tidying.is_due_in_quiet(3, 1), "the log was probed"
