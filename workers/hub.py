@@ -465,7 +465,8 @@ class Hub:
 
     def _present(self, conv: str, frame: bytes) -> None:
         self._presence.forget(conv)
-        self._streams.tell_room(conv, frame)
+        if not self._draining:
+            self._streams.tell_room(conv, frame)
 
     def _elsewhere(self, identity: str, connections: int, owed_ms: int) -> None:
         self._pace.set_time(self._now)
