@@ -101,6 +101,7 @@ class Broker:
         worker = self._workers.get(number)
         if worker is None or worker.generation != generation:
             return
+        self._carry_out()  # what was decided so far is not for the sessions of the next worker with this number
         for session in [*worker.sessions.values()]:
             self._people.end(worker, session, now_ms)
         del self._workers[number]
@@ -207,13 +208,17 @@ class Broker:
 
     def settle(self) -> dict[int, Batch]:
         """Commits the turn's messages and gives out the answers, by worker."""
-        problem = self._commit([step for step in self._steps if type(step) is Post])
-        self._answers.carry_out(self._steps, problem)
-        self._steps.clear()
+        self._carry_out()
         self._answers.tell_who_is_elsewhere(self._now_ms)
         if self.ready:
             self._answers.tell_presence()
         return self._answers.take(self._workers)
+
+    def _carry_out(self) -> None:
+        """Commits what was decided so far, and makes answers of it."""
+        problem = self._commit([step for step in self._steps if type(step) is Post])
+        self._answers.carry_out(self._steps, problem)
+        self._steps.clear()
 
     def tick(self, now_ms: int) -> None:
         """Once a second or so: frees names, and lets every worker know the position."""

@@ -553,6 +553,21 @@ def test_the_death_of_a_former_generation_is_no_news(office: Office) -> None:
     assert office.broker.figures()["users"] == 1
 
 
+def test_what_a_dead_worker_asked_for_is_carried_out_and_answered_to_nobody(ada_and_bob: Office) -> None:
+    """Its successor may come within the same turn, and has sessions with the same numbers: they are other people's."""
+    office = ada_and_bob
+    office.ask(2, send(1, 1, "#dev", "said"))
+    office.request(
+        2, ["find", 1, 9, "ada", None, 10], ["whois", 1, 10, "ada"], send(1, 1, "#dev", "said"), send(1, 2, "ada", "bye")
+    )
+    office.broker.worker_gone(2, 0, office.now_ms)
+    office.broker.worker_came(2, 1)
+    office.introduce(2)
+    office.settle()
+    assert office.heard(2) == [["snapshot", office.log.uuid, office.log.key]]
+    assert [item[3].text for item in office.heard(1) if item[0] == "direct"] == ["bye"]
+
+
 def test_what_an_unknown_worker_or_session_asks_for_is_nothing(ada_and_bob: Office) -> None:
     office = ada_and_bob
     office.broker.receive(9, ["requests", 0, [["gone", 1, False, 0]]], office.now_ms)
