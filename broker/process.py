@@ -159,6 +159,11 @@ class BrokerProcess:
             channel.close()
         self._behind.discard(number)
 
+    def _lose(self, number: int) -> None:
+        """The supervisor will say when the worker is dead for certain. If it is not, its clients would wait for ever."""
+        self._forget(number)
+        self._core.pipe_closed(number)
+
     def _serve(self, number: int, channel: Channel, events: int) -> None:
         if self._channels.get(number) is not channel:
             return
@@ -168,7 +173,7 @@ class BrokerProcess:
                 self._watch(number, channel)
             batches = channel.receive()
         except ChannelClosed:
-            self._forget(number)  # the supervisor will say when it is dead for certain
+            self._lose(number)
             return
         if batches:
             self._pacing.heard(number, time.monotonic())
@@ -182,7 +187,7 @@ class BrokerProcess:
         try:
             channel.send(batch)
         except ChannelClosed:
-            self._forget(number)
+            self._lose(number)
             return
         self._watch(number, channel)
 

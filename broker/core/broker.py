@@ -122,6 +122,12 @@ class Broker:
         worker.listening = False
         self._forget_postponed(number)
 
+    def pipe_closed(self, number: int) -> None:
+        """Nothing can be said to this worker any more. It is dead, or else a stranger from here on: it gets no other pipe."""
+        worker = self._workers.get(number)
+        if worker is not None:
+            worker.known = worker.listening = False
+
     def caught_up(self, number: int) -> None:
         """A worker that was behind reads again: it is to introduce itself, and to repeat what it asked for."""
         worker = self._workers[number]

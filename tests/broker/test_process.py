@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Pipe
 from types import SimpleNamespace
@@ -100,4 +101,34 @@ def test_while_several_write_a_turn_waits_for_more(monkeypatch: pytest.MonkeyPat
     for channel in process._channels.values():
         channel.close()
     for end in (ada, bob, supervisor, control):
+        end.close()
+
+
+def test_a_worker_that_lives_and_has_closed_its_pipe_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would give it another one, and what its clients ask for would wait for ever."""
+    monkeypatch.setattr("broker.process._TICK_SECONDS", 0.01)
+    monkeypatch.setattr("broker.process._LATE_SECONDS", 0.02)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    supervisor, control = Control(ours), Control(theirs)
+    ada, bob = _Worker(1, supervisor), _Worker(2, supervisor)
+    supervisor.send("begin")
+    process = BrokerProcess(MemoryLog(), Boot(0, "", Limits(), "text", "info"), control)
+    process._hear(0.0)
+    process._finish_turn(time.monotonic())
+    assert process._core.strangers == [(1, 0), (2, 0)]
+    process._hear(0.0)
+    process._finish_turn(time.monotonic())
+    assert process._core.strangers == []
+    bob.close()
+    time.sleep(0.05)
+    process._hear(0.0)
+    process._finish_turn(time.monotonic())
+    supervisor.send("stop")
+    told = [(order.kind, order.data) for order in supervisor.receive()]
+    assert ("late", {"number": 2, "generation": 0}) in told
+    assert process._core.strangers == [(2, 0)]
+    process._selector.close()
+    for channel in process._channels.values():
+        channel.close()
+    for end in (ada, supervisor, control):
         end.close()
