@@ -3,7 +3,8 @@
 A turn is `receive` for each batch that the pipes hold, then one `settle`. Requests are decided in the order in which they
 arrive, and what each leads to is noted as a step. `settle` appends all messages of the turn in one commit and only then turns
 the steps into answers, in their order: so nobody learns of a message that is not on the disk, a group of messages costs one
-wait for the disk, and whoever joins between two messages of one turn gets exactly the second.
+wait for the disk, and whoever joins between two messages of one turn gets exactly the second. Where a worker dies in the middle
+of a turn, what was decided before is carried out at once.
 """
 
 from __future__ import annotations
