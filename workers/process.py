@@ -142,7 +142,6 @@ class WorkerProcess:
         now = time.monotonic()
         self._hub.tick(now)
         self._drain_further(now)
-        self._send_requests()  # first, so that the broker works on them meanwhile
         for delivery in self._hub.end_turn():
             self._deliver(delivery)
         for sid in self._hub.take_closing():
@@ -154,6 +153,7 @@ class WorkerProcess:
             self._drop(connection)
         while (first := next(iter(self._handshaking), None)) is not None and self._handshaking[first] <= now:
             self._drop(first)
+        self._send_requests()
         self._resume_reading()
         if self._handoff is not None:
             self._handoff.confirm(len(self._connections))
