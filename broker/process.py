@@ -160,7 +160,7 @@ class BrokerProcess:
         self._behind.discard(number)
 
     def _lose(self, number: int) -> None:
-        """The supervisor will say when the worker is dead for certain. If it is not, its clients would wait for ever."""
+        """Its pipe is closed. Mostly it is dead, and the supervisor will say so; else its clients would wait for ever."""
         self._forget(number)
         self._core.pipe_closed(number)
 
