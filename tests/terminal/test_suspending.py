@@ -32,7 +32,9 @@ def suspend(window: Terminal) -> None:
 
 def runs(port: int) -> bool:
     """Whether a server takes connections there."""
-    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+    # A connection that is taken while the server closes the socket is reset rather than refused.
+    gone = contextlib.suppress(ConnectionRefusedError, ConnectionResetError)
+    with gone, socket.create_connection(("127.0.0.1", port)):
         return True
     return False
 
