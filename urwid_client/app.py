@@ -26,6 +26,7 @@ from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
 from urwid_client.face import Face
 from urwid_client.keys import EDITING, Action
+from urwid_client.loop import Loop
 from urwid_client.opening import open_link
 from urwid_client.output import complain, discard_output
 from urwid_client.pacing import Pace
@@ -69,7 +70,7 @@ def run(settings: ClientSettings, preferences: Preferences) -> int:
     """
     logging.getLogger().addHandler(logging.NullHandler())  # asyncio and Urwid would write warnings over the screen
     garbage.only_when_asked()
-    loop = asyncio.new_event_loop()
+    loop = Loop()
     came_from: ClientSettings | None = None
     try:
         while True:
