@@ -14,6 +14,7 @@ import sys
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Coroutine
 from operator import attrgetter
+from types import FrameType
 from typing import Any, NamedTuple
 
 from common import messages as m
@@ -32,9 +33,11 @@ from common.errors import Code, Refused
 from common.limits import PAGE_MESSAGES
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line
+from urwid_client import output
 from urwid_client.connection import Connection, TokenNotKept, Told
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
+from urwid_client.loop import Loop
 from urwid_client.markup import topic_change
 from urwid_client.output import complain, remark, say
 from urwid_client.reconnecting import Stage, Status
@@ -80,16 +83,22 @@ def tail(settings: ClientSettings, wanted: Wanted) -> int:
 def _until_interrupted(main: Coroutine[Any, Any, None], interrupted: int) -> int:
     """Runs to the end, or until a signal comes; `interrupted` is the status then."""
     logging.getLogger().addHandler(logging.NullHandler())  # what asyncio warns of is told in our own words
-    loop = asyncio.new_event_loop()
+    loop = Loop()
     task = loop.create_task(main)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if output.is_waiting():
+            raise asyncio.CancelledError  # the loop waits for whoever reads, too, and would not hear of it
+        loop.call_soon_threadsafe(task.cancel)
+
     for number in _ENDING:
-        loop.add_signal_handler(number, task.cancel)
+        signal.signal(number, end)
     try:
         loop.run_until_complete(task)
     except asyncio.CancelledError:
         return interrupted
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # the loop's handlers go with it, and a signal may come meanwhile
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # there is nothing left that they could end
         loop.close()
     return 0
 
@@ -305,7 +314,9 @@ class _Tail(_Headless):
             self._load(self._earlier[0].id)
             return
         self._missing = 0
-        self._live = sorted(self._earlier + self._live, key=attrgetter("id"))
+        # What came live while the connection broke may stand in the page, too.
+        known = {message.id: message for message in [*self._earlier, *self._live]}
+        self._live = sorted(known.values(), key=attrgetter("id"))
         self._earlier = []
         self._print_live()
 

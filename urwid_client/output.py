@@ -1,7 +1,8 @@
-"""What the client says on its standard streams when it has no screen, and what becomes of it when nobody reads it."""
+"""What the client says on its standard streams, and what becomes of it when nobody reads it."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import TextIO
@@ -9,16 +10,33 @@ from typing import TextIO
 from common.text import clean_line
 from urwid_client.errors import Failed, OutputClosed
 
+_waiting = False
+
+
+def is_waiting() -> bool:
+    """Whether a text is being written, which takes as long as whoever reads likes. Only the handler of a signal can see that."""
+    return _waiting
+
 
 def say(text: str) -> None:
-    """A text and the end of its line, at once. Raises `OutputClosed` and `Failed`, and no `OSError`."""
+    """A text and the end of its line, at once. Raises `OutputClosed` and `Failed`, and no `OSError`.
+
+    `asyncio.CancelledError`, which the handler of a signal may raise meanwhile, cuts it short.
+    """
+    global _waiting
+    _waiting = True
     try:
         print(_encodable(text), flush=True)
+    except asyncio.CancelledError:
+        discard_output()
+        raise
     except OSError as problem:
         discard_output()
         if isinstance(problem, BrokenPipeError):
             raise OutputClosed from None
         raise Failed(f"the output cannot be written: {problem.strerror}") from None
+    finally:
+        _waiting = False
 
 
 def complain(text: str) -> None:

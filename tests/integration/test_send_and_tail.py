@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -145,3 +147,29 @@ def test_ctrl_c_is_quiet(shell: Shell, form: list[str], status: int) -> None:
     running.send_signal(signal.SIGINT)
     output, error = running.communicate(timeout=seconds(5))
     assert (running.returncode, output, error) == (status, b"", b"")
+
+
+def test_a_signal_ends_a_tail_that_nobody_reads_from(shell: Shell) -> None:
+    """It waits until it can write, and so does its loop."""
+    shell.send("ada", "#full", lines=("x" * 1000 + "\n") * 20)
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    command = shell.command("tail", "--name", "waiter", "--room", "#full", "--history", "20")
+    tailing = subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert tailing.stderr is not None
+    try:
+        assert os.read(read, 1)
+        wait_until(lambda: _sleeps_writing(tailing.pid), "the pipe is full")
+        tailing.send_signal(signal.SIGTERM)
+        assert tailing.wait(seconds(5)) == 0
+        assert tailing.stderr.read() == b""
+    finally:
+        tailing.kill()
+        tailing.wait()
+        tailing.stderr.close()
+        os.close(read)
+
+
+def _sleeps_writing(pid: int) -> bool:
+    return Path(f"/proc/{pid}/wchan").read_text() in ("pipe_write", "anon_pipe_write")
