@@ -58,10 +58,11 @@ class Terminal(urwid.display.raw.Screen):
 def _whole() -> TextIO:
     """The standard output, with a buffer of our own.
 
-    Python's may have none (PYTHONUNBUFFERED): what a write that a signal interrupts has not taken is then lost.
+    Python's may have none (PYTHONUNBUFFERED): what a write that a signal interrupts has not taken is then lost. What its encoding
+    has no sign for is a question mark.
     """
     out = sys.stdout
-    return open(out.fileno(), "w", _BUFFER_BYTES, out.encoding, out.errors, closefd=False)
+    return open(out.fileno(), "w", _BUFFER_BYTES, out.encoding, "replace", closefd=False)
 
 
 def is_gone(problem: Exception) -> bool:

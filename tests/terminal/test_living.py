@@ -234,3 +234,10 @@ def test_links_can_be_followed_in_every_theme(open_client: Open, theme: str) -> 
     ada.enter("see https://example.org/plan.")
     ada.wait_for("https://example.org/plan")
     ada.wait_until(lambda: re.search(rb"\x1b\]8;[^;]*;https://example\.org/plan\x1b\\", ada.output) is not None, "a link")
+
+
+def test_an_output_without_signs_for_all_of_it_is_used_as_far_as_it_goes(server: Server, tmp_path: Path) -> None:
+    with terminal(client_command(server, tmp_path, "--name", "ada55"), env={"PYTHONIOENCODING": "ascii"}) as window:
+        window.wait_for("? ada55")
+        window.enter("hello")
+        window.wait_for("ada55 hello")
