@@ -75,7 +75,8 @@ class Preferences:
 
     def change(self, key: str, text: str) -> str:
         """Sets a value, here and in the file; what to tell the user. Raises `WrongInput` and `settings_file.SettingsNotKept`."""
-        setting, before, keymap = self._find(key), dict(self._values), self.keymap()
+        setting, key = self._find(key)
+        before, keymap = dict(self._values), self.keymap()
         value = None if text == _RESET else self._understand(setting, key, text)
         if value is None and setting.name == ANY:
             self._values.pop(key, None)
@@ -114,7 +115,7 @@ class Preferences:
     def show(self, key: str | None) -> str:
         """What one setting is and may be; without a `key`, all of them. Raises `WrongInput`."""
         if key is not None:
-            setting = self._find(key)
+            setting, key = self._find(key)
             return f"{key} is {self._said(key)}: {setting.help} ({setting.kind.wants}, or {_RESET})"
         shown = [key for key, value in self._values.items() if not key.startswith("keys.") or value is not None]
         lines = [f"{key} = {self._said(key)}" for key in shown]
@@ -132,13 +133,14 @@ class Preferences:
     def _kept_in(self) -> str:
         return f", and keeps it in {self._file}" if self._file is not None else ""
 
-    def _find(self, key: str) -> Setting:
+    def _find(self, key: str) -> tuple[Setting, str]:
+        """The setting, and its key as it is spelled so far: a room's name can be written in several ways. Raises `WrongInput`."""
         setting = find(key, CHANGEABLE) if not key.endswith((".", ANY)) else None
         if setting is None:
             close = _meant(key)
             instead = f", did you mean {close}?" if close else "; /set lists what there is"
             raise WrongInput(f"there is no setting {clean_line(key)[:40]}{instead}")
-        return setting
+        return setting, next((known for known in self._values if fold(known) == fold(key)), key)
 
     def _said(self, key: str) -> str:
         if _is_of_keys(key):

@@ -20,6 +20,16 @@ def test_without_a_choice_everything_is_as_usual() -> None:
     assert not likes.typing
 
 
+def test_a_room_is_the_same_however_its_name_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[alerts]\n"#Dev" = "all"\n')
+    likes = Preferences({"alerts.#Dev": "all"}, file)
+    assert likes.change("alerts.#dev", "none") == "alerts.#Dev is none now"
+    assert likes.alert("#dev") == "none"
+    assert tomllib.loads(file.read_text()) == {"alerts": {"#Dev": "none"}}
+    assert likes.show("alerts.#DEV").startswith("alerts.#Dev is none")
+
+
 def test_what_is_set_holds_and_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "new" / "settings.toml"
     likes = Preferences({}, file)
