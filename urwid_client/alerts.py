@@ -18,7 +18,7 @@ def is_elsewhere(used: int, wrote_elsewhere: int, now: int) -> bool:
 
     `used` is when this one was used last, `wrote_elsewhere` when they wrote from another one.
     """
-    return wrote_elsewhere > used and now - wrote_elsewhere < _ELSEWHERE_MS
+    return wrote_elsewhere > used and 0 <= now - wrote_elsewhere < _ELSEWHERE_MS  # not below where the clock was set back
 
 
 def wanted(arrived: Sequence[Arrival], level: Callable[[str], str], looking_at: Buffer | None) -> list[Arrival]:
@@ -48,12 +48,16 @@ def sequence(arrivals: Sequence[Arrival], bell: bool, desktop: str, environ: Map
 
 
 def _words(arrivals: Sequence[Arrival]) -> tuple[str, str]:
-    """A title and a text, of printable characters only."""
+    """A title and a text, of printable characters only, and none that would end one of them, or begin another command."""
     buffer, said = arrivals[-1]
     sender = clean_line(said.sender)
     where = f"{sender} in {clean_line(buffer.title)}" if buffer.kind is Kind.ROOM else sender
     title = where if len(arrivals) == 1 else f"{len(arrivals):,} messages, the last from {where}"
-    return title, clean_line(said.text)[:_SHOWN_CHARS]
+    return _shown(title), _shown(clean_line(said.text))
+
+
+def _shown(text: str) -> str:
+    return text[:_SHOWN_CHARS].replace(";", ",")
 
 
 def _kind(desktop: str, environ: Mapping[str, str]) -> str:
@@ -67,7 +71,7 @@ def _kind(desktop: str, environ: Mapping[str, str]) -> str:
 
 def _notification(title: str, text: str, kind: str) -> str:
     if kind == "osc777":
-        return f"\x1b]777;notify;{title.replace(';', ',')};{text.replace(';', ',')}\x1b\\"
+        return f"\x1b]777;notify;{title};{text}\x1b\\"
     return f"\x1b]9;{title}: {text}\x1b\\"
 
 

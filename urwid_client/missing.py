@@ -45,7 +45,8 @@ class Missing:
 
     def give_up(self, now: int) -> dict[str, Mapping[str, str]]:
         """Who is not awaited any more, by room."""
-        given_up = {room: awaited.people for room, awaited in self._rooms.items() if awaited.until <= now}
+        lasts = range(now + 1, now + AWAITED_MS + 1)  # not longer either where the clock was set back
+        given_up = {room: awaited.people for room, awaited in self._rooms.items() if awaited.until not in lasts}
         for room in given_up:
             del self._rooms[room]
         return given_up

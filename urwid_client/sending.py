@@ -205,7 +205,7 @@ class Sending(Filing):
         away = self.is_away(buffer)
         if away is None:
             unknown = buffer.kind is Kind.DIRECT and not buffer.former and self.is_absent(buffer) is None
-            wanted = unknown and now - buffer.away_asked >= _ASK_AGAIN_MS
+            wanted = unknown and abs(now - buffer.away_asked) >= _ASK_AGAIN_MS
         else:
             wanted = away and not buffer.away_asked
         if away is False:

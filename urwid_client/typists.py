@@ -41,7 +41,8 @@ class Typists:
     def expire(self, now: int) -> int | None:
         """Forgets those of whom nothing was heard for long; after how long (ms) there is one again."""
         for typing in self._typing.values():
-            for identity in [identity for identity, typist in typing.items() if typist.until <= now]:
+            over = [identity for identity, typist in typing.items() if not now < typist.until <= now + EXPIRES_MS]
+            for identity in over:  # also where the clock was set back
                 del typing[identity]
         self._typing = {conv: typing for conv, typing in self._typing.items() if typing}
         ends = [typist.until for typing in self._typing.values() for typist in typing.values()]

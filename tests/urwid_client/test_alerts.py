@@ -35,7 +35,7 @@ def test_one_sound_and_one_notification_for_all_that_came_together() -> None:
 
 def test_the_terminal_decides_how_it_is_asked() -> None:
     one = [arrival("a;b", Kind.DIRECT, title="bob")]
-    assert alerts.sequence(one, False, "auto", {"TERM": "xterm-256color"}) == "\x1b]9;bob: a;b\x1b\\"
+    assert alerts.sequence(one, False, "auto", {"TERM": "xterm-256color"}) == "\x1b]9;bob: a,b\x1b\\"
     for environ in ({"TERM": "foot"}, {"TERM": "xterm", "VTE_VERSION": "7600"}):
         assert alerts.sequence(one, False, "auto", environ) == "\x1b]777;notify;bob;a,b\x1b\\"
 
@@ -56,6 +56,17 @@ def test_what_others_write_cannot_end_the_sequence() -> None:
     assert len(written) < 300
 
 
+@pytest.mark.parametrize("command", ["6;macro", "4;1;50", "9;/tmp"])
+def test_what_others_write_is_no_other_command(command: str) -> None:
+    """Some terminals have more of them behind `9;`, with numbers of their own."""
+    of = Arrival(Buffer(Kind.DIRECT, "x"), Said((1, 0), 0, command, "hello; there", own=False))
+    assert alerts.sequence([of], False, "osc9", {}).count(";") == 1
+
+
+def test_a_title_is_no_longer_than_a_text() -> None:
+    assert len(alerts.sequence([arrival(title="#" + "x" * 5_000)], False, "osc777", {})) < 300
+
+
 @pytest.mark.parametrize(
     ("used", "wrote_elsewhere", "now", "elsewhere"),
     [
@@ -63,6 +74,7 @@ def test_what_others_write_cannot_end_the_sequence() -> None:
         (500_000, 900_000, 1_000_000, True),
         (900_001, 900_000, 1_000_000, False),
         (500_000, 879_999, 1_000_000, False),
+        (500_000, 4_600_000, 1_000_000, False),
     ],
 )
 def test_who_wrote_from_another_device_is_alerted_there(used: int, wrote_elsewhere: int, now: int, elsewhere: bool) -> None:

@@ -25,3 +25,10 @@ def test_only_the_last_break_counts() -> None:
     assert missing.give_up(AWAITED_MS) == {}
     missing.forget("#dev")
     assert missing.wait(9_000) is None
+
+
+def test_nobody_is_awaited_for_an_hour_because_the_clock_was_set_back() -> None:
+    missing = Missing()
+    missing.await_in("#dev", {"bob": "Bob"}, now=3_600_000)
+    assert missing.give_up(3_600_000) == {}
+    assert missing.give_up(0) == {"#dev": {"bob": "Bob"}}

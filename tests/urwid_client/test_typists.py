@@ -34,6 +34,14 @@ def test_a_crowd_is_not_kept_in_mind() -> None:
     for number in range(1_000):
         typists.heard("#a", f"g{number}", f"n{number}", 0)
     assert 3 < len(typists.names("#a")) < 20
-    typists.heard("#a", "g0", "n0", 5_000)
+    typists.heard("#a", "g0", "n0", 3_000)
     typists.expire(EXPIRES_MS)
     assert typists.names("#a") == ["n0"]
+
+
+def test_nobody_types_for_an_hour_because_the_clock_was_set_back() -> None:
+    typists = Typists()
+    typists.heard("#a", "gada", "ada", 3_600_000)
+    assert typists.expire(3_600_000) == EXPIRES_MS
+    assert typists.expire(0) is None
+    assert typists.names("#a") == []
