@@ -19,7 +19,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from common import messages as m
-from common.errors import MEANINGS, Code, Refused, wait_in
+from common.errors import PASSING, Code, Refused, wait_in
 from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES
 from common.names import fold
@@ -276,9 +276,6 @@ class _Absence:
             return False
         self.asked.remove(ref)
         return ref == self._newest
-
-
-_PASSING: frozenset[str] = frozenset(code for code, meaning in MEANINGS.items() if meaning.passing)
 
 
 class ClientProtocol:
@@ -571,7 +568,7 @@ class ClientProtocol:
         return [away]
 
     def _on_away_refused(self, error: m.Error) -> list[Event]:
-        passing = error.code in _PASSING
+        passing = error.code in PASSING
         counts = self._absence.refused(error.ref, passing)
         if not counts:
             return [] if passing else [RequestFailed(error.ref, error.code, error.text)]
@@ -722,7 +719,7 @@ class ClientProtocol:
                 return []
             case Code.NAME_TAKEN | Code.NAME_CONFUSABLE | Code.BAD_NAME | Code.RESERVED_NAME:
                 return [NameRefused(self.name, error.code, error.text)]
-            case code if code in _PASSING:
+            case code if code in PASSING:
                 return [Broken(f"the server cannot take anybody in now: {error.text}")]
             case _:
                 return [RequestFailed(error.ref, error.code, error.text)]
@@ -733,7 +730,7 @@ class ClientProtocol:
         if error.code == Code.OUT_OF_ORDER:
             self._retry.add(ref)
             return []
-        if error.code in _PASSING:
+        if error.code in PASSING:
             self._retry.add(ref)
             self._wait_as_told(error)
             return [SendDelayed(ref, error.code, error.text)]

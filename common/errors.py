@@ -98,6 +98,8 @@ MEANINGS: dict[Code, Meaning] = {
     Code.RATE_LIMITED: Meaning("too many messages at once: send it again after the wait that the text ends with", passing=True),
 }
 
+PASSING: frozenset[str] = frozenset(code for code, meaning in MEANINGS.items() if meaning.passing)
+
 
 class Reason(enum.StrEnum):
     """Why a connection ends: the `reason` of a `bye` frame."""

@@ -17,7 +17,7 @@ from urwid_client.editing import Draft
 from urwid_client.scrolling import Key, Viewport
 
 _ENTRIES_KEPT = 10_000
-"""A buffer that is not being scrolled forgets what is older; it can be loaded again."""
+"""A buffer that is not being scrolled forgets what is older, one that is does when there is twice as much. It is loaded again."""
 _TRAFFIC_NAMES = 200
 """After so many names a new line says who came and who left."""
 _TRAFFIC_MS = 5 * 60 * 1000
@@ -153,8 +153,9 @@ class Buffer:
 
     @property
     def first_id(self) -> int | None:
-        """The id of the first message that is loaded."""
-        return next((entry.key[0] for entry in self.entries if isinstance(entry, Said)), None)
+        """The id of the first message that is loaded. One that was refused has none: its key holds that of another one."""
+        said = (entry for entry in self.entries if isinstance(entry, Said) and entry.delivery is Delivery.COMMITTED)
+        return next((entry.key[0] for entry in said), None)
 
     @property
     def last_key(self) -> Key:
@@ -176,8 +177,8 @@ class Buffer:
         return True
 
     def trim(self) -> None:
-        """Forgets the oldest entries when there are too many, and nobody is reading them."""
-        if self.viewport.follows and len(self.entries) > _ENTRIES_KEPT:
+        """Forgets the oldest entries when there are too many: later where somebody may be reading them."""
+        if len(self.entries) > (_ENTRIES_KEPT if self.viewport.follows else 2 * _ENTRIES_KEPT):
             del self.entries[: _ENTRIES_KEPT // 5]
             self.older_exist = self.kind is not Kind.SERVER
 

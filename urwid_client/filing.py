@@ -42,6 +42,7 @@ class Filing(Conversations):
         same = self.find_conv(conv)
         if same is None:
             buffer.conv = conv
+            buffer.older_exist = True  # also where nobody had this name when they were asked for
             return buffer
         same.former = False
         same.pending |= buffer.pending

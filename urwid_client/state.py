@@ -28,7 +28,7 @@ from common.client_protocol import (
     Topic,
     Welcomed,
 )
-from common.errors import MEANINGS, Code
+from common.errors import MEANINGS, PASSING, Code
 from common.names import as_room, check_name, check_room, fold
 from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
@@ -48,6 +48,8 @@ _SPEAKERS_AMONG = 1_000
 """Among so many of the newest messages it is looked who spoke."""
 _MOMENT_MS = 5_000
 """A break of the connection that lasts no longer is told once it is over."""
+_AGAIN_MS = 5_000
+"""After so long earlier messages are asked for again that the server could not give."""
 _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
@@ -95,6 +97,8 @@ class Chat(Sending):
         """Why the user is away, as it was told to them; None while they wait for the answer to what they said of it."""
         self.typists = Typists()
         self._missing = Missing()
+        self._put_off: dict[int, int] = {}
+        """When earlier messages that the server could not give are asked for again, by the ref of the request."""
         self._listings = Listings(protocol)
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             Welcomed: self._on_welcomed,
@@ -293,6 +297,7 @@ class Chat(Sending):
         """Of a connection that is gone no answer comes any more."""
         for buffer in self.buffers:
             buffer.loading = None
+        self._put_off.clear()
         self.typists.clear()
         asked = [lookup.buffer for lookup in self.lookups.values() if not lookup.is_silent]
         self.lookups.clear()
@@ -341,14 +346,24 @@ class Chat(Sending):
         self._missing.await_in(room, {fold(name): name for name in self._others(before, buffer.people)}, now)
 
     def expire(self, now: int) -> int | None:
-        """Gives up waiting for people and for a connection; after how long (ms) there is more to give up."""
+        """Gives up waiting for people and for a connection, and for a server that was busy; after how long (ms) there is more."""
         if self.online:
             for room, people in self._missing.give_up(now).items():
                 if (buffer := self.find_room(room)) is not None:
                     buffer.add_traffic((), people.values(), now, self.known)
         missing_for = self._missing.wait(now) if self.online else None
-        waits = self.typists.expire(now), missing_for, self._tell_of_lasting_break(now)
+        waits = self.typists.expire(now), missing_for, self._tell_of_lasting_break(now), self._let_load_again(now)
         return min(filter(None, waits), default=None)
+
+    def _let_load_again(self, now: int) -> int | None:
+        """What the server could not give may be asked for again after a while; after how long (ms) there is more."""
+        due = {ref for ref, at in self._put_off.items() if not now < at <= now + _AGAIN_MS}
+        for buffer in self.buffers:
+            if buffer.loading in due:
+                buffer.loading = None
+        for ref in due:
+            del self._put_off[ref]
+        return min(self._put_off.values()) - now if self._put_off else None
 
     def _on_join_refused(self, refused: JoinRefused, now: int) -> None:
         self._shut_out(refused.room, clean_line(refused.text), now)
@@ -498,9 +513,9 @@ class Chat(Sending):
         if buffer is None:
             return
         buffer.loading = None
-        buffer.older_exist = bool(page.rows) and page.options.get("more", False)
         if buffer.conv is None and "conv" in page.options:
             buffer = self.bind(buffer, page.options["conv"])
+        buffer.older_exist = bool(page.rows) and page.options.get("more", False)
         for row in page.rows:
             message = m.Msg(*row)
             self.meet(buffer, message)
@@ -510,6 +525,9 @@ class Chat(Sending):
     def _on_request_failed(self, failed: RequestFailed, now: int) -> None:
         ref, text = failed.ref, clean_line(failed.text)
         asked = next((buffer for buffer in self.buffers if ref is not None and buffer.loading == ref), None)
+        if asked is not None and ref is not None and failed.code in PASSING:
+            self._put_off[ref] = now + _AGAIN_MS
+            return
         if asked is not None:
             asked.loading, asked.older_exist = None, False
             if asked.conv is not None:

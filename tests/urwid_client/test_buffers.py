@@ -73,6 +73,15 @@ def test_what_is_pending_stands_at_the_end_and_goes_when_it_failed_to_where_it_i
     assert (failed.delivery, failed.problem) == (Delivery.FAILED, "too long")
 
 
+def test_what_was_refused_is_no_message_that_is_loaded() -> None:
+    buffer = room()
+    buffer.add_pending(11, "ada", "one", 0)
+    buffer.fail(11, "too long", after=45)
+    assert buffer.first_id is None
+    buffer.add(said(46))
+    assert buffer.first_id == 46
+
+
 def test_clearing_shows_nothing_but_what_is_on_its_way() -> None:
     buffer = room()
     buffer.older_exist = False
@@ -92,6 +101,11 @@ def test_too_many_are_forgotten_unless_they_are_being_read() -> None:
     buffer.viewport._edge = (1, 0)
     buffer.trim()
     assert buffer.first_id == 1
+    for number in range(10_002, 20_002):
+        buffer.add(said(number))
+    buffer.trim()
+    assert buffer.first_id == 2_001, "nobody reads that far from the end; it was left scrolled up"
+    buffer.entries = [said(number) for number in range(1, 10_002)]
     buffer.viewport.to_end()
     buffer.trim()
     assert buffer.first_id == 2_001

@@ -783,6 +783,35 @@ def test_earlier_messages_that_cannot_be_had_are_not_asked_for_again() -> None:
     assert not ada.chat.lobby.older_exist
 
 
+def test_earlier_messages_that_the_server_could_not_give_are_asked_for_again_after_a_while() -> None:
+    ada = talk(server=filled(3))
+    ada.chat.load_older()
+    refused = ada.chat.lobby.loading
+    assert refused is not None
+    ada.chat.handle(RequestFailed(refused, Code.BUSY, "the server cannot answer now"), NOON)
+    wait = ada.chat.expire(NOON)
+    ada.chat.load_older()
+    assert (wait, ada.chat.lobby.loading, notes(ada.chat.lobby)) == (5_000, refused, [])
+    ada.chat.expire(NOON + 5_000)
+    assert ada.chat.lobby.loading is None
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby) == ["0", "1", "2"]
+    assert ada.chat.expire(NOON + 10_000) is None
+
+
+def test_earlier_messages_of_somebody_who_had_no_name_when_they_were_asked_for_are_loaded_once_they_have() -> None:
+    ada = talk()
+    bob = ada.chat.direct("bob")
+    ada.chat.open(bob)
+    ada.chat.load_older()
+    ada.chat.handle(RequestFailed(bob.loading, Code.NO_SUCH_USER, "nobody has this name"), NOON)
+    assert not bob.older_exist
+    ada.server.say("bob", "ada", "I am back")
+    ada.exchange()
+    assert (texts(bob), bob.older_exist) == (["I am back"], True)
+
+
 def test_another_log_is_shown_afresh_and_what_is_pending_is_kept() -> None:
     ada = talk(server=filled(3))
     ada.chat.load_older()
