@@ -20,7 +20,6 @@ WITHOUT_TESTS = {
     "common.confusables": "a table; tests/common/test_names.py tests what is made of it",
     "common.routing": "what worker and broker tell each other, in words; the tests of both, and the simulation, hold them to it",
     "urwid_client.errors": "two exceptions without code",
-    "workers.process": "moves bytes between sockets, pipe and workers.hub; whole servers test it in tests/integration and faults",
 }
 """Modules that have no test module of their own, each with the reason."""
 
