@@ -7,6 +7,8 @@ from __future__ import annotations
 
 _APART_SECONDS = 0.0015
 """At most."""
+_FOR_OTHERS_SECONDS = 0.03
+"""At most it is waited for others: a turn that took longer may have tidied the log up, or met a disk that stood still."""
 _SEVERAL = 3
 """So many rows of one turn are those of several."""
 _ENOUGH = 5
@@ -40,11 +42,11 @@ class Pacing:
     def left_for_others(self, now: float) -> float:
         """How long it is to wait for workers that asked for something the last time, as this one did.
 
-        Not longer than that took. Else their turns go on in between each other's, and each tells all workers.
+        Not longer than that took, within reason. Else their turns go on in between each other's, and each tells all workers.
         """
         if not self._heard or self._expected <= self._heard:
             return 0.0
-        return max(0.0, self._heard_since + self._took - now)
+        return max(0.0, self._heard_since + min(self._took, _FOR_OTHERS_SECONDS) - now)
 
     def ended(self, began: float, now: float, written: int) -> None:
         """A turn ended, and its rows are written. The next one waits until there will be enough, if they come as they did."""

@@ -58,6 +58,14 @@ def test_a_turn_waits_for_those_who_took_part_in_the_last_one_as_long_as_that_to
     assert pacing.left_for_others(1.006) == 0.0
 
 
+def test_after_a_turn_that_took_long_nobody_is_waited_for_as_long() -> None:
+    """The log was tidied up in it, say. Whoever does not come now would hold everybody up."""
+    pacing = Pacing(0)
+    turn(pacing, [1, 2], 1.0, 0.9, 10)
+    pacing.heard(1, 1.9)
+    assert pacing.left_for_others(1.9) == pytest.approx(0.03)
+
+
 def test_nobody_is_waited_for_twice_or_where_few_write() -> None:
     pacing = Pacing(0)
     turn(pacing, [1, 2], 1.0, 0.004, 10)
