@@ -261,8 +261,11 @@ class Broker:
         self._answers.tell_position(worker.number)
 
     def _commit(self, posts: list[Post]) -> StorageError | None:
-        """Puts the turn's messages into the log, or tells why they are not there."""
-        updates = self._people.updates
+        """Puts the turn's messages into the log, or tells why they are not there.
+
+        What is new of people waits while there is trouble: it may have become much, and is not to be tried in each turn.
+        """
+        updates = self._people.updates if self.trouble is None else {}
         if posts or updates:
             try:
                 runs = self._log.append([post.run for post in posts], [*updates.values()])

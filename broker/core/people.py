@@ -21,6 +21,8 @@ from common.log import direct, is_direct, parties
 from common.names import check_name, fold
 
 LOBBY = fold(m.LOBBY)
+_UNWRITTEN_MOST = 100_000
+"""While so many wait to be written, since the log takes nothing, nobody new is to be remembered."""
 
 
 class People:
@@ -157,7 +159,7 @@ class People:
     def remember(self, session: Session) -> None:
         """The person has done something that lasts: from now on the log knows them."""
         person = self._here[session.identity]
-        if not person.stored:
+        if not person.stored and len(self.updates) < _UNWRITTEN_MOST:
             person.stored = True
             self._store(session, kept_until_ms=None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from common import messages as m
 from common.codec import MAP_ITEMS
 from common.errors import Code
 from common.limits import MEMBERS_SHOWN, ROOM_CHARS
-from common.log import Entry, direct
+from common.log import Entry, Run, direct
 from common.names import fold
 from common.routing import Batch, Item
 from tests.support.memory_log import MemoryLog
@@ -417,8 +417,47 @@ def test_what_could_not_be_stored_of_people_is_stored_later(office: Office) -> N
     office.log.next_failure = StorageFull("full")
     office.ask(1, ["join", 1, 2, "#dev"])
     assert not office.log.people
+    office.broker.tick(office.now_ms)
     office.settle()
     assert [*office.log.people] == [ADA]
+
+
+def test_what_could_not_be_stored_of_people_is_not_tried_in_each_turn(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be much of it, and a turn is short. Messages are tried, without it."""
+    office.hello(1, 1, ADA, "ada")
+    office.hello(1, 2, BOB, "bob")
+    tried = []
+    append = office.log.append
+
+    def append_and_note(drafts: Sequence[Run], people: Sequence[Person]) -> list[Run]:
+        tried.append((len(drafts), [person.name for person in people]))
+        return append(drafts, people)
+
+    monkeypatch.setattr(office.log, "append", append_and_note)
+    office.log.next_failure = office.log.no_room = StorageFull("full")
+    office.ask(1, ["join", 1, 2, "#dev"])
+    for _ in range(3):
+        office.ask(1, ["join", 2, 2, "#dev"])
+        office.broker.tick(office.now_ms)
+    office.ask(1, send(1, 1, "#dev"))
+    assert tried == [(0, ["ada"]), (1, [])]
+    office.log.no_room = None
+    office.broker.tick(office.now_ms)
+    office.settle()
+    assert tried[2:] == [(0, ["ada", "bob"])]
+
+
+def test_of_people_who_could_not_be_stored_not_endlessly_many_are_held(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.core.people._UNWRITTEN_MOST", 2)
+    office.log.next_failure = office.log.no_room = StorageFull("full")
+    for number, name in enumerate(["ada", "bob", "cyd"], 1):
+        office.hello(1, number, f"g{number:016}", name, "#dev")
+    office.log.no_room = None
+    office.broker.tick(office.now_ms)
+    office.settle()
+    assert [person.name for person in office.log.people.values()] == ["ada", "bob"]
+    office.ask(1, ["join", 3, 2, "#ops"])
+    assert [person.name for person in office.log.people.values()] == ["ada", "bob", "cyd"]
 
 
 class UnreadableLog(MemoryLog):
