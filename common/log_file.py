@@ -5,6 +5,7 @@ No database is opened here: `broker.storage` writes the file, `workers.log_reade
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import struct
@@ -151,6 +152,8 @@ def link(log: str, run: Run, text_crcs: bytes, before: int) -> int:
 
 # --- the files on the disk ---------------------------------------------------------------------------------------------
 
+_SUFFIXES = ("", "-wal", "-shm")
+
 
 def which_file(path: Path | str) -> tuple[int, int]:
     """Tells apart two files that stood at the same path one after the other. Raises `OSError`."""
@@ -163,4 +166,20 @@ def which_files(path: Path) -> list[tuple[int, int]]:
 
     Who has them open would not notice by itself that they were moved or deleted. Raises `OSError`.
     """
-    return [which_file(f"{path}{suffix}") for suffix in ("", "-wal", "-shm")]
+    return [which_file(f"{path}{suffix}") for suffix in _SUFFIXES]
+
+
+def underlying(path: Path, problem: BaseException) -> BaseException:
+    """What is behind a problem with the log at `path`, which is closed. SQLite does not say why it cannot open a file: it may be
+    gone, or no descriptor be left.
+    """
+    if getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        try:
+            with contextlib.ExitStack() as stack:
+                for suffix in _SUFFIXES:
+                    name = f"{path}{suffix}"
+                    to_be_made = suffix and not os.path.exists(name)
+                    stack.enter_context(open(os.devnull if to_be_made else name, "rb"))
+        except OSError as cause:
+            return cause
+    return problem

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from common.log import RUN_MESSAGES, Entry, LogUnreadable, Run
-from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, which_files
+from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, underlying, which_files
 from common.messages import ID_MAX
 from common.text import clean_line
 from workers.streams import Following
@@ -182,15 +182,8 @@ class LogReader:
             raise OSError(f"its last message is {last} and not {until}, put back a newer copy or restart the server")
 
     def _cause(self, problem: Exception) -> str:
-        """What went wrong. SQLite does not say why it cannot open a file: it may be gone, or no descriptor be left."""
-        if getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
-            try:
-                with contextlib.ExitStack() as stack:
-                    for suffix in ("", "-wal", "-shm"):
-                        stack.enter_context(open(f"{self._path}{suffix}", "rb"))
-            except OSError as cause:
-                return cause.strerror or str(cause)
-        return clean_line(str(problem))
+        cause = underlying(self._path, problem)
+        return (cause.strerror if isinstance(cause, OSError) else None) or clean_line(str(cause))
 
 
 def _until_enough(entries: Iterable[Entry], chars: int) -> Iterator[Entry]:

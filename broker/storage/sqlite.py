@@ -7,6 +7,7 @@ read it by themselves. Every append is one transaction, and waits for the disk.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import sqlite3
@@ -28,6 +29,7 @@ from common.log_file import (
     run_of,
     signed,
     text_checksums,
+    underlying,
     which_file,
     which_files,
 )
@@ -252,7 +254,13 @@ class SqliteLog:
 
     @property
     def waiting(self) -> int:
-        return 0 if self._index is None else wal.pages_waiting(os.pread(self._index, wal.INDEX_BYTES, 0))
+        if self._index is None:
+            return 0
+        try:
+            return wal.pages_waiting(os.pread(self._index, wal.INDEX_BYTES, 0))
+        except OSError:
+            self._disconnect()  # whoever uses the log next hears of it, unless all is well then
+            return 0
 
     def checkpoint(self, wait: bool = False) -> int:
         if not wait:
@@ -306,8 +314,11 @@ class SqliteLog:
         return StorageFull(f"the disk with the log {self._path} is full: make room")
 
     def _unusable(self, problem: BaseException) -> StorageUnavailable:
-        why = problem.strerror if isinstance(problem, OSError) else clean_line(str(problem))
-        return StorageUnavailable(f"the log {self._path} cannot be used ({why}): see to the disk")
+        cause = underlying(self._path, problem)
+        why = cause.strerror if isinstance(cause, OSError) else clean_line(str(cause))
+        no_descriptor = isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)
+        advice = "raise the limit of open files" if no_descriptor else "see to the disk"
+        return StorageUnavailable(f"the log {self._path} cannot be used ({why}): {advice}")
 
     def _roll_back(self) -> bool:
         """Whether the connection is as it was before the transaction."""
@@ -338,8 +349,10 @@ class SqliteLog:
                     self._connect()
             if self._db is not None and which_files(self._path) == self._files:
                 return self._db
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
+        except OSError as problem:
+            raise self._unusable(problem) from None
         raise StorageUnavailable(f"the log {self._path} was moved or deleted: put it back, or restart the server")
 
     def _connect(self) -> None:

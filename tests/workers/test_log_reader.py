@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import resource
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.support.logs import (
     contents,
     copy,
     draft,
+    few_descriptors,
     killed_log,
     mixed_drafts,
     open_log,
@@ -413,20 +413,6 @@ def test_without_descriptors_it_says_so(tmp_path: Path, left: int) -> None:
         for call in READS.values():
             call(reader, 60)
     reader.close()
-
-
-@contextlib.contextmanager
-def few_descriptors(left: int) -> Iterator[None]:
-    """This process can open so many files more."""
-    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.ExitStack() as stack:
-        lowest = stack.enter_context(open(os.devnull)).fileno()
-        stack.pop_all().close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + left, usual[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, usual)
 
 
 def test_what_cannot_be_read_is_told_in_one_line_and_read_again_later(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from tests.support.logs import (
     contents,
     draft,
     failing_writes,
+    few_descriptors,
     killed_log,
     mixed_drafts,
     open_log,
@@ -391,6 +392,31 @@ def test_a_log_that_was_deleted_takes_nothing(tmp_path: Path, suffix: str) -> No
             log.append([draft(2)], [])
 
 
+@pytest.mark.parametrize("left", range(5))
+def test_without_descriptors_it_says_so_and_goes_on_when_there_are_some(tmp_path: Path, left: int) -> None:
+    """The first file cannot be opened, the next, the third, or the index; and with all of them, all is well."""
+    with opened(tmp_path) as log:
+        log.append([draft(1)], [])
+        log._disconnect()
+        with few_descriptors(left):
+            if left < 4:
+                with pytest.raises(StorageUnavailable, match=r"\(Too many open files\): raise the limit of open files$"):
+                    log.append([draft(2)], [])
+            else:
+                log.append([draft(2)], [])
+        log.append([draft(3)], [])
+        assert log.waiting > 0
+
+
+def test_a_directory_that_may_not_be_looked_into_is_not_told_to_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as log:
+        (tmp_path / "loop").symlink_to("loop")
+        monkeypatch.setattr(log, "_path", tmp_path / "loop")
+        with pytest.raises(StorageUnavailable, match=r"cannot be used \(Too many levels of symbolic links\): see to the disk$"):
+            log.append([draft(1)], [])
+        monkeypatch.undo()
+
+
 def test_a_deleted_write_ahead_log_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         log.append([draft(1)], [])
@@ -494,6 +520,19 @@ def test_it_knows_how_many_pages_wait(tmp_path: Path) -> None:
         reader.execute("COMMIT")
         log.checkpoint()
         assert log.waiting == 0
+
+
+def test_that_cannot_be_told_and_nobody_dies_of_it(tmp_path: Path) -> None:
+    """The log is connected anew, and whoever writes next hears of it if that fails."""
+    with opened(tmp_path) as log:
+        log.append([draft(1)], [])
+        directory = os.open(tmp_path, os.O_RDONLY)
+        assert log._index is not None
+        os.dup2(directory, log._index)  # it cannot be read now
+        os.close(directory)
+        assert log.waiting == 0
+        log.append([draft(2)], [])
+        assert log.waiting > 0
 
 
 @pytest.mark.parametrize(("text", "rows"), [("hello", 1), ("x" * 16_000, 5)])
