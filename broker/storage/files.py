@@ -49,9 +49,22 @@ def prove_room(data_dir: Path, size: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         path.unlink()
-        os.posix_fallocate(descriptor, 0, size)
+        _take_room(descriptor, size)
     finally:
         os.close(descriptor)
+
+
+def _take_room(descriptor: int, size: int) -> None:
+    """Where the file system cannot reserve room, and the C library does not help it, something is written there."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as problem:
+        if problem.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        left = os.urandom(size)  # zeros may take no room at all
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
 
 
 def sync(path: Path) -> None:

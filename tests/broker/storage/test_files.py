@@ -6,12 +6,14 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from broker.log import StorageRefused
 from broker.storage import files
+from tests.support.logs import failing_writes
 
 
 def test_a_lock_is_held_until_it_is_closed(tmp_path: Path) -> None:
@@ -58,3 +60,27 @@ def test_files_and_directories_can_be_made_safe(tmp_path: Path) -> None:
     files.sync(tmp_path)
     with pytest.raises(FileNotFoundError):
         files.sync(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
+def test_room_is_proved_also_where_none_can_be_reserved(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every C library helps a file system that cannot (NFS, ZFS, FUSE): the trouble there would never be over."""
+    monkeypatch.setattr(os, "posix_fallocate", failing_with(number))
+    files.prove_room(tmp_path, 10_000)
+    with failing_writes(5_000), pytest.raises(OSError, match="File too large"):
+        files.prove_room(tmp_path, 10_000)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_disk_that_fails_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", failing_with(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        files.prove_room(tmp_path, 10_000)
+    assert not [*tmp_path.iterdir()]
+
+
+def failing_with(number: int) -> Callable[[int, int, int], None]:
+    def fail(descriptor: int, start: int, size: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
