@@ -296,9 +296,9 @@ class Hub:
         """What follows the cursors of lagging sessions, as far as one turn goes. To be written before the next one."""
         try:
             for session, frames, base in self._streams.helpings(now):
-                if session.phase is Phase.LIVE:
-                    frames += [(NO_ID, m.encode(reply)) for reply in self._caught_up(session)]
                 yield deliver(frames, [session.sid], base)
+                if session.phase is Phase.LIVE and (replies := self._caught_up(session)):  # it was not cut
+                    yield deliver([(NO_ID, m.encode(reply)) for reply in replies], [session.sid], session.cursor)
         except LogUnreadable as problem:
             self._notices.append(str(problem))
 

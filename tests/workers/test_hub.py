@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from common.limits import FRAME_BYTES, PAGE_MESSAGES, Limits
 from common.log import direct
 from common.routing import INTRODUCED_AT_ONCE
 from tests.support.desk import ADA, BOB, LIMITS, LOBBY_ALONE, Desk, ReadableLog, codes, room_item, texts
+from tests.support.frames import replies_in
 from workers import tokens
+from workers.fanout import remainder
 from workers.hub import Hub
 from workers.session import Phase
 
@@ -358,6 +361,27 @@ def test_one_who_did_not_read_hears_once_that_it_is_away_when_it_does(ada: Desk)
 
 
 # --- history -------------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_told_to_have_it_all_before_they_have(desk: Desk) -> None:
+    """However little is kept of what a connection does not take, and however much is to be said behind the messages."""
+    backlog = 400
+    desk.hub.use_limits(replace(LIMITS, backlog_bytes=backlog))
+    desk.tell(desk.post("#lobby", "one"), desk.post("#lobby", "two"))
+    session = desk.open(1)
+    desk.say(1, m.Hello(5, m.VERSION, "ada", {"after": 0}))
+    session.blocked = True
+    desk.broker(["welcome", 1, 5, "ada", 2, LOBBY_ALONE, {}], ["away", [1], "at lunch " * 30], answered=0)
+    session.blocked = False
+    kept = b""
+    for delivery in desk.hub.catch_up(desk.now):
+        rest, cursor = remainder(delivery, 0, backlog - len(kept))
+        kept += rest
+        if cursor is not None:
+            desk.hub.lag(1, cursor)
+    told = replies_in(kept)
+    assert [type(reply) for reply in told] == [m.Msg, m.Msg, m.Away, m.Resumed]
+    assert texts(told) == ["one", "two"]
 
 
 def test_a_page_of_a_room(ada: Desk) -> None:
