@@ -554,7 +554,7 @@ def _moments(seconds: tuple[float, float]) -> tuple[float, float]:
 
 
 def _kill(child: Child, why: str) -> None:
-    if not child.killed:
+    if not child.killed and child.process.poll() is None:  # one that has just died is told of when it is reaped
         child.killed = True
         logger.warning("%s %s and is killed", child, why)
         child.process.kill()

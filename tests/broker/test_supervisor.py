@@ -8,14 +8,25 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from broker.children import Child
+from broker.listening import resolve
+from broker.roles import Key
 from broker.status_socket import ask
+from broker.supervisor import Plan, Supervisor
+from common.child import Boot
+from common.control import Control
+from common.limits import Limits
 from tests.support.processes import Run
 from tests.support.small_server import orders, stop, supervised
+from tests.support.timeouts import seconds
 
 
 def test_everybody_is_connected_at_the_start_and_told_to_stop_at_the_end(tmp_path: Path) -> None:
@@ -151,3 +162,24 @@ def orders_with_descriptors(run: Run, pid: int, told: dict[str, object]) -> int:
     if pid == told["acceptor"]:
         return sum(order.endswith("+1") for order in orders(run, "acceptor g0"))
     return 2
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_worker_that_has_just_died_is_not_told_to_be_killed(
+    lives: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The broker notices its closed pipe, and may say so before the worker is reaped: what it died of is what counts."""
+    boot = Boot(parent=0, data_dir=str(tmp_path), limits=Limits(), log_format="text", log_level="info")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with socket.socket() as listener, theirs:
+        supervisor = Supervisor(Plan(boot, 1, resolve("127.0.0.1", 0)), listener, print)
+        process = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({60 if lives else 0})"])
+        if not lives:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        worker = supervisor._children[Key("worker", 1)] = Child(Key("worker", 1), 0, process, Control(ours))
+        worker.ready_at = time.monotonic() - 60
+        supervisor._late(worker.key, 0)
+        assert process.wait(seconds(5)) == (-signal.SIGKILL if lives else 0)
+        assert ("does not introduce itself" in caplog.text) == lives
+        worker.control.close()
+        supervisor._selector.close()
