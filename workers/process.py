@@ -96,7 +96,7 @@ class WorkerProcess:
         self._tls: ssl.SSLContext | None = None
         self._tls_required = False
         self._handshaking: dict[Connection, float] = {}
-        """When those are closed that are not done with their TLS handshake, in that order."""
+        """Those that are not done with their TLS handshake, since when, in that order."""
         self._handshaking_left = 0.0
         """What this turn may still spend on handshakes (seconds)."""
         self._next_sid = 0
@@ -133,7 +133,7 @@ class WorkerProcess:
         waits = [self._hub.next_timer(now)]
         waits += [connection.closes_at - now for connection in self._closing if connection.closes_at is not None]
         if (first := next(iter(self._handshaking.values()), None)) is not None:
-            waits.append(first - now)
+            waits.append(first + self._limits.handshake_seconds - now)
         if self._drain_until is not None:
             waits.append(self._drain_until - now)
         return max(0.0, min(waits))
@@ -151,7 +151,8 @@ class WorkerProcess:
             self._deliver(delivery)
         for connection in [connection for connection in self._closing if (connection.closes_at or 0.0) <= now]:
             self._drop(connection)
-        while (first := next(iter(self._handshaking), None)) is not None and self._handshaking[first] <= now:
+        begun_by = now - self._limits.handshake_seconds
+        while (first := next(iter(self._handshaking), None)) is not None and self._handshaking[first] <= begun_by:
             self._drop(first)
         self._send_requests()
         self._resume_reading()
@@ -377,7 +378,7 @@ class WorkerProcess:
             case Opening.TLS:
                 assert self._tls is not None
                 connection.transport = Tls(connection.socket, self._tls, data)
-                self._handshaking[connection] = time.monotonic() + self._limits.handshake_seconds
+                self._handshaking[connection] = time.monotonic()
                 return self._receive(connection)
             case Opening.TLS_REQUIRED:
                 self._hub.turn_away(connection.session, Refused(Code.TLS_REQUIRED))
