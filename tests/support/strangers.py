@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 from tests.support.tools import skip_without
 
 _NOBODY = 65534
+_MAY_NOT = 77
+"""The exit status that says so: in some containers root may become nobody else."""
 
 
 def said_as_a_stranger(action: Callable[[], str]) -> str:
@@ -23,21 +26,30 @@ def said_as_a_stranger(action: Callable[[], str]) -> str:
     with open(reading, encoding="utf-8") as pipe:
         said = pipe.read()
     _, status = os.waitpid(pid, 0)
-    if status:
-        skip_without("another user", "this root may not become one")
+    if (exited := os.waitstatus_to_exitcode(status)) == _MAY_NOT:
+        skip_without("another user", said)
+    assert exited == 0, f"the stranger ended with {exited}, and said: {said}"
     return said
 
 
-def _be_a_stranger(action: Callable[[], str], writing: int) -> None:
+def _be_a_stranger(action: Callable[[], str], writing: int) -> NoReturn:
+    exited = 1
+    try:
+        said, exited = _tried(action)
+        os.write(writing, said.encode())
+    finally:
+        os._exit(exited)  # else the tests would go on in this process, too
+
+
+def _tried(action: Callable[[], str]) -> tuple[str, int]:
+    """What there is to say, and the exit status."""
     try:
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
-    except OSError:
-        os._exit(1)
+    except OSError as problem:
+        return f"this root may not become one ({problem.strerror})", _MAY_NOT
     try:
-        said = action()
+        return action(), 0
     except BaseException:
-        said = traceback.format_exc()
-    os.write(writing, said.encode())
-    os._exit(0)
+        return traceback.format_exc(), 1
