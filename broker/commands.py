@@ -225,7 +225,7 @@ def _status(data_dir: Path, as_json: bool) -> int:
     except status_socket.NotRunning as problem:
         raise Failed(str(problem)) from None
     say(json.dumps(told) if as_json else status.as_text(told))
-    return 0
+    return 0 if status.is_well(told) else 1
 
 
 def _check(data_dir: Path) -> int:

@@ -64,6 +64,11 @@ def summary(inquiry: Inquiry) -> dict[str, Any]:
     }
 
 
+def is_well(status: Figures) -> bool:
+    """Messages are taken, and everybody has answered."""
+    return not status["trouble"] and not status["silent"]
+
+
 def as_text(status: Figures) -> str:
     """The summary on a few lines."""
     head = f"chat-broker {status['version']} on {status['address']}, up {_duration(status['uptime'])}"

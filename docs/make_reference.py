@@ -187,7 +187,8 @@ def man_of_server() -> str:
         ),
         ".SH EXIT STATUS",
         _roff(
-            "0 stopped as asked, or done; 1 failed: the server cannot start or go on, no server runs, or the log is not whole; "
+            "0 stopped as asked, or done; 1 failed: the server cannot start or go on, no server runs, it refuses messages "
+            "or a process of it does not answer, or the log is not whole; "
             "2 wrong usage or configuration. With a COMMAND it is the command's."
         ),
         ".SH SEE ALSO",

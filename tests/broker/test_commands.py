@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +98,20 @@ def test_a_log_that_is_whole_and_one_that_is_not_there(tmp_path: Path, capfd: py
     SqliteLog.open(tmp_path).close()
     assert run(["check", "--data-dir", str(tmp_path)], {}) == 0
     assert capfd.readouterr() == (f"the log in {tmp_path} is whole\n", "")
+
+
+@pytest.mark.parametrize(
+    ("told", "exit_status"),
+    [({}, 0), ({"trouble": "the disk is full: make room"}, 1), ({"silent": ["worker 1"]}, 1), ({"silent": ["broker"]}, 1)],
+)
+def test_a_server_that_is_not_well_shows_in_the_exit_status(
+    told: dict[str, Any], exit_status: int, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What watches it may have no more than that."""
+    monkeypatch.setattr("broker.status_socket.ask", lambda directory: {"trouble": None, "silent": [], **told})
+    assert run(["status", "--json", "--data-dir", str(tmp_path)], {}) == exit_status
+    out, err = capfd.readouterr()
+    assert (json.loads(out), err) == ({"trouble": None, "silent": [], **told}, "")
 
 
 def test_a_log_with_faults(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

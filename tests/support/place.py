@@ -34,8 +34,10 @@ class Place:
 
     def status(self) -> dict[str, Any]:
         answer = subprocess.run(
-            [BROKER, "status", "--json", "--data-dir", self.data], capture_output=True, timeout=seconds(5), check=True
+            [BROKER, "status", "--json", "--data-dir", self.data], capture_output=True, timeout=seconds(5), check=False
         )
+        if not answer.stdout:  # else it tells of a server with which something is wrong
+            answer.check_returncode()
         told: dict[str, Any] = json.loads(answer.stdout)
         return told
 

@@ -64,8 +64,10 @@ class Server:
     def status(self) -> dict[str, Any]:
         """What `chat-broker status --json` tells: the pids of the processes, and figures."""
         command: list[str | Path] = [SCRIPTS / "chat-broker", "status", "--data-dir", self.data_dir, "--json"]
-        answer = subprocess.run(command, capture_output=True, check=True, text=True, timeout=seconds(5))
+        answer = subprocess.run(command, capture_output=True, check=False, text=True, timeout=seconds(5))
+        assert answer.stdout, answer.stderr
         figures: dict[str, Any] = json.loads(answer.stdout)
+        assert answer.returncode == (1 if figures["trouble"] or figures["silent"] else 0)
         return figures
 
     def signal(self, number: signal.Signals) -> None:
