@@ -63,6 +63,10 @@ _HEADS_PER_MESSAGE = 5
 _AMONG_PER_MESSAGE = 25
 """How many of them take as long as reading a message and sending it."""
 _DAMAGED_MOST = 1_000
+_CAUSE_CHARS = 200
+"""It may quote a whole text."""
+_GROWS_MOST = 1_000
+"""So many bytes longer what is shown may be than what stands there: the longest text fits a frame all the same."""
 _RUNS = f"{SELECT_RUNS} WHERE last IN (SELECT value FROM json_each(?)) ORDER BY last"
 
 
@@ -75,7 +79,11 @@ class LogReader:
         self._db: sqlite3.Connection | None = None
         self._files: list[tuple[int, int]] = []
         self._damaged: set[int] = set()
-        """The runs that could not be read, and that was told of, by their last ids."""
+        """The runs that could not be read, or not well, and that was told of, by their last ids."""
+        self._careful = False
+        """Each text is looked at by itself, which takes a while: one could not be read as such."""
+        self._no_text = False
+        """Something was met that is no text, and not told of yet."""
 
     def expect(self, uuid: str, until: int) -> None:
         """What is read from now on is the log with this uuid, which has messages up to the id `until`.
@@ -136,14 +144,29 @@ class LogReader:
     def _whole(self, rows: Iterable[Sequence[Any]]) -> Iterator[Run]:
         """The runs of these rows. One that is damaged is passed over, and told once: nobody is to be without all behind it."""
         for row in rows:
+            if self._no_text:
+                self._no_text = False
+                self._tell_of_damage(row[0], f"the messages up to {row[0]} hold what is no text")
             try:
                 run = run_of(row)
             except sqlite3.DatabaseError as damage:
-                if row[0] not in self._damaged and len(self._damaged) < _DAMAGED_MOST:
-                    self._damaged.add(row[0])
-                    logger.error("the log %s is damaged, %s: run chat-broker check", self._path, damage)
+                self._tell_of_damage(row[0], str(damage))
             else:
                 yield run
+
+    def _tell_of_damage(self, last: int, damage: str) -> None:
+        if last not in self._damaged and len(self._damaged) < _DAMAGED_MOST:
+            self._damaged.add(last)
+            logger.error("the log %s is damaged, %s: run chat-broker check", self._path, damage)
+
+    def _text_of(self, stored: bytes) -> str:
+        """What stands in the file as text; where it is none, as much of it as may be."""
+        try:
+            return stored.decode()
+        except UnicodeDecodeError:
+            self._no_text = True
+            shown = stored.decode(errors="replace")
+            return shown if len(shown.encode()) <= len(stored) + _GROWS_MOST else stored.decode(errors="ignore")
 
     def close(self) -> None:
         """The next call opens the file again."""
@@ -160,6 +183,8 @@ class LogReader:
             db.execute("COMMIT")
         except (OSError, *DATABASE_ERRORS) as problem:
             self.close()
+            if not isinstance(problem, OSError) and not hasattr(problem, "sqlite_errorcode"):
+                self._careful = True  # it was not SQLite that failed, but making a text of what it gave
             raise LogUnreadable(f"the log {self._path} cannot be read: {self._cause(problem)}") from problem
 
     def _ready(self, until: int) -> sqlite3.Connection:
@@ -168,6 +193,8 @@ class LogReader:
             self.close()
         if self._db is None:
             self._db = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_PATIENCE_S)
+            if self._careful:
+                self._db.text_factory = self._text_of
             self._db.execute("PRAGMA temp_store = MEMORY")  # a file would need a descriptor
             self._check(self._db, until)
             self._files = which_files(self._path)  # those beside it are there once something was read
@@ -183,7 +210,7 @@ class LogReader:
 
     def _cause(self, problem: Exception) -> str:
         cause = underlying(self._path, problem)
-        return (cause.strerror if isinstance(cause, OSError) else None) or clean_line(str(cause))
+        return (cause.strerror if isinstance(cause, OSError) else None) or clean_line(str(cause))[:_CAUSE_CHARS]
 
 
 def _until_enough(entries: Iterable[Entry], chars: int) -> Iterator[Entry]:

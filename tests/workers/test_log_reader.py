@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.storage.check import check
 from broker.storage.sqlite import SqliteLog
 from common.log import Entry, LogUnreadable, direct
 from common.log_file import FILE_NAME
@@ -376,6 +377,41 @@ def test_a_damaged_run_is_passed_over_and_told_once(
     (record,) = caplog.records
     told = f"there are not as many messages up to {0 if 'last' in damage else 3} as there should be: run chat-broker check"
     assert record.getMessage() == f"the log {tmp_path / FILE_NAME} is damaged, {told}"
+
+
+@pytest.mark.parametrize("column", ["texts", "sender", "recipient"])
+def test_what_is_no_text_is_shown_as_well_as_may_be_and_told_once(
+    tmp_path: Path, reader: LogReader, caplog: pytest.LogCaptureFixture, column: str
+) -> None:
+    """Somebody may have written into the file: who reads over it gets on, at the second attempt."""
+    with opened(tmp_path) as log:
+        log.append([draft(n) for n in range(1, 6)], [])
+        with log._transaction() as db:
+            db.execute(f"UPDATE runs SET {column} = CAST(x'61ff62' AS TEXT) WHERE last = 3")
+        with pytest.raises(LogUnreadable):
+            reader.page("#lobby", None, 10, 5)
+        for _ in range(2):
+            entries, _ = reader.page("#lobby", None, 10, 5)
+            following = reader.following(0, 5, {"#lobby": 0}, "ada", 10)
+            assert (following.entries, following.until) == (entries, 5)
+            assert [entry.id for entry in entries] == [1, 2, 3, 4, 5]
+            shown = {"texts": entries[2].text, "sender": entries[2].sender, "recipient": entries[2].to}[column]
+            assert shown == "a\ufffdb"
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"the log {tmp_path / FILE_NAME} is damaged, the messages up to 3 hold what is no text: run chat-broker check"
+    )
+    assert "Could not decode" in check(tmp_path)[-1]
+
+
+def test_what_is_no_text_at_all_does_not_become_too_long_to_be_sent(tmp_path: Path, reader: LogReader) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1), draft(2)], [])
+        with log._transaction() as db:
+            db.execute("UPDATE runs SET texts = CAST(? AS TEXT) WHERE last = 1", (b"well" + b"\xff" * 60_000,))
+        with pytest.raises(LogUnreadable):
+            reader.following(0, 2, {"#lobby": 0}, "ada", 10)
+        assert [entry.text for entry in reader.page("#lobby", None, 10, 2)[0]] == ["well", "message 2"]
 
 
 def test_nothing_is_read_before_it_is_known_which_log_it_is(tmp_path: Path) -> None:
