@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import random
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,19 @@ def test_a_write_ahead_log_cut_at_its_tail_is_a_crash_before_the_commit(killed: 
         *before, new = texts(data / FILE_NAME)
         assert SAID - AT_ONCE * lost <= len(before) <= SAID, "all that was complete is there"
         assert [*before, new] == [f"message {number} of {SAID}" for number in (*range(1, len(before) + 1), SAID + 1)]
+
+
+def test_who_comes_back_reads_over_what_is_no_text(stopped: Path, tmp_path: Path) -> None:
+    """Somebody has written into the file while the server runs: at its start it would have refused that, where it is new."""
+    data = copy(stopped, tmp_path / "data")
+    with running_server(data) as server, Wire(server.host, server.port) as wire:
+        with closing(sqlite3.connect(data / FILE_NAME)) as db, db:
+            ((last, together),) = db.execute("SELECT last, texts FROM runs WHERE texts LIKE '%message 7 of%'")
+            damaged = together.encode().replace(b"message 7", b"m\xffssage 7")
+            db.execute("UPDATE runs SET texts = CAST(? AS TEXT) WHERE last = ?", (damaged, last))
+        wire.hello("bob", after=0)
+        said = [wire.expect(m.Msg).text for _ in range(SAID)]
+        assert said[6] == f"m\ufffdssage 7 of {SAID}"
+        assert wire.expect(m.Resumed).id == SAID
+        assert server.log.read_text().count(f"the messages up to {last} hold what is no text: run chat-broker check") == 1
+    assert any("Could not decode" in told for told in check(data))
