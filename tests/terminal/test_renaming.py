@@ -86,6 +86,7 @@ def test_a_name_that_changes_hands_is_told_in_both_conversations(tmp_path: Path)
             return terminal(client_command(server, tmp_path / directory, "--name", name), cols=160)
 
         with client("ada", "ada") as ada:
+            ada.wait_for("● ada")
             with client("cat", "one") as cat:
                 cat.wait_for("● cat")
                 cat.enter("/msg ada the first cat")
