@@ -217,7 +217,7 @@ class RoomList(NamedTuple):
 
 
 class Presence(NamedTuple):
-    """What changed in a room since the last such frame. Options: `joined`, `left`, `away`, `back`, `count`, `members`."""
+    """What changed in a room since the last one. Options: `joined`, `left`, `renamed`, `away`, `back`, `count`, `members`."""
 
     room: str
     options: Options
@@ -327,6 +327,10 @@ def _is_row(row: object) -> bool:
     )
 
 
+def _is_name_pairs(value: object) -> bool:
+    return type(value) is list and all(_is_names(pair) and len(pair) == 2 for pair in value)
+
+
 def _is_room_counts(value: object) -> bool:
     return type(value) is list and all(
         type(pair) is list and len(pair) == 2 and _is_str(pair[0]) and _is_id(pair[1]) for pair in value
@@ -415,6 +419,7 @@ REPLIES: dict[str, Shape] = {
         {
             "joined": _is_names,
             "left": _is_names,
+            "renamed": _is_name_pairs,
             "away": _is_names,
             "back": _is_names,
             "count": _is_id,

@@ -41,7 +41,8 @@ answered, and so each request can be carried out twice without harm.
         ["direct", sids, ids, runs]                 messages for these
         ["reply", sid, frame]                       anything else that is for one session, as it goes over the wire
         ["page", sid, ref, to, conv, before, limit] the answer to "find": whose conversation to read
-        ["presence", conv, room, joined, left, count]
+        ["presence", conv, room, joined, left, count, former]
+                                                    former: of those who joined, by which kept name they went before
         ["turned", conv, room, away, back, count]   who in the room went away, and who is back
         ["said", sid, ref, text]                    the answer to "away"
         ["away", sids, text]                        the person behind these sessions is away, or back: to be told to them if it

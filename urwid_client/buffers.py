@@ -7,7 +7,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import enum
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
@@ -22,6 +22,8 @@ _TRAFFIC_NAMES = 200
 """After so many names a new line says who came and who left."""
 _TRAFFIC_MS = 5 * 60 * 1000
 """What happens so long after a line began is told in a line of its own, with its own time."""
+_LATELY = 50
+"""Among so many of the newest entries it is looked for who left, and goes by another name now."""
 _PEOPLE_KEPT = 1_000
 """The most names of a room that are known: more than a server tells of one."""
 _PENDING_ID = 2**64
@@ -74,12 +76,18 @@ class Note(NamedTuple):
 
 
 class Traffic(NamedTuple):
-    """Who came and who left, as long as nothing else happened."""
+    """Who came, who left and who goes by another name, as long as nothing else happened."""
 
     key: Key
     time_ms: int
     came: tuple[str, ...]
     left: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Who goes by another name: the one before, and the one now."""
+
+    @property
+    def names(self) -> int:
+        return len(self.came) + len(self.left) + len(self.renamed)
 
 
 Entry: TypeAlias = Said | Note | Traffic
@@ -212,23 +220,52 @@ class Buffer:
         self.entries.append(Note(self._next_key(after), time_ms, text, important))
         self.trim()
 
-    def add_traffic(self, came: Iterable[str], left: Iterable[str], time_ms: int, after: int) -> None:
-        """Who came and left; joined with what was said of that just before. The line's time is that of the first of them."""
-        last = self.entries[-1] if self.entries else None
-        full = isinstance(last, Traffic) and len(last.came) + len(last.left) >= _TRAFFIC_NAMES
-        if not isinstance(last, Traffic) or full or time_ms - last.time_ms >= _TRAFFIC_MS:
-            last = Traffic(self._next_key(after), time_ms, (), ())
-            self.entries.append(last)
-            self.trim()
+    def add_traffic(
+        self, came: Iterable[str], left: Iterable[str], time_ms: int, after: int, renamed: Mapping[str, str] = {}
+    ) -> None:
+        """Who came, who left and who goes by another name (`renamed`: the one before, by that of now).
+
+        Joined with what was said of that just before. The line's time is that of the first of them.
+        """
+        last = self._traffic(time_ms, after)
         came, left = tuple(came), tuple(left)
+        changed = _renamed(last.renamed, renamed)
+        others = {name for _, name in changed}
         joined = last._replace(
-            came=_once(*(name for name in last.came if name not in left), *(name for name in came if name not in last.left)),
+            came=_once(
+                *(name for name in last.came if name not in left and name not in others),
+                *(name for name in came if name not in last.left),
+            ),
             left=_once(*(name for name in last.left if name not in came), *(name for name in left if name not in last.came)),
+            renamed=changed,
         )
-        if joined.came or joined.left:
-            self.entries[-1] = joined
+        self._tell_traffic(-1, joined)
+
+    def unsay_that_left(self, name: str) -> bool:
+        """Whether it was told lately that somebody left; then it is not told any more."""
+        for index in reversed(range(len(self.entries))[-_LATELY:]):
+            line = self.entries[index]
+            if isinstance(line, Traffic) and name in line.left:
+                self._tell_traffic(index, line._replace(left=tuple(other for other in line.left if other != name)))
+                return True
+        return False
+
+    def _traffic(self, time_ms: int, after: int) -> Traffic:
+        """The line that what happens now belongs to; it is the last entry."""
+        last = self.entries[-1] if self.entries else None
+        if isinstance(last, Traffic) and last.names < _TRAFFIC_NAMES and time_ms - last.time_ms < _TRAFFIC_MS:
+            return last
+        line = Traffic(self._next_key(after), time_ms, (), ())
+        self.entries.append(line)
+        self.trim()
+        return line
+
+    def _tell_traffic(self, index: int, line: Traffic) -> None:
+        """What an entry says from now on; if that is nothing, it goes."""
+        if line.names:
+            self.entries[index] = line
         else:
-            self.entries.pop()
+            del self.entries[index]
 
     def _next_key(self, after: int) -> Key:
         """A key behind all that is here and behind the message `after`."""
@@ -258,6 +295,16 @@ class Buffer:
             if name not in both and len(self.people) < _PEOPLE_KEPT:
                 self.people[fold(name)] = name
         self.head_count = len(self.people) if count is None else count
+
+
+def _renamed(told: Iterable[tuple[str, str]], renamed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Who goes by several names one after the other is told with the first and the last; not at all if they are the same."""
+    names = {now: first for first, now in told}
+    for name, before in renamed.items():
+        first = names.pop(before, before)
+        if first != name:
+            names[name] = first
+    return tuple((first, now) for now, first in names.items())
 
 
 def _once(*names: str) -> tuple[str, ...]:

@@ -217,7 +217,9 @@ def _cleaned(text: str) -> str:
 
 def _traffic(traffic: Traffic) -> str:
     moves = ((traffic.came, "came"), (traffic.left, "left"))
-    return " · ".join(f"{', '.join(map(clean_line, names))} {verb}" for names, verb in moves if names)
+    came, left = ([f"{', '.join(map(clean_line, names))} {verb}"] if names else [] for names, verb in moves)
+    renamed = [f"{clean_line(before)} is now {clean_line(name)}" for before, name in traffic.renamed]
+    return " · ".join([*came, *renamed, *left])
 
 
 # --- lists and lines --------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from common import messages as m
@@ -246,6 +246,14 @@ class Sending(Filing):
         for buffer in buffers:
             said = f"somebody else goes by the name {buffer.title} now; what you write here is for the former one alone"
             self.note(said, now, buffer, important=True)
+
+    def follow(self, renamed: Mapping[str, str], now: int) -> None:
+        """Conversations with those who go by another name (by that: the one before) are called by it, and say so."""
+        for name, before in renamed.items():
+            for buffer in self.find_directs(before):
+                if not buffer.former:
+                    buffer.title = name
+                    self.note(f"{before} is now {name}", now, buffer)
 
     def ask_who_is(self, names: Iterable[str]) -> None:
         """Those who came, and with whose names one has talked before, may be others."""

@@ -395,20 +395,22 @@ class Chat(Sending):
             buffer.set_people(map(clean_line, members), options.get("count", len(members)), away)
             self._missing.came(fold(buffer.title), buffer.people)
             return
+        renamed = {clean_line(name): clean_line(before) for before, name in options.get("renamed", ())}
         before = dict(buffer.people)
-        buffer.move_people(came, left, options.get("count"))
+        buffer.move_people(came, [*left, *renamed.values()], options.get("count"))
         buffer.turn_people(away, back)
         self._forget_that_it_was_asked(back)
         if buffer is self.lobby:
+            self.follow(renamed, now)
             self.ask_who_is(came)
+        known = {**before, **self._missing.of(fold(buffer.title))}
         if buffer.head_count <= _TRAFFIC_SHOWN:
+            told = {name: former for name, former in renamed.items() if fold(former) in known or buffer.unsay_that_left(former)}
             # The lists also have those who came and left again before anybody was told that they were here.
-            came, left = (
-                self._others(buffer.people, {**before, **self._missing.of(fold(buffer.title))}),
-                self._others(before, buffer.people),
-            )
-            buffer.add_traffic(came, left, now, self.known)
-        self._missing.came(fold(buffer.title), buffer.people)
+            came = [name for name in self._others(buffer.people, known) if name not in told]
+            left = [name for name in self._others(before, buffer.people) if name not in told.values()]
+            buffer.add_traffic(came, left, now, self.known, told)
+        self._missing.came(fold(buffer.title), {*buffer.people, *map(fold, renamed.values())})
 
     def _forget_that_it_was_asked(self, back: list[str]) -> None:
         """Who is back can be away once more, and that is to be told, too."""

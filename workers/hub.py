@@ -8,7 +8,7 @@ What clients may ask for is judged in `asking`, and who is brought what happens,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from common import messages as m
@@ -435,9 +435,11 @@ class Hub:
             self._streams.leave(session, conv, position)
             self._streams.tell(session, m.Parted(ref, room))
 
-    def _presence_changed(self, conv: str, room: str, came: list[str], left: list[str], count: int) -> None:
+    def _presence_changed(
+        self, conv: str, room: str, came: list[str], left: list[str], count: int, former: Mapping[str, str]
+    ) -> None:
         if not self._draining:
-            self._presence.add(conv, room, came, left, count, self._now)
+            self._presence.add(conv, room, came, left, count, former, self._now)
 
     def _presence_turned(self, conv: str, room: str, away: list[str], back: list[str], count: int) -> None:
         if not self._draining:

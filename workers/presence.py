@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from common.limits import MEMBERS_SHOWN
 from common.messages import Options, Presence
 
 _WAIT_SECONDS = 0.1
-_AT_ONCE = MEMBERS_SHOWN // 2
-"""Names in each list of a frame, which has four of them."""
+_AT_ONCE = MEMBERS_SHOWN * 2 // 5
+"""Names in each list of a frame, which has four of them, and one of pairs."""
 SHARES = 10
 """A large room, where only the number of people is told, is told a share of its sessions at a time, one with each wait: each of
 them once a second, and none of the others has to wait for all of them."""
@@ -18,7 +18,7 @@ them once a second, and none of the others has to wait for all of them."""
 class _Changes:
     """What one room is still to be told."""
 
-    __slots__ = ("away", "back", "came", "count", "due", "left", "room", "share", "untold")
+    __slots__ = ("away", "back", "came", "count", "due", "former", "left", "room", "share", "untold")
 
     def __init__(self, room: str, due: float) -> None:
         self.room = room
@@ -26,6 +26,8 @@ class _Changes:
         self.count = 0
         self.came: set[str] = set()
         self.left: set[str] = set()
+        self.former: dict[str, str] = {}
+        """By which names those went who came."""
         self.away: set[str] = set()
         self.back: set[str] = set()
         self.share = 0
@@ -37,9 +39,10 @@ class _Changes:
     def is_large(self) -> bool:
         return self.count > MEMBERS_SHOWN
 
-    def add(self, came: Iterable[str], left: Iterable[str], count: int) -> None:
+    def add(self, came: Iterable[str], left: Iterable[str], count: int, former: Mapping[str, str]) -> None:
         self.count = count
         self.untold = SHARES
+        self.former.update(former)
         _move(came, self.left, self.came)
         _move(left, self.came, self.left)
         for turned in (self.away, self.back):
@@ -64,6 +67,8 @@ class _Changes:
         for start in range(0, max(moves, last + turns), _AT_ONCE):
             came, left = (_part(names, start) for names in moved)
             options: Options = {"count": self.count, "joined": came, "left": left}
+            if renamed := [[self.former[name], name] for name in came if self.former.get(name, name) not in self.came]:
+                options["renamed"] = renamed
             if turns:
                 options["away"], options["back"] = (_part(names, start - last) for names in turned)
             yield Presence(self.room, options)
@@ -85,8 +90,10 @@ class PresenceCollector:
     def __init__(self) -> None:
         self._rooms: dict[str, _Changes] = {}
 
-    def add(self, conv: str, room: str, came: list[str], left: list[str], count: int, now: float) -> None:
-        self._changes(conv, room, now).add(came, left, count)
+    def add(
+        self, conv: str, room: str, came: list[str], left: list[str], count: int, former: Mapping[str, str], now: float
+    ) -> None:
+        self._changes(conv, room, now).add(came, left, count, former)
 
     def turn(self, conv: str, room: str, away: list[str], back: list[str], count: int, now: float) -> None:
         self._changes(conv, room, now).turn(away, back, count)

@@ -122,7 +122,8 @@ class Answers:
             if anew:
                 items.append(self._present(room))
             elif came or left or room.is_large:
-                items.append(["presence", room.conv, room.name, came, left, len(room.people)])
+                former = self._people.former_names(came)
+                items.append(["presence", room.conv, room.name, came, left, len(room.people), former])
             away = self._people.away_among([*dict.fromkeys([*came, *turned])])
             back = [name for name in turned if name not in away]
             if (away or back) and not anew:

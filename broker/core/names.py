@@ -33,6 +33,8 @@ class Names:
     def __init__(self, grace_ms: int) -> None:
         self.grace_ms = grace_ms
         self._owners: dict[str, Owner] = {}
+        self._left: dict[str, str] = {}
+        """The name that each identity left last, as long as it is kept, and they do not go by it again: its folded form."""
         self._looks = Looks()
 
     def claim(self, key: str, name: str, identity: str, now_ms: int) -> str:
@@ -45,6 +47,8 @@ class Names:
             raise Refused(Code.NAME_TAKEN, _taken(owner, now_ms))
         if owner is None or owner.identity != identity or not owner.sessions:
             self._check_looks(key, name, identity, now_ms)
+            if owner is not None:
+                self._forget(key)
             owner = self._owners[key] = Owner(identity, name)
             self._looks.put(key, name)
         owner.sessions += 1
@@ -64,6 +68,7 @@ class Names:
         if owner.sessions > 0:
             return None
         owner.left_ms, owner.kept_until_ms = now_ms, now_ms + self.grace_ms
+        self._left[owner.identity] = key
         return owner.kept_until_ms
 
     def free(self, key: str) -> None:
@@ -72,7 +77,9 @@ class Names:
             self._forget(key)
 
     def _forget(self, key: str) -> None:
-        del self._owners[key]
+        identity = self._owners.pop(key).identity
+        if self._left.get(identity) == key:
+            del self._left[identity]
         self._looks.drop(key)
 
     def keep(self, key: str, name: str, identity: str, until_ms: int) -> None:
@@ -94,6 +101,12 @@ class Names:
         """Whose name this is now."""
         owner = self._owners.get(key)
         return owner if owner is not None and owner.holds(now_ms) else None
+
+    def former(self, key: str) -> str | None:
+        """The name that whoever goes by this one left last, as long as it is kept for them."""
+        owner = self._owners.get(key)
+        left = self._left.get(owner.identity) if owner is not None and owner.sessions else None
+        return self._owners[left].name if left is not None else None
 
     def forget_expired(self, now_ms: int) -> None:
         """Frees what is kept no longer."""

@@ -236,6 +236,10 @@ class People:
         """Who in the room is away; of a large room that is not told."""
         return [] if room.is_large else self._away.among(room.members())
 
+    def former_names(self, came: list[str]) -> dict[str, str]:
+        """Of those who came, by their names, who has gone by another one until just now: that one."""
+        return {name: former for name in came if (former := self._names.former(fold(name))) is not None}
+
     def presence(self, room: Room) -> m.Presence:
         """Who is there, whatever was told before."""
         options: m.Options = {"count": len(room.people)}

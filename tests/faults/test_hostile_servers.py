@@ -120,7 +120,8 @@ def test_nothing_that_a_server_says_acts_on_the_terminal(start: Start) -> None:
                 yield welcome(request, server=ACTING, log=ACTING, refused={ACTING: ACTING})
                 about = {"topic": ACTING, "topic_by": ACTING, "topic_ms": 2**63 - 1}
                 yield packed("joined", ref, ACTING, {"conv": ACTING, "members": [ACTING], "last": 1, "count": 1, **about})
-                yield packed("presence", ACTING, {"joined": [ACTING], "left": [ACTING], "away": [ACTING], "back": [ACTING]})
+                yield packed("presence", ACTING, {key: [ACTING] for key in ("joined", "left", "away", "back")})
+                yield packed("presence", m.LOBBY, {"joined": [ACTING], "left": ["bob"], "renamed": [["bob", ACTING]]})
                 yield packed("away", ref, ACTING)
                 yield packed("error", None, ACTING, ACTING)
                 yield packed("msg", 11, 1, m.LOBBY, ACTING, 1, f"live {ACTING}", {"conv": m.LOBBY, "from": ACTING})
@@ -155,6 +156,7 @@ UNREADABLE = {
     "a topic of no time": packed("joined", 1, m.LOBBY, {"topic": "x", "topic_ms": 2**63}),
     "a message that is neither a topic nor none": packed("msg", 11, 1, m.LOBBY, "eve", 1, "x", {"topic": "x"}),
     "people away that are none": packed("presence", m.LOBBY, {"away": [1]}),
+    "names before that are none": packed("presence", m.LOBBY, {"joined": ["eve"], "renamed": [["eve"]]}),
     "devices that are none": packed("whois", 1, "eve", {"devices": -1}),
     "rooms of somebody that are none": packed("whois", 1, "eve", {"rooms": ["#x", 7]}),
     "somebody typing who is none": packed("typing", m.LOBBY, 7, {}),

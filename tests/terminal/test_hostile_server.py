@@ -18,9 +18,10 @@ def act(request: m.Request) -> Iterator[bytes]:
     match request:
         case m.Hello(ref):
             lobby = {"conv": m.LOBBY, "topic": f"about {ACTING}", "topic_by": f"eve{ACTING}", "topic_ms": 2**63 - 1}
+            renamed = {"renamed": [["bob", f"dan{ACTING}"]], "count": 2}
             yield welcome(request, server=ACTING, refused={ACTING: ACTING})
             yield packed("joined", ref, m.LOBBY, {**lobby, "members": [f"eve{ACTING}", "bob"], "last": 1, "count": 2})
-            yield packed("presence", m.LOBBY, {"joined": [f"dan{ACTING}"], "left": ["bob"], "away": [f"dan{ACTING}"], "count": 2})
+            yield packed("presence", m.LOBBY, {"joined": [f"dan{ACTING}"], "left": ["bob"], "away": [f"dan{ACTING}"], **renamed})
             yield packed("error", None, ACTING, f"trouble {ACTING}")
             yield packed("msg", 11, 1, m.LOBBY, f"eve{ACTING}", 1, f"in the lobby {ACTING}", {"conv": m.LOBBY, "from": "geve"})
             yield packed(
@@ -59,7 +60,7 @@ def test_nothing_acts_on_the_terminal(tmp_path: Path) -> None:
             "off",
         ]
         with terminal(command) as window:
-            window.wait_for("in the lobby", "good", "before")
+            window.wait_for("in the lobby", "good", "before", "bob is now")
             window.wait_for("changed the topic to: new", " — new")
             window.enter("/topic")
             window.wait_for("the topic of #lobby, set by", "1970 at 00:00: new")

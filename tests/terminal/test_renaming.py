@@ -38,6 +38,20 @@ def test_by_another_name_one_is_the_same_person(open_client: Open) -> None:
     bob.wait_for("● bob190", "you are bob190 now")
 
 
+def test_others_are_told_in_one_line_that_somebody_goes_by_another_name(open_client: Open) -> None:
+    ada, bob = open_client("ada193"), open_client("bob193")
+    for one in (ada, bob):
+        one.enter("/join #room193")
+        one.wait_for_line("^ #room193 ")
+    ada.wait_for("#room193  2 people")
+    bob.enter("/nick bert193")
+    ada.wait_for("bob193 is now bert193")
+    bob.enter("hello")
+    ada.wait_for_line("bert193 hello +│")
+    assert "left" not in ada.text
+    assert "bert193 came" not in ada.text
+
+
 def test_the_next_start_by_either_name_is_the_same_person(server: Server, open_client: Open, tmp_path: Path) -> None:
     ada = open_client("ada191")
     names = ("bob191", "bert191")

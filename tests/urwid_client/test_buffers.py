@@ -50,6 +50,36 @@ def test_a_crowd_that_comes_is_told_in_several_lines_and_known_up_to_a_thousand(
     assert not buffer.people
 
 
+def test_who_goes_by_other_names_is_told_by_the_first_and_the_last() -> None:
+    buffer = room()
+    buffer.add_traffic(["carla", "bob"], ["dmitri"], 0, after=0)
+    buffer.add_traffic([], [], 0, 0, {"bert": "bob"})
+    buffer.add_traffic([], [], 0, 0, {"robert": "bert"})
+    (line,) = buffer.shown()
+    assert line == Traffic(line.key, 0, ("carla", "bob"), ("dmitri",), (("bob", "robert"),))
+    buffer.add_traffic([], [], 0, 0, {"bob": "robert"})
+    assert buffer.shown() == [line._replace(renamed=())]
+    buffer = room()
+    buffer.add_traffic([], [], 0, 0, {"bert": "bob"})
+    buffer.add_traffic([], [], 0, 0, {"bob": "bert"})
+    assert not buffer.shown()
+
+
+def test_that_somebody_left_is_not_said_any_more_if_it_was_said_lately() -> None:
+    buffer = room()
+    buffer.add_traffic(["carla"], ["bob"], 0, after=0)
+    buffer.add(said(1))
+    buffer.add_traffic([], ["dmitri"], 0, after=1)
+    assert buffer.unsay_that_left("bob")
+    assert buffer.unsay_that_left("dmitri")
+    assert not buffer.unsay_that_left("bob")
+    assert traffic(buffer) == [(("carla",), ())]
+    buffer.add_traffic([], ["bob"], 0, after=1)
+    for number in range(2, 100):
+        buffer.add(said(number))
+    assert not buffer.unsay_that_left("bob")
+
+
 def test_a_note_stands_behind_what_was_known_and_before_what_came_later() -> None:
     buffer = room()
     buffer.note("first", 0, after=5)

@@ -100,6 +100,10 @@ def test_notes_and_who_came_and_left() -> None:
     assert look(Note((1, 1), NOON, "careful", important=True)).body == [("important", "careful")]
     assert words(look(Traffic((1, 1), NOON, ("bob", "carla"), ("dmitri",))).body) == "bob, carla came · dmitri left"
     assert words(look(Traffic((1, 1), NOON, (), ("dmitri",))).body) == "dmitri left"
+    assert (
+        words(look(Traffic((1, 1), NOON, ("bob",), ("carla",), (("ada", "adele"),))).body)
+        == "bob came · ada is now adele · carla left"
+    )
 
 
 def test_floods_of_empty_lines_and_tabs_are_tamed() -> None:
@@ -120,7 +124,7 @@ def test_nothing_shown_can_act_on_the_terminal(name: str, text: str) -> None:
         words(look(entry).body),
         look(entry).label[1],
         words(look(Note((1, 1), 0, text)).body),
-        words(look(Traffic((1, 1), 0, (name,), (name,))).body),
+        words(look(Traffic((1, 1), 0, (name,), (name,), ((name, name),))).body),
         words(rendering.heading(buffer)),
         rendering.conversation_line(buffer, True).name[1],
         words(rendering.people(buffer)),

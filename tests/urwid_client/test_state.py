@@ -15,7 +15,7 @@ from tests.support.frames import request_of
 from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
 from urwid_client import rendering
-from urwid_client.buffers import Buffer, Delivery, Note, Said
+from urwid_client.buffers import Buffer, Delivery, Note, Said, Traffic
 from urwid_client.editing import Draft
 from urwid_client.missing import AWAITED_MS
 from urwid_client.sending import Lookup, TooLong, WrongInput, is_mentioned
@@ -935,6 +935,64 @@ def test_who_came_and_left_before_anybody_knew_is_not_told() -> None:
     presence(ada, m.LOBBY, joined=["Bob"], left=["bob"], count=2)
     assert traffic(ada.chat.lobby) == [(("bob",), ())]
     assert sorted(ada.chat.lobby.people.values()) == ["Bob", "ada"]
+
+
+RENAMED = [["bob", "bert"]]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [{"joined": ["bert"], "left": ["bob"], "renamed": RENAMED}],
+        [{"left": ["bob"]}, {"joined": ["bert"], "renamed": RENAMED}],
+        [{"joined": ["bert"], "left": ["bob"]}, {"left": ["bert"]}, {"joined": ["bert"], "renamed": RENAMED}],
+        [{"joined": ["bert"]}, {"joined": ["bert"], "left": ["bob"], "renamed": RENAMED}],
+        [{"joined": ["bert"], "renamed": RENAMED}, {"left": ["bob"]}],
+    ],
+    ids=[
+        "together",
+        "one after the other",
+        "the name is tried first",
+        "it is tried just before",
+        "who left is told later",
+    ],
+)
+def test_who_goes_by_another_name_is_told_in_one_line(frames: list[dict[str, list[object]]]) -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, members=["ada", "bob"], count=2)
+    for frame in frames:
+        presence(ada, m.LOBBY, count=2, **frame)
+    (line,) = ada.chat.lobby.shown()
+    assert isinstance(line, Traffic)
+    assert (line.came, line.left, line.renamed) == ((), (), (("bob", "bert"),))
+    assert sorted(ada.chat.lobby.people.values()) == ["ada", "bert"]
+
+
+def test_who_was_not_here_by_another_name_came() -> None:
+    ada = talk()
+    presence(ada, m.LOBBY, joined=["bert"], left=[], renamed=RENAMED, count=2)
+    assert traffic(ada.chat.lobby) == [(("bert",), ())]
+
+
+def test_who_is_awaited_after_a_break_may_go_by_another_name() -> None:
+    ada = a_room_with_one_missing()
+    presence(ada, "#dev", joined=["cynthia"], renamed=[["cyd", "cynthia"]], count=3)
+    assert ada.chat.expire(NOON + AWAITED_MS) is None
+    last = ada.chat.active.shown()[-1]
+    assert isinstance(last, Traffic)
+    assert (last.came, last.left, last.renamed) == (("bob", "cyd"), (), (("cyd", "cynthia"),))
+
+
+def test_a_conversation_goes_on_under_the_other_name() -> None:
+    ada = talk()
+    former = ada.chat.direct("bob")
+    former.former = True  # the name was somebody else's
+    ada.chat.open(ada.chat.direct("bob"))
+    presence(ada, m.LOBBY, members=["ada", "bob"], count=2)
+    presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
+    assert ada.chat.active.title == "bert"
+    assert notes(ada.chat.active) == ["bob is now bert"]
+    assert former.title == "bob"
 
 
 def test_in_large_rooms_nobody_is_told_who_comes() -> None:

@@ -214,7 +214,7 @@ def test_nobody_is_read_from_while_the_broker_is_far_behind(ada: Desk) -> None:
 
 
 def test_presence_is_told_after_a_moment(ada: Desk) -> None:
-    ada.broker(["presence", "#lobby", "#lobby", ["bob"], [], 2])
+    ada.broker(["presence", "#lobby", "#lobby", ["bob"], [], 2, {}])
     assert ada.heard(1) == []
     assert ada.hub.next_timer(ada.now) == pytest.approx(0.1)
     ada.now += 0.11
@@ -294,7 +294,7 @@ def test_who_is_away_is_introduced_as_such_until_they_are_back_or_gone(ada: Desk
 
 def test_who_is_there_replaces_what_was_to_be_told(ada: Desk) -> None:
     presence = m.Presence("#lobby", {"count": 1, "members": ["ada"]})
-    ada.broker(["presence", "#lobby", "#lobby", ["bob"], [], 2], ["present", "#lobby", m.encode(presence)])
+    ada.broker(["presence", "#lobby", "#lobby", ["bob"], [], 2, {}], ["present", "#lobby", m.encode(presence)])
     ada.now += 1
     ada.turn()
     assert ada.heard(1) == [presence]
@@ -303,10 +303,10 @@ def test_who_is_there_replaces_what_was_to_be_told(ada: Desk) -> None:
 def test_what_those_before_were_not_told_yet_is_not_told_to_those_after_them(ada: Desk) -> None:
     """A room that is empty has nobody to be told that the last one left."""
     ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]])
-    ada.broker(["presence", "#dev", "#dev", ["ada"], [], 1])
+    ada.broker(["presence", "#dev", "#dev", ["ada"], [], 1, {}])
     ada.broker(["parted", 1, 6, 0, "#dev", "#dev"])
     ada.welcome(2, BOB, "bob", "#dev")
-    ada.broker(["presence", "#dev", "#dev", ["bob"], [], 1])
+    ada.broker(["presence", "#dev", "#dev", ["bob"], [], 1, {}])
     ada.now += 1
     ada.turn()
     assert [reply.options["joined"] for reply in ada.heard(2) if isinstance(reply, m.Presence)] == [["bob"]]
@@ -314,7 +314,7 @@ def test_what_those_before_were_not_told_yet_is_not_told_to_those_after_them(ada
 
 @pytest.mark.parametrize("lagging", [True, False])
 def test_what_is_to_be_told_of_a_room_is_told_although_somebody_else_came_in(ada: Desk, lagging: bool) -> None:
-    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]], ["presence", "#dev", "#dev", ["cyd"], [], 2])
+    ada.broker(["joined", 1, 5, 0, ["#dev", "#dev", 1, ["ada"], {}]], ["presence", "#dev", "#dev", ["cyd"], [], 2, {}])
     if lagging:
         ada.log.broken = True
         ada.hub.lag(1, 0)
@@ -332,7 +332,7 @@ def test_one_who_did_not_read_asks_who_is_there_when_it_does(ada: Desk) -> None:
     session.blocked = True
     ada.hub.lag(1, 0)
     for conv in ("#lobby", "#dev", "#none"):
-        ada.broker(["presence", conv, conv, ["bob"], [], 2])
+        ada.broker(["presence", conv, conv, ["bob"], [], 2, {}])
     ada.now += 1
     ada.turn()
     ada.broker(["parted", 1, 6, 0, "#dev", "#dev"])
@@ -688,9 +688,9 @@ def is_drained(desk: Desk) -> bool:
 
 def test_at_the_end_nobody_is_told_that_the_others_left(ada: Desk) -> None:
     """They are told goodbye, too; whoever hears of it would take it for news when they are back."""
-    ada.broker(["presence", "#lobby", "#lobby", [], ["cyd"], 2])
+    ada.broker(["presence", "#lobby", "#lobby", [], ["cyd"], 2, {}])
     ada.hub.drain()
-    ada.broker(["presence", "#lobby", "#lobby", [], ["bob"], 1], ["turned", "#lobby", "#lobby", ["eve"], [], 1])
+    ada.broker(["presence", "#lobby", "#lobby", [], ["bob"], 1, {}], ["turned", "#lobby", "#lobby", ["eve"], [], 1])
     ada.broker(["present", "#lobby", m.encode(m.Presence("#lobby", {"count": 1, "members": ["ada"]}))])  # it was a large room
     ada.now += 0.11
     ada.turn()

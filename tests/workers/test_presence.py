@@ -18,8 +18,8 @@ def told(collector: PresenceCollector, now: float) -> list[m.Presence]:
 def test_changes_wait_a_moment_from_the_first_on() -> None:
     collector = PresenceCollector()
     assert collector.next_due() is None
-    collector.add("#a", "#A", ["ada"], [], 1, 10.0)
-    collector.add("#a", "#A", ["bob"], [], 2, 10.09)
+    collector.add("#a", "#A", ["ada"], [], 1, {}, 10.0)
+    collector.add("#a", "#A", ["bob"], [], 2, {}, 10.09)
     due = collector.next_due()
     assert due == 10.1
     assert told(collector, 10.09) == []
@@ -28,10 +28,23 @@ def test_changes_wait_a_moment_from_the_first_on() -> None:
     assert told(collector, 99.0) == []
 
 
+def test_who_came_by_another_name_is_told_with_it() -> None:
+    collector = PresenceCollector()
+    collector.add("#a", "#a", [], ["ada"], 1, {}, 10.0)
+    collector.add("#a", "#a", ["adele"], [], 2, {"adele": "ada"}, 10.01)
+    (presence,) = told(collector, 10.2)
+    assert presence.options == {"count": 2, "joined": ["adele"], "left": ["ada"], "renamed": [["ada", "adele"]]}
+    for came, left in [(["ada"], []), ([], ["adele"])]:  # on another device by the first name, or gone again
+        collector.add("#a", "#a", ["adele"], ["ada"], 1, {"adele": "ada"}, 10.3)
+        collector.add("#a", "#a", came, left, 1, {}, 10.3)
+        (presence,) = told(collector, 10.5)
+        assert "renamed" not in presence.options
+
+
 def test_each_room_has_its_own_moment() -> None:
     collector = PresenceCollector()
-    collector.add("#a", "#a", ["ada"], [], 1, 10.0)
-    collector.add("#b", "#b", ["ada"], [], 1, 10.05)
+    collector.add("#a", "#a", ["ada"], [], 1, {}, 10.0)
+    collector.add("#b", "#b", ["ada"], [], 1, {}, 10.05)
     assert [presence.room for presence in told(collector, 10.12)] == ["#a"]
     assert collector.next_due() == 10.15
 
@@ -44,7 +57,7 @@ def tell_everybody(collector: PresenceCollector, now: float) -> list[tuple[int |
 
 def test_of_a_large_room_only_the_number_is_told_to_a_share_at_a_time() -> None:
     collector = PresenceCollector()
-    collector.add("#a", "#a", [], [], MEMBERS_SHOWN + 1, 10.0)
+    collector.add("#a", "#a", [], [], MEMBERS_SHOWN + 1, {}, 10.0)
     assert [*collector.take_due(10.05)] == []
     assert tell_everybody(collector, 10.0) == [(share, MEMBERS_SHOWN + 1) for share in range(SHARES)]
     assert collector.next_due() is None
@@ -52,18 +65,18 @@ def test_of_a_large_room_only_the_number_is_told_to_a_share_at_a_time() -> None:
 
 def test_each_share_of_a_large_room_is_told_of_the_last_change() -> None:
     collector = PresenceCollector()
-    collector.add("#a", "#a", [], [], 300, 10.0)
+    collector.add("#a", "#a", [], [], 300, {}, 10.0)
     first = [told for now in (10.1, 10.2, 10.3) for told in collector.take_due(now)]
     assert [share for _, share, _ in first] == [0, 1, 2]
-    collector.add("#a", "#a", [], [], 301, 10.3)
+    collector.add("#a", "#a", [], [], 301, {}, 10.3)
     assert tell_everybody(collector, 10.35) == [((3 + n) % SHARES, 301) for n in range(SHARES)]
 
 
 def test_a_room_that_is_large_no_more_is_told_as_a_whole() -> None:
     collector = PresenceCollector()
-    collector.add("#a", "#a", [], [], MEMBERS_SHOWN + 1, 10.0)
+    collector.add("#a", "#a", [], [], MEMBERS_SHOWN + 1, {}, 10.0)
     assert len([*collector.take_due(10.1)]) == 1
-    collector.add("#a", "#a", [], ["ada"], MEMBERS_SHOWN, 10.15)
+    collector.add("#a", "#a", [], ["ada"], MEMBERS_SHOWN, {}, 10.15)
     assert [*collector.take_due(10.25)] == [
         ("#a", None, m.Presence("#a", {"count": MEMBERS_SHOWN, "joined": [], "left": ["ada"]}))
     ]
@@ -72,7 +85,7 @@ def test_a_room_that_is_large_no_more_is_told_as_a_whole() -> None:
 
 def test_what_was_told_otherwise_is_not_told() -> None:
     collector = PresenceCollector()
-    collector.add("#a", "#a", ["ada"], [], 1, 10.0)
+    collector.add("#a", "#a", ["ada"], [], 1, {}, 10.0)
     collector.forget("#a")
     collector.forget("#b")
     assert told(collector, 11.0) == []
@@ -88,7 +101,7 @@ def test_whoever_knew_who_was_there_knows_it_again(people: set[str], moves: list
     for came, left in moves:
         left = [name for name in left if name not in came]
         people = (people | set(came)) - set(left)
-        collector.add("#a", "#a", came, left, len(people), 10.0)
+        collector.add("#a", "#a", came, left, len(people), {}, 10.0)
     for presence in told(collector, 11.0):
         known = (known | set(presence.options.get("joined", ()))) - set(presence.options.get("left", ()))
         assert presence.options["count"] == len(people)
@@ -106,7 +119,7 @@ def test_whoever_knew_who_was_away_knows_it_again(
         left = [name for name in left if name not in came]
         back = [name for name in back if name not in gone]
         away = (away - {*came, *left} | {*gone}) - {*back}
-        collector.add("#a", "#a", came, left, 4, 10.0)
+        collector.add("#a", "#a", came, left, 4, {}, 10.0)
         collector.turn("#a", "#a", gone, back, 4, 10.0)
     for presence in told(collector, 11.0):
         known -= {*presence.options.get("joined", ()), *presence.options.get("left", ())}
@@ -127,7 +140,7 @@ def test_who_comes_in_a_later_frame_is_away_all_the_same() -> None:
     names = [f"{number:03}" for number in range(150)]
     for gone in (names[0], names[-1]):
         collector = PresenceCollector()
-        collector.add("#a", "#a", names, [], 150, 10.0)
+        collector.add("#a", "#a", names, [], 150, {}, 10.0)
         collector.turn("#a", "#a", [gone], [], 150, 10.0)
         away: set[str] = set()
         for presence in told(collector, 11.0):
@@ -138,9 +151,19 @@ def test_who_comes_in_a_later_frame_is_away_all_the_same() -> None:
 def test_any_number_of_changes_fits_frames() -> None:
     collector = PresenceCollector()
     names = [f"{number:04}" + "𝕏" * 28 for number in range(1_000)]
-    collector.add("#a", "#a", names[:150], names[150:], 150, 10.0)
+    collector.add("#a", "#a", names[:150], names[150:], 150, dict(zip(names[:150], names[150:], strict=False)), 10.0)
     collector.turn("#a", "#a", names[:150], names[150:], 150, 10.0)
     frames = [reply_in(m.encode(presence)) for presence in told(collector, 11.0)]
     assert all(isinstance(frame, m.Presence) for frame in frames)
     for key, expected in [("joined", names[:150]), ("away", names[:150]), ("left", names[150:]), ("back", names[150:])]:
         assert [name for frame in frames if isinstance(frame, m.Presence) for name in frame.options[key]] == expected
+    assert sum(len(frame.options.get("renamed", ())) for frame in frames if isinstance(frame, m.Presence)) == 150
+
+
+def test_frames_with_all_that_can_change_have_room_for_it() -> None:
+    collector = PresenceCollector()
+    came, left, away, back = ([f"{number:04}" + "𝕏" * 28 for number in range(start, start + 100)] for start in range(0, 400, 100))
+    collector.add("#a", "#a", came, left, 150, dict(zip(came, left, strict=True)), 10.0)
+    collector.turn("#a", "#a", away, back, 150, 10.0)
+    frames = [reply_in(m.encode(presence)) for presence in told(collector, 11.0)]
+    assert all(isinstance(frame, m.Presence) for frame in frames)

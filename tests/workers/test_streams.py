@@ -170,7 +170,7 @@ def test_the_people_of_a_large_room_are_told_a_few_at_a_time_and_once(desk: Desk
     desk.log.broken = True
     for sid in (4, 14):
         desk.hub.lag(sid, 0)
-    desk.broker(["presence", "#lobby", "#lobby", [], [], 5_000])
+    desk.broker(["presence", "#lobby", "#lobby", [], [], 5_000, {}])
     heard = []
     for _ in range(25):
         desk.now += 0.05

@@ -114,8 +114,19 @@ def test_presence_is_told_once_a_turn_to_the_workers_that_have_people_there(offi
     office.hello(2, 1, BOB, "bob")
     office.request(1, ["hello", 2, 1, CYD, "cyd", None, None, ["#dev"], False], ["part", 1, 2, "#dev"])
     office.settle()
-    assert ["presence", "#dev", "#dev", ["cyd"], ["ada"], 1] in office.heard(1, presence=True)
-    assert office.heard(2, presence=True) == [["presence", "#lobby", "#lobby", ["cyd"], [], 3]]
+    assert ["presence", "#dev", "#dev", ["cyd"], ["ada"], 1, {}] in office.heard(1, presence=True)
+    assert office.heard(2, presence=True) == [["presence", "#lobby", "#lobby", ["cyd"], [], 3, {}]]
+
+
+def test_who_comes_by_another_name_is_told_with_the_one_that_is_kept_for_them(office: Office) -> None:
+    office.hello(2, 1, BOB, "bob")
+    office.hello(1, 1, ADA, "ada")
+    office.heard(2, presence=True)
+    office.ask(1, ["gone", 1, False, 0])
+    office.hello(1, 2, ADA, "adele")
+    assert office.heard(2, presence=True)[-1] == ["presence", "#lobby", "#lobby", ["adele"], [], 2, {"adele": "ada"}]
+    office.hello(1, 3, ADA, "ada")
+    assert office.heard(2, presence=True)[-1] == ["presence", "#lobby", "#lobby", ["ada"], [], 3, {}]
 
 
 def test_a_large_room_is_told_of_by_number_and_by_name_once_it_is_small_again(office: Office) -> None:
@@ -124,7 +135,7 @@ def test_a_large_room_is_told_of_by_number_and_by_name_once_it_is_small_again(of
         office.request(1, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
     office.settle()
     office.hello(2, 1, ADA, "ada")
-    assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", [], [], MEMBERS_SHOWN + 1]
+    assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", [], [], MEMBERS_SHOWN + 1, {}]
     office.ask(1, ["gone", 7, False, 0])
     (_, conv, presence) = office.heard(2, presence=True)[-1]
     assert (conv, presence.options["count"]) == ("#lobby", MEMBERS_SHOWN)

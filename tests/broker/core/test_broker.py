@@ -571,8 +571,8 @@ def test_the_names_of_a_dead_worker_are_kept_for_a_grace(ada_and_bob: Office) ->
     office.broker.worker_gone(1, 0, office.now_ms)
     office.settle()
     assert office.heard(2, presence=True) == [
-        ["presence", "#lobby", "#lobby", [], ["ada"], 1],
-        ["presence", "#dev", "#dev", [], ["ada"], 1],
+        ["presence", "#lobby", "#lobby", [], ["ada"], 1, {}],
+        ["presence", "#dev", "#dev", [], ["ada"], 1, {}],
     ]
     assert office.hello(2, 2, CYD, "ada")[:4] == ["refused", 2, 1, Code.NAME_TAKEN]
     assert office.hello(2, 2, ADA, "ada", known=True)[0] == "welcome"
@@ -687,7 +687,7 @@ def test_one_who_is_not_introduced_again_is_gone(ada_and_bob: Office) -> None:
     office.broker.caught_up(2)
     office.introduce(2)
     office.settle()
-    assert ["presence", "#dev", "#dev", [], ["bob"], 1] in office.heard(1, presence=True)
+    assert ["presence", "#dev", "#dev", [], ["bob"], 1, {}] in office.heard(1, presence=True)
 
 
 def test_figures(ada_and_bob: Office) -> None:

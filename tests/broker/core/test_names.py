@@ -94,6 +94,28 @@ def test_a_taken_name_is_told_as_it_is_written() -> None:
         names.claim("ada", "ADA", "b", 0)
 
 
+def test_the_name_that_was_left_last_is_known_as_long_as_it_is_kept() -> None:
+    names = Names(GRACE_MS)
+    for name in ("ada", "adele"):
+        names.claim(name, name, "a", 0)
+    assert names.former("adele") is None
+    names.release("ada", 0)
+    assert (names.former("adele"), names.former("ada"), names.former("bob")) == ("ada", None, None)
+    names.forget_expired(GRACE_MS)
+    assert names.former("adele") is None
+
+
+def test_a_name_that_somebody_else_has_now_is_not_one_s_former_one() -> None:
+    names = Names(GRACE_MS)
+    names.claim("ada", "ada", "a", 0)
+    names.claim("adele", "adele", "a", 0)
+    names.release("ada", 0)
+    names.claim("ada", "ada", "b", GRACE_MS)
+    assert names.former("adele") is None
+    names.release("ada", GRACE_MS)
+    assert names.former("adele") is None
+
+
 @pytest.mark.parametrize(("later_ms", "wait"), [(0, 60), (1, 60), (59_000, 1), (59_999, 1)])
 def test_one_who_wants_a_kept_name_is_told_how_long_to_wait(later_ms: int, wait: int) -> None:
     names = Names(GRACE_MS)

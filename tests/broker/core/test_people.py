@@ -269,7 +269,7 @@ def test_who_is_away_comes_in_as_such(ada_and_bob: Office) -> None:
     office.ask(2, ["join", 1, 6, "#new"])
     office.ask(1, ["join", 1, 6, "#new"])
     assert office.heard(2, presence=True) == [
-        ["presence", "#new", "#new", ["ada"], [], 2],
+        ["presence", "#new", "#new", ["ada"], [], 2, {}],
         ["turned", "#new", "#new", ["ada"], [], 2],
     ]
 
