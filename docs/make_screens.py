@@ -72,7 +72,7 @@ def svg(window: Terminal, theme: Theme) -> str:
         *(text for row, line in enumerate(cells) for text in _line(line, row, theme)),
         "</svg>",
     ]
-    return "\n".join(lines) + "\n"
+    return re.sub(r"(on 127\.0\.0\.1):\d{5}", r"\1:65432", "\n".join(lines) + "\n")  # the port is another one each time
 
 
 def _backgrounds(cells: list[Any], row: int, theme: Theme) -> list[str]:

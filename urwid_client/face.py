@@ -73,6 +73,7 @@ class Face:
         )
         screen.messages.placeholder = rendering.empty(chat.active, self.help.keymap) if chat.active.is_empty else None
         screen.status = self._status(welcome, connection, server, now)
+        screen.full_status = self._status(welcome, connection, server, now, names_server=True)
         screen.typing = rendering.typing(chat.typists.names(chat.active.conv)) if welcome is None else []
         key = self.help.keymap.called(Action.HELP)
         screen.help_hint = f"{key} help" if key else "/help"
@@ -102,10 +103,12 @@ class Face:
             return [[("faint", f"  {usage}")]]
         return rendering.suggestions(shown, chosen, _SUGGESTED)
 
-    def _status(self, welcome: Welcome | None, connection: Connection | None, server: str, now: float) -> Spans:
+    def _status(
+        self, welcome: Welcome | None, connection: Connection | None, server: str, now: float, names_server: bool = False
+    ) -> Spans:
         if welcome is not None:
             return rendering.asking(welcome)
         if connection is None:
             return rendering.status(self._chat.name, server, Status(Stage.CONNECTING), None, 0)
-        name, away = self._chat.name, self._chat.away
-        return rendering.status(name, connection.server, connection.status, connection.lag, now, away, connection.route)
+        name, away, link = self._chat.name, self._chat.away, connection
+        return rendering.status(name, link.server, link.status, link.lag, now, away, link.route, names_server)

@@ -320,11 +320,17 @@ def status(
     now: float,
     away: bool = False,
     route: Route | None = None,
+    names_server: bool = False,
 ) -> Spans:
-    """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`; `away`: the user said so."""
+    """How the connection stands. `lag` in seconds; `now` by the clock of `connection.retry_at`; `away`: the user said so.
+
+    `names_server`: also while all is well.
+    """
     match connection.stage:
         case Stage.ONLINE:
             spans: Spans = [("good", "● "), (name_style(name), clean_line(name))]
+            if names_server:
+                spans.append(("faint", f" on {clean_line(server)}"))
             if route is not None and route.is_open:
                 spans.append(("important", "  not encrypted"))
             spans += _lag(lag)

@@ -71,14 +71,15 @@ def scene(directory: Path, cols: int, rows: int, *options: str) -> Iterator[Term
 
 
 def timeless(lines: list[str]) -> list[str]:
-    """The lines without what is another one each time (times, the date, the lag), as wide as they were."""
+    """The lines without what is another one each time (times, the date, the port, the lag), as wide as they were."""
     kept, seen = [], False
     for line in lines:
         if found := re.match(r"((?:.*? │)? )\d\d:\d\d(?= )", line):
             line = found[1] + ("     " if seen else "09:41") + line[found.end() :]
             seen = True
         line = re.sub(r" {4,}── \w+, \d+ \w+ \d{4} ── *", lambda day: "── the day ──".center(len(day[0])), line)
-        kept.append(re.sub(r"(● ada)  \d+ ms", r"\1  1 ms", line).rstrip("─"))
+        line = re.sub(r"(● ada on 127\.0\.0\.1:)\d+", r"\g<1>65432", line)
+        kept.append(re.sub(r"(● ada\b.*?)  \d+ ms", r"\1  1 ms", line).rstrip("─"))
     return kept
 
 

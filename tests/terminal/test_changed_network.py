@@ -34,7 +34,7 @@ def goes_into_another_network(folder: str) -> None:
         with terminal(apart([*command, "--host", HERE, "--port", str(server.port), "--insecure"]), cols=150) as ada:
             cable = Cable(ada.process.pid, HERE)
             cable.plug_in(AT_HOME)
-            ada.wait_for("● ada  not encrypted", limit=10)
+            ada.wait_for(f"● ada on {HERE}:{server.port}  not encrypted", limit=10)
             bob.say(m.make_ref(1, 1), m.LOBBY, "before")
             ada.wait_for("bob before")
             cable.pull_out()

@@ -15,7 +15,7 @@ from urwid.testing import ScriptedScreen
 from common import messages as m
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds
-from tests.urwid_client.listener import Listener
+from tests.urwid_client.listener import Listener, free_port
 from urwid_client import app, typists
 from urwid_client.app import App
 from urwid_client.preferences import Preferences
@@ -132,6 +132,13 @@ def test_where_one_is_is_told_apart_from_where_one_can_go(tmp_path: Path) -> Non
     shown = run(Waiting([*"/connect", "enter"], waits=["● ada"]), settings(tmp_path), Listener(ModelServer()))
     assert "you are on 127.0.0.1" in shown[1]
     assert "/connect SERVER goes to another one" in shown[1]
+
+
+def test_the_server_that_one_is_on_stands_where_there_is_room_for_it(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    listener.port = free_port()
+    for cols, shown in [(80, f"── ● ada on 127.0.0.1:{listener.port} "), (30, "── ● ada  ")]:
+        run(Waiting(waits=[shown], size=(cols, 24)), settings(tmp_path), listener)
 
 
 def test_a_server_that_never_answered_is_none_that_one_was_on(tmp_path: Path) -> None:

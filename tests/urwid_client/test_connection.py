@@ -16,7 +16,7 @@ from common.client_protocol import Acknowledged, ClientProtocol, Closed, Deliver
 from common.errors import Code
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds
-from tests.urwid_client.listener import Listener, listening
+from tests.urwid_client.listener import Listener, free_port, listening
 from urwid_client import connection as connection_module
 from urwid_client import reconnecting
 from urwid_client.connection import Connection, TokenNotKept, Told, Unreachable, advice, in_words, why_unreachable
@@ -506,13 +506,6 @@ def test_a_refused_greeting_is_tried_again_later(tmp_path: Path) -> None:
         assert "the broker is away" in waiting.problem
 
     play(scene())
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 RUNNING, NAME = ", see whether a server runs there", ", see whether the name is right"

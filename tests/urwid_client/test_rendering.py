@@ -204,6 +204,8 @@ def test_how_the_connection_stands() -> None:
     assert status(Stage.ONLINE) == "● ada  12 ms"
     assert words(rendering.status("ada", "host:1", Status(Stage.ONLINE), None, 0.0, away=True)) == "● ada  away"
     assert words(rendering.status("ada", "host:1", Status(Stage.ONLINE), 4.2, 100.0)) == "● ada  answers take 4 s"
+    named = rendering.status("ada", "host:1", Status(Stage.ONLINE), 0.0123, 100.0, names_server=True)
+    assert words(named) == "● ada on host:1  12 ms"
     assert status(Stage.CONNECTING) == "○ connecting to host:1 …"
     assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (
         "○ not connected, trying again in 3 s: connection refused"

@@ -54,6 +54,8 @@ class Screen(urwid.Widget):
         self.active = buffer
         self.heading: Spans = []
         self.status: Spans = []
+        self.full_status: Spans = []
+        """The same with more words, for a screen that has room for them."""
         self.elsewhere: Spans = []
         """What waits in other conversations; it is added to the status when their list is not shown."""
         self.typing: Spans = []
@@ -124,8 +126,9 @@ class Screen(urwid.Widget):
         hint = canvases.text([self.hint], min(len(self.hint[1]), cols // 2)) if self.hint[1] and cols >= 8 else None
         room = cols - (hint.cols() + 3 if hint else 0)
         elsewhere = [] if self._list_cols else self.elsewhere
-        words = [("border", "── "), *self.status, *elsewhere, *self.typing]
-        if sum(urwid.calc_width(text, 0, len(text)) for _, text in words) > room:
+        full, short = ([("border", "── "), *status, *elsewhere, *self.typing] for status in (self.full_status, self.status))
+        words = full if self.full_status and _width(full) <= room else short
+        if _width(words) > room:
             left = canvases.text(words, room)
         else:
             left = canvases.text([*words, ("border", " " + "─" * cols)], room, wrap="clip")
@@ -196,3 +199,7 @@ class Screen(urwid.Widget):
 def _names(lines: tuple[Span, ...], cols: int, rows: int) -> urwid.Canvas:
     marked = [[(style, "~" if style == "away" else " "), (style, name)] for style, name in lines]
     return canvases.column([canvases.text(spans, cols) for spans in marked], cols, rows)
+
+
+def _width(spans: Spans) -> int:
+    return sum(urwid.calc_width(text, 0, len(text)) for _, text in spans)

@@ -52,6 +52,15 @@ def test_a_status_without_room_ends_with_a_sign_that_there_is_more() -> None:
     assert rows(shown, cols=37)[-2] == "── ○ not connected: connection refus…"
 
 
+def test_the_status_has_more_words_where_there_is_room_for_all_that_stands_in_it() -> None:
+    shown = screen("ada")
+    shown.full_status = [*shown.status, ("faint", " on host:1")]
+    assert rows(shown, cols=60)[-2].startswith("── ● ada on host:1 ──")
+    shown.typing = [("faint", "  bob is typing")]
+    assert rows(shown, cols=33)[-2] == "── ● ada on host:1  bob is typing"
+    assert rows(shown, cols=32)[-2].startswith("── ● ada  bob is typing ──")
+
+
 def test_the_lists_give_way_to_the_messages() -> None:
     assert panes(80, True, True) == Panes(13, 11)
     assert panes(79, True, True).people == 0
