@@ -487,8 +487,10 @@ class App:
         """To another server, or to this one by another key, if it can be reached. Raises `WrongInput`."""
         is_here = server.server == self._where.settings.server
         if is_here and (self._chat.online or server.fingerprint is None):  # else it may be told by that which key is believed
-            here = f"you are on {server.server} already" if self._chat.was_welcome else f"{server.server} is tried already"
-            raise WrongInput(f"{here}; /join {server.room}" if server.room else here)
+            already = f"you are on {server.server} already, as {self._chat.name}, and nothing had to be done"
+            here = already if self._chat.online else f"{server.server} is tried already"
+            is_new = server.room and self._chat.find_room(server.room) is None
+            raise WrongInput(f"{here}; /join {server.room} goes into the room" if is_new else here)
         self._try(f"connecting to {server.server} …", self._reach(self._where.elsewhere(server)))
 
     def _try(self, said: str, attempt: Coroutine[object, object, None]) -> None:

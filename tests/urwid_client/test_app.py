@@ -134,6 +134,22 @@ def test_where_one_is_is_told_apart_from_where_one_can_go(tmp_path: Path) -> Non
     assert "/connect SERVER goes to another one" in shown[1]
 
 
+def test_an_invitation_to_where_one_is_changes_nothing_and_says_so(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    listener.port = free_port()
+    here = f"127.0.0.1:{listener.port}"
+    already = f"you are on {here} already, as ada, and nothing had to be done"
+    screen = Waiting(
+        [*f"/connect chat://{here}/dev", "enter"],
+        [*"/join #dev", "enter", *f"/connect chat://{here}/dev", "enter"],
+        waits=["● ada", f"{already}; /join #dev goes into the room", already],
+        size=(200, 40),
+    )
+    shown = run(screen, settings(tmp_path), listener)
+    assert f"{already};" not in shown[-1]
+    assert listener.accepted == 1
+
+
 def test_the_server_that_one_is_on_stands_where_there_is_room_for_it(tmp_path: Path) -> None:
     listener = Listener(ModelServer())
     listener.port = free_port()
