@@ -31,8 +31,8 @@ logger = logging.getLogger("chat_broker.supervisor")
 
 _USAGE = """\
 usage: chat-broker [options] [-- COMMAND ARG…]
-       chat-broker status [--data-dir DIR] [--config FILE] [--json]
-       chat-broker check [--data-dir DIR] [--config FILE]
+       chat-broker status [[--data-dir] DIR] [--config FILE] [--json]
+       chat-broker check [[--data-dir] DIR] [--config FILE]
 
 A chat server. Ctrl+C stops it; its clients are told. With a COMMAND it runs for as long as that does. SIGHUP has it read its
 limits and its certificate anew.
@@ -206,7 +206,10 @@ def _raise_descriptor_limit() -> None:
 def _answer(form: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # what was begun is tidied up
-    given, others = read_options(settings.STATUS if form == "status" else settings.CHECK, arguments)
+    known = settings.STATUS if form == "status" else settings.CHECK
+    given, others = read_options(known, arguments)
+    if others and settings.DATA_DIR.key not in given:
+        given |= read_options(known, [settings.DATA_DIR.option, others.pop(0)])[0]
     if others:
         raise UsageError(f"{others[0]!r} is not understood here, --help shows what is")
     if _asked_about_itself(given):

@@ -32,6 +32,8 @@ class Form(NamedTuple):
     does: str = ""
     zsh_words: str = ""
     """How zsh is told what it takes beside options, with a space behind it."""
+    takes_directory: bool = False
+    """Whether that is a directory."""
 
 
 class Program(NamedTuple):
@@ -58,12 +60,13 @@ CLIENT = Program(
         "tail": Form(TAIL, "print the messages, one a line"),
     },
 )
+_ZSH_DIRECTORY = "'2:DIR:_files -/' "
 SERVER = Program(
     "chat-broker",
     {
         "": Form(SERVE),
-        "status": Form(STATUS, "tell about a running server"),
-        "check": Form(CHECK, "verify the log of a server that does not run"),
+        "status": Form(STATUS, "tell about a running server", _ZSH_DIRECTORY, takes_directory=True),
+        "check": Form(CHECK, "verify the log of a server that does not run", _ZSH_DIRECTORY, takes_directory=True),
     },
 )
 
@@ -155,10 +158,10 @@ def man_of_server() -> str:
         "[\\fIOPTION\\fR ...] [\\-\\- \\fICOMMAND\\fR [\\fIARG\\fR ...]]",
         ".br",
         ".B chat\\-broker status",
-        "[\\-\\-data\\-dir \\fIDIR\\fR] [\\-\\-config \\fIFILE\\fR] [\\-\\-json]",
+        "[[\\-\\-data\\-dir] \\fIDIR\\fR] [\\-\\-config \\fIFILE\\fR] [\\-\\-json]",
         ".br",
         ".B chat\\-broker check",
-        "[\\-\\-data\\-dir \\fIDIR\\fR] [\\-\\-config \\fIFILE\\fR]",
+        "[[\\-\\-data\\-dir] \\fIDIR\\fR] [\\-\\-config \\fIFILE\\fR]",
         ".SH DESCRIPTION",
         _roff(
             "Without a form it is the server: it listens until it is told to stop, or with a COMMAND for as long as that runs in "
@@ -281,11 +284,16 @@ def bash(program: Program) -> str:
     files = "|".join(option for option, setting in every.items() if _names_a_file(setting))
     taking = "|".join(option for option, setting in every.items() if setting.kind.metavar and not setting.kind.words)
     taking = "|".join(option for option in taking.split("|") if option not in files.split("|"))
-    of_forms = "".join(f'        {name}) options="{options[name]}" ;;\n' for name in program.words)
+    directory = 'COMPREPLY=($(compgen -d -- "$word")) '
+    of_forms = "".join(
+        f'        {name}) options="{options[name]}" {directory * program.forms[name].takes_directory};;\n'
+        for name in program.words
+    )
     return f"""\
 # Completion of {program.name} for bash; written by docs/make_reference.py.
 {function}() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} form=${{COMP_WORDS[1]}} options="{options[""]}"
+    COMPREPLY=()
     case ${{COMP_WORDS[COMP_CWORD-1]}} in
 {values}        {files}) COMPREPLY=($(compgen -f -- "$word")); return ;;
         {taking}) return ;;
@@ -293,7 +301,7 @@ def bash(program: Program) -> str:
     case $form in
 {of_forms}    esac
     [ "$COMP_CWORD" = 1 ] && options="{" ".join(program.words)} $options"
-    COMPREPLY=($(compgen -W "$options" -- "$word"))
+    COMPREPLY+=($(compgen -W "$options" -- "$word"))
 }}
 complete -F {function} {program.name}
 """
@@ -333,6 +341,8 @@ def fish(program: Program) -> str:
     name, words = program.name, " ".join(program.words)
     lines = [f"# Completion of {name} for fish; written by docs/make_reference.py.", f"complete -c {name} -f"]
     lines += [f"complete -c {name} -n __fish_use_subcommand -a {word} -d '{program.forms[word].does}'" for word in program.words]
+    if asking := " ".join(word for word, form in program.forms.items() if form.takes_directory):
+        lines.append(f"complete -c {name} -n '__fish_seen_subcommand_from {asking}' -xa '(__fish_complete_directories)'")
     for setting in program.options:
         forms = [word for word, form in program.forms.items() if setting in form.settings]
         condition = ""

@@ -237,6 +237,8 @@ def test_the_completions_can_be_read(program: str) -> None:
         (["st"], {"status"}),
         (["status", "--"], {"--data-dir", "--config", "--json", "--help"}),
         (["check", "--j"], set()),
+        (["check", "docs/comp"], {"docs/completions"}),
+        (["docs/comp"], set()),
         (["--log-format", ""], {"text", "json"}),
         (["--work"], {"--workers"}),
     ],
@@ -248,7 +250,7 @@ COMP_WORDS=(chat-broker "$@") COMP_CWORD=$#
 _chat_broker
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
-    done = subprocess.run([need("bash"), "-c", script, "bash", *words], capture_output=True, text=True, check=True)
+    done = subprocess.run([need("bash"), "-c", script, "bash", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == proposed
 
 

@@ -2,6 +2,7 @@
 complete -c chat-broker -f
 complete -c chat-broker -n __fish_use_subcommand -a status -d 'tell about a running server'
 complete -c chat-broker -n __fish_use_subcommand -a check -d 'verify the log of a server that does not run'
+complete -c chat-broker -n '__fish_seen_subcommand_from status check' -xa '(__fish_complete_directories)'
 complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l host -x -d 'address to listen on'
 complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l port -x -d 'port to listen on; 0 takes a free one'
 complete -c chat-broker -n 'not __fish_seen_subcommand_from status check' -l workers -x -d 'processes that serve the clients'

@@ -1,6 +1,7 @@
 # Completion of chat-client for bash; written by docs/make_reference.py.
 _chat_client() {
     local word=${COMP_WORDS[COMP_CWORD]} form=${COMP_WORDS[1]} options="--host --port --name --room --data-dir --tls --insecure --fingerprint --accept-new --config --help --version --theme --emoji --mouse --bell --desktop --alert --typing"
+    COMPREPLY=()
     case ${COMP_WORDS[COMP_CWORD-1]} in
         --theme) COMPREPLY=($(compgen -W "auto dark light contrast 16 none" -- "$word")); return ;;
         --emoji) COMPREPLY=($(compgen -W "plain full" -- "$word")); return ;;
@@ -17,6 +18,6 @@ _chat_client() {
         tail) options="--host --port --name --room --data-dir --tls --insecure --fingerprint --accept-new --config --help --version --json --after --history --count" ;;
     esac
     [ "$COMP_CWORD" = 1 ] && options="send tail $options"
-    COMPREPLY=($(compgen -W "$options" -- "$word"))
+    COMPREPLY+=($(compgen -W "$options" -- "$word"))
 }
 complete -F _chat_client chat-client

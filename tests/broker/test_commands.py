@@ -39,7 +39,8 @@ def _signals() -> Iterator[None]:
         (["--port", "1", "status"], "'status' stands in front of the options: chat-broker status …"),
         (["--"], "a command is missing after --, write for example: chat-broker -- chat-client"),
         (["status", "--jsno"], "there is no option '--jsno', did you mean --json?"),
-        (["status", "now"], "'now' is not understood here, --help shows what is"),
+        (["status", "here", "there"], "'there' is not understood here, --help shows what is"),
+        (["check", "here", "--data-dir", "there"], "'here' is not understood here, --help shows what is"),
         (["check", "--json"], "there is no option '--json', --help lists what there is"),
         (["--config", "/nowhere.toml"], "/nowhere.toml cannot be read: No such file or directory"),
         (["check", "--config", "/nowhere.toml"], "/nowhere.toml cannot be read: No such file or directory"),
@@ -60,6 +61,7 @@ def test_what_cannot_be_done(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
         (["--port", "0", "--data-dir", str(file)], f"cannot keep data in {file} (it is no directory), name another "),
         (["--port", "0", "--data-dir", str(file / "in")], f"cannot keep data in {file}/in (Not a directory), name "),
         (["status", "--data-dir", str(tmp_path)], f"no server runs on {tmp_path}, start one or "),
+        (["status", str(tmp_path)], f"no server runs on {tmp_path}, start one or "),
     ]:
         assert run(arguments, {}) == 1
         out, err = capfd.readouterr()
@@ -96,8 +98,9 @@ def test_a_log_that_is_whole_and_one_that_is_not_there(tmp_path: Path, capfd: py
     assert run(["check", "--data-dir", str(tmp_path)], {}) == 1
     assert capfd.readouterr().err.startswith("chat-broker: ")
     SqliteLog.open(tmp_path).close()
-    assert run(["check", "--data-dir", str(tmp_path)], {}) == 0
-    assert capfd.readouterr() == (f"the log in {tmp_path} is whole\n", "")
+    for where in (["--data-dir", str(tmp_path)], [str(tmp_path)]):
+        assert run(["check", *where], {"CHAT_BROKER_DATA_DIR": "/elsewhere"}) == 0
+        assert capfd.readouterr() == (f"the log in {tmp_path} is whole\n", "")
 
 
 @pytest.mark.parametrize(
