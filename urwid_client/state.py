@@ -174,9 +174,22 @@ class Chat(Sending):
         check_as_input(check_name, name)
         if fold(name) == fold(self.name):
             raise WrongInput("that is you")
+        self._hide(name)
+
+    def _hide(self, name: str) -> None:
         self.ignored[fold(name)] = name
         for buffer in self.buffers:
             buffer.drop(name)
+
+    def _go_on_ignoring(self, renamed: Mapping[str, str], now: int) -> None:
+        """Who is ignored stays so by another name (by that: the one before, which may soon be somebody else's).
+
+        It is not told where the user reads: who is ignored could be seen again by that, as often as they like.
+        """
+        for name, before in renamed.items():
+            if self.ignored.pop(fold(before), None) is not None:
+                self._hide(name)
+                self.note(f"{before}, whom you ignore, is now {name}, and ignored by that name", now, self.server)
 
     def unignore(self, name: str) -> None:
         """Shows what somebody says again, what they said before too. Raises `WrongInput`."""
@@ -402,6 +415,7 @@ class Chat(Sending):
         self._forget_that_it_was_asked(back)
         if buffer is self.lobby:
             self.follow(renamed, now)
+            self._go_on_ignoring(renamed, now)
             self.ask_who_is(came)
         known = {**before, **self._missing.of(fold(buffer.title))}
         if buffer.head_count <= _TRAFFIC_SHOWN:

@@ -995,6 +995,18 @@ def test_a_conversation_goes_on_under_the_other_name() -> None:
     assert former.title == "bob"
 
 
+def test_who_is_ignored_stays_so_by_another_name() -> None:
+    ada = talk()
+    ada.chat.ignore("bob")
+    ada.chat.lobby.add(Said((1, 0), NOON, "bert", "said before it was told that this is bob", own=False))
+    presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
+    assert texts(ada.chat.lobby) == []
+    assert ada.chat.ignored == {"bert": "bert"}
+    assert notes(ada.chat.server)[-1] == "bob, whom you ignore, is now bert, and ignored by that name"
+    presence(ada, m.LOBBY, joined=["cynthia"], left=["cyd"], renamed=[["cyd", "cynthia"]], count=2)
+    assert ada.chat.ignored == {"bert": "bert"}
+
+
 def test_in_large_rooms_nobody_is_told_who_comes() -> None:
     ada = talk()
     presence(ada, m.LOBBY, joined=["bob"], left=[], count=5_000)
