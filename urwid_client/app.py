@@ -484,13 +484,13 @@ class App:
                 self._open_link(number)
 
     def _go_elsewhere(self, server: Invitation) -> None:
-        """To another server, or to this one by another key, if it can be reached. Raises `WrongInput`."""
-        is_here = server.server == self._where.settings.server
-        if is_here and (self._chat.online or server.fingerprint is None):  # else it may be told by that which key is believed
+        """To another server, or to this one by another key, if it can be reached. Raises `WrongInput` and `Failed`."""
+        key, here = server.fingerprint, self._where.settings
+        if server.server == here.server and (key is None or (self._chat.online and dialer_for(here).knows(key))):
             already = f"you are on {server.server} already, as {self._chat.name}, and nothing had to be done"
-            here = already if self._chat.online else f"{server.server} is tried already"
+            said = already if self._chat.online else f"{server.server} is tried already"
             is_new = server.room and self._chat.find_room(server.room) is None
-            raise WrongInput(f"{here}; /join {server.room} goes into the room" if is_new else here)
+            raise WrongInput(f"{said}; /join {server.room} goes into the room" if is_new else said)
         self._try(f"connecting to {server.server} …", self._reach(self._where.elsewhere(server)))
 
     def _try(self, said: str, attempt: Coroutine[object, object, None]) -> None:

@@ -58,6 +58,10 @@ class Dialer:
         """The user believes that this is the server's key. Raises `Unsafe`."""
         self._pins.keep(self.server, fingerprint)
 
+    def knows(self, fingerprint: str) -> bool:
+        """Whether the server is known by this key. Raises `Unsafe`."""
+        return trust.expected_key(self._wishes, self._pins.find(self.server)) == fingerprint
+
     async def _vouched_for(self) -> Streams:
         """Raises `ssl.SSLCertVerificationError` where nobody vouches for the server."""
         try:

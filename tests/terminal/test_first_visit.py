@@ -193,6 +193,20 @@ def test_a_new_invitation_is_believed_where_the_key_has_changed(tmp_path: Path) 
             window.wait_for("● ada73")
 
 
+def test_the_key_in_an_invitation_to_where_one_is_is_compared(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", "--tls-cert", str(MADE.write(tmp_path / "pem")), workers=1) as server:
+        there = f"chat://127.0.0.1:{server.port}/?fp="
+        invited, wrong = f"{there}{MADE.fingerprint}", make().fingerprint
+        with terminal([SCRIPTS / "chat-client", invited, "--name", "ada77", "--data-dir", tmp_path], cols=300) as window:
+            window.wait_for("● ada77")
+            window.enter(f"/connect {there}{wrong}")
+            window.wait_for(f"its key is {MADE.fingerprint}, and was to be {wrong}; somebody may be in the middle")
+            window.enter(f"/connect {invited}")
+            window.wait_for("already, as ada77, and nothing had to be done")
+            window.enter("still here")
+            window.wait_for("ada77 still here")
+
+
 def wait_for_words(window: Terminal, words: str) -> None:
     """They may be broken over several rows."""
     window.wait_until(lambda: words.replace(" ", "") in "".join(window.text.split()), f"{words} on the screen", seconds(5))
