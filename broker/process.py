@@ -142,6 +142,8 @@ class BrokerProcess:
                 self._core.use_limits(Limits(**order.data))
             case "status":
                 self._control.send("status", self._core.figures())
+            case "drain":
+                self._core.drain()
             case "stop":
                 self._stopped = True
 

@@ -467,9 +467,8 @@ class Supervisor:
             self._status_socket = None
         if self._command:
             self._command.terminate()
-        for child in self._children.values():
-            if child.key != BROKER:
-                child.control.send("stop" if child.key == ACCEPTOR else "drain")
+        for child in sorted(self._children.values(), key=lambda child: child.key != BROKER):  # it is to know before they go
+            child.control.send("stop" if child.key == ACCEPTOR else "drain")
 
     def _go_on_stopping(self, now: float, clients_end: float, end: float) -> None:
         broker = self._children.get(BROKER)

@@ -202,12 +202,8 @@ class Hub:
         return max(0.0, (self._next_idle_check if due is None else min(due, self._next_idle_check)) - now)
 
     def drain(self) -> None:
-        """Takes no more requests; once all are answered, `drained` holds.
-
-        Who comes and leaves is told no more: everybody does, and those who are told goodbye last are not to hear of it as news.
-        """
+        """Takes no more requests; once all are answered, `drained` holds."""
         self._draining = True
-        self._presence = PresenceCollector()
 
     @property
     def awaits_messages(self) -> bool:
@@ -438,12 +434,10 @@ class Hub:
     def _presence_changed(
         self, conv: str, room: str, came: list[str], left: list[str], count: int, former: Mapping[str, str]
     ) -> None:
-        if not self._draining:
-            self._presence.add(conv, room, came, left, count, former, self._now)
+        self._presence.add(conv, room, came, left, count, former, self._now)
 
     def _presence_turned(self, conv: str, room: str, away: list[str], back: list[str], count: int) -> None:
-        if not self._draining:
-            self._presence.turn(conv, room, away, back, count, self._now)
+        self._presence.turn(conv, room, away, back, count, self._now)
 
     def _said_away(self, sid: int, ref: int, text: str) -> None:
         """The answer. What others of the person said in the same turn comes behind it."""
@@ -467,8 +461,7 @@ class Hub:
 
     def _present(self, conv: str, frame: bytes) -> None:
         self._presence.forget(conv)
-        if not self._draining:
-            self._streams.tell_room(conv, frame)
+        self._streams.tell_room(conv, frame)
 
     def _elsewhere(self, identity: str, connections: int, owed_ms: int) -> None:
         self._pace.set_time(self._now)

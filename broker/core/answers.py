@@ -24,6 +24,13 @@ class Answers:
         self.position = position
         """The id up to which the workers were told everything."""
         self._out: defaultdict[int, list[Item]] = defaultdict(list)
+        self._draining = False
+
+    def drain(self) -> None:
+        """The server stops. Who comes and leaves is told no more: everybody does, and those who are told goodbye last are not to
+        hear of it as news.
+        """
+        self._draining = True
 
     def add(self, number: int, item: Item) -> None:
         """This worker is told of something that does not wait for the log."""
@@ -115,6 +122,8 @@ class Answers:
 
     def tell_presence(self) -> None:
         """Who came to rooms in this turn, who left them, who went away and who is back."""
+        if self._draining:
+            return
         for number, sids, text in self._people.take_turned():
             self._out[number].append(["away", sids, text])
         for room, came, left, turned, anew in self._rooms.take_changes():
@@ -138,7 +147,7 @@ class Answers:
 
     def tell_who_is_where(self, number: int) -> None:
         """After an introduction: who came or left while this worker was not told is not known to it otherwise."""
-        for room in self._rooms:
+        for room in self._rooms if not self._draining else ():
             if number in room.workers:
                 self._out[number].append(self._present(room))
 

@@ -76,6 +76,10 @@ class Broker:
         """These hold from now on."""
         self._people.use_limits(limits)
 
+    def drain(self) -> None:
+        """The server stops: its workers say goodbye to everybody."""
+        self._answers.drain()
+
     def figures(self) -> dict[str, Any]:
         """What `chat-broker status` shows of the broker."""
         return {

@@ -41,8 +41,9 @@ def test_everybody_is_connected_at_the_start_and_told_to_stop_at_the_end(tmp_pat
         assert orders(run, "acceptor g0")[:4] == ['listen {"plain": true} +1', *places, "stop {} +0"]
         of_broker = orders(run, "broker g0")
         assert of_broker[:3] == [*places, "begin {} +0"]
-        assert sorted(of_broker[3:5]) == gone
-        assert of_broker[5:] == ["stop {} +0"], "the broker is the last"
+        assert of_broker[3] == "drain {} +0", "the broker is the first to know"
+        assert sorted(of_broker[4:6]) == gone
+        assert of_broker[6:] == ["stop {} +0"], "the broker is the last"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def behaves(boot: Boot, control: Control, obedient: bool = True) -> None:
             logger.info("%s g%d: %s %s +%d", boot.name, boot.generation, order.kind, json.dumps(order.data), len(order.fds))
             if order.kind == "status":
                 control.send("status", {"role": boot.role})
-            if order.kind in ("stop", "drain") and obedient:
+            if order.kind == ("drain" if boot.role == "worker" else "stop") and obedient:
                 return
 
 

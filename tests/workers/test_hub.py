@@ -686,17 +686,6 @@ def is_drained(desk: Desk) -> bool:
     return desk.hub.drained
 
 
-def test_at_the_end_nobody_is_told_that_the_others_left(ada: Desk) -> None:
-    """They are told goodbye, too; whoever hears of it would take it for news when they are back."""
-    ada.broker(["presence", "#lobby", "#lobby", [], ["cyd"], 2, {}])
-    ada.hub.drain()
-    ada.broker(["presence", "#lobby", "#lobby", [], ["bob"], 1, {}], ["turned", "#lobby", "#lobby", ["eve"], [], 1])
-    ada.broker(["present", "#lobby", m.encode(m.Presence("#lobby", {"count": 1, "members": ["ada"]}))])  # it was a large room
-    ada.now += 0.11
-    ada.turn()
-    assert ada.heard(1) == []
-
-
 def test_before_the_end_everything_is_answered_and_then_everybody_is_told(ada: Desk) -> None:
     ada.welcome(2, BOB, "bob")
     ada.hub.lag(2, 0)

@@ -147,3 +147,18 @@ def test_one_who_missed_presence_is_told_who_is_there(ada_and_bob: Office) -> No
     answer = office.ask(1, ["present", 1, None, "#dev"])
     assert answer == [["reply", 1, m.Presence("#dev", {"count": 2, "members": ["ada", "bob"]})]]
     assert office.ask(1, ["present", 1, None, "#elsewhere"]) == []
+
+
+def test_at_the_end_nobody_is_told_that_the_others_left(ada_and_bob: Office) -> None:
+    """Whoever is told goodbye last would take it for news, and for news that they are there when both are back."""
+    office = ada_and_bob
+    for sid in range(2, MEMBERS_SHOWN + 1):
+        office.request(2, ["hello", sid, 1, f"g{sid:016}", f"n{sid}", None, None, [], False])
+    office.settle()
+    office.broker.drain()
+    office.request(2, *(["gone", sid, False, 0] for sid in range(1, MEMBERS_SHOWN + 1)))
+    office.settle()
+    assert office.heard(1, presence=True) == []
+    office.introduce(1, [1, ADA, "ada", ["#lobby", "#dev"]])
+    office.settle()
+    assert [tag for tag, *_ in office.heard(1, presence=True)] == ["snapshot"]
