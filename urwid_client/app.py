@@ -20,7 +20,7 @@ from common.invitations import Invitation
 from common.text import clean, clean_line
 from urwid_client import alerts, commands, garbage, rendering
 from urwid_client.completion import Words
-from urwid_client.composer import PASTE_KEYS, Composer
+from urwid_client.composer import Composer
 from urwid_client.connection import Connection, TokenNotKept, Told, why_unreachable
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
@@ -31,6 +31,7 @@ from urwid_client.opening import open_link
 from urwid_client.output import complain, discard_output
 from urwid_client.pacing import Pace
 from urwid_client.palette import palette
+from urwid_client.pasting import PASTE_KEYS
 from urwid_client.preferences import Preferences
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.renaming import ask_for
@@ -48,6 +49,8 @@ _REMEMBER_SECONDS = 10.0
 """How often it is written down where one is."""
 _WRITTEN_SECONDS = 1.0
 """How soon after the last key it is, when something is being written."""
+_PASTE_SECONDS = 2.0
+"""A paste of which nothing came for so long has ended, and its mark got lost. A network that stalls is quicker."""
 _IDLE_MS = 2_000
 """Who does nothing for so long does not wait for anything."""
 _ALERT_SECONDS = 1.0
@@ -109,13 +112,14 @@ class App:
         self._remembering: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         """Until what is being written is written down."""
+        self._pasting: asyncio.TimerHandle | None = None
+        """Until a paste is taken to have ended."""
         self._trying: asyncio.Task[None] | None = None
         """Whether the user can go where they want to, or by the name that they want."""
         self._expiring: asyncio.TimerHandle | None = None
         """Until one of those who are typing is not any more, or one who was awaited is not."""
-        self._status = 0
-        self._last_words = ""
-        """What is said once the terminal is given back."""
+        self._status, self._last_words = 0, ""
+        """The exit status, and what is said once the terminal is given back."""
         self._leaving = False
         self.go_on: ClientSettings | None = None
         """After the run: where to go on, if the user did not leave altogether."""
@@ -129,9 +133,8 @@ class App:
         self._face = Face(self._chat, self._composer, self._keys)
         self._face.screen.draw_emoji(preferences.full_emoji)
         self._chat.typing, self._chat.keymap = preferences.typing, self._keys
-        if came_from is None:  # else it was told before
-            for problem in preferences.problems():
-                self._complain(problem)
+        for problem in preferences.problems() if came_from is None else ():  # else it was told before
+            self._complain(problem)
         self._events = urwid.AsyncioEventLoop(loop=loop)
         self._drawing: asyncio.TimerHandle | None = None
         self._pace = Pace()
@@ -185,7 +188,7 @@ class App:
 
     def _end(self) -> None:
         """Nothing of this run goes on in the next one, which has the same loop."""
-        for timer in (self._ticking, self._remembering, self._writing, self._expiring):
+        for timer in (self._ticking, self._remembering, self._writing, self._pasting, self._expiring):
             if timer is not None:
                 timer.cancel()
         if self._drawing is not None:
@@ -330,6 +333,7 @@ class App:
             else:
                 self._on_mouse(*key)
             self._show_active()
+        self._await_end_of_paste()
         may_stay = self._drawing is not None and not self._face.finder.active
         self._face.screen.body_stays = may_stay and all(map(self._keys.writes, keys))
         self._refresh()
@@ -356,6 +360,16 @@ class App:
             self._remember_what_is_written()
             if self._shown is self._chat.active:
                 self._chat.typed(self._composer.draft.text, _now())
+
+    def _await_end_of_paste(self) -> None:
+        """Without an end, all keys from then on would belong to it."""
+        if self._pasting is not None:
+            self._pasting.cancel()
+        self._pasting = self._loop.call_later(_PASTE_SECONDS, self._end_paste) if self._composer.pasting else None
+
+    def _end_paste(self) -> None:
+        self._on_key("end paste")
+        self._draw_soon()
 
     def _find(self, key: str) -> bool:
         """Whether a key belongs to the search in the messages."""

@@ -14,10 +14,9 @@ from common.text import clean, clean_line
 from urwid_client.completion import Completer, Suggestion, Words
 from urwid_client.editing import Draft, Editor, InputHistory
 from urwid_client.keys import EDITING, Action
+from urwid_client.pasting import Paste
 
 _OFFERED = Draft("/quit", len("/quit"))
-PASTE_KEYS = ("begin paste", "end paste")
-"""What stands around the keys of a paste."""
 
 
 class Mode(enum.Enum):
@@ -35,7 +34,7 @@ class Composer:
         self._words = words
         self._editor = Editor()
         self._completer = Completer()
-        self._pasting: list[str] | None = None
+        self._paste = Paste()
         self._before: Draft | None = None
         """What was being written when the search began."""
         self._found: int | None = None
@@ -72,7 +71,7 @@ class Composer:
     @property
     def pasting(self) -> bool:
         """Whether the keys that come are a paste."""
-        return self._pasting is not None
+        return self._paste.active
 
     def load(self, draft: Draft) -> None:
         """Turns to another conversation, and what was being written there."""
@@ -106,15 +105,9 @@ class Composer:
 
     def paste(self, key: str) -> None:
         """A key that comes while `pasting`, or one that begins or ends it."""
-        begin, end = PASTE_KEYS
         self._leaving = False
-        if key == begin:
-            self._pasting = []
-        elif key == end:
-            text, self._pasting = clean("".join(self._pasting or ())), None
+        if (text := self._paste.take(key)) is not None:
             self._take_paste(text)
-        elif self._pasting is not None:
-            self._pasting.append({"enter": "\n", "tab": "\t"}.get(key, key if len(key) == 1 else ""))
 
     def do(self, action: Action) -> bool:
         """Does what an action means for the line; False if it is not for the line."""

@@ -57,6 +57,31 @@ def test_a_paste_is_not_sent_by_its_line_feeds(open_client: Open) -> None:
     assert prompt(ada) == ""
 
 
+@pytest.mark.parametrize("pieces", [("\x1b", "[201~"), ("\x1b[2", "01~"), ("\x1b[201", "~")])
+def test_a_paste_ends_also_where_its_end_comes_in_pieces(open_client: Open, pieces: tuple[str, str]) -> None:
+    name = f"ada36{len(pieces[0])}"
+    ada = open_client(name)
+    first, rest = pieces
+    ada.type(f"\x1b[200~pasted {first}")
+    ada.settle(0.3)
+    ada.type(f"{rest}and typed")
+    ada.wait_for("> pasted and typed")
+    ada.press("enter")
+    ada.wait_for_line(rf"{name} pasted and typed +│")
+
+
+def test_a_paste_whose_end_is_lost_swallows_no_more_than_what_comes_at_once(open_client: Open) -> None:
+    ada = open_client("ada37")
+    ada.type("\x1b[200~from elsewhere")
+    ada.press("ctrl c")
+    ada.type(", and typed")
+    ada.wait_for("> from elsewhere, and typed")
+    ada.press("ctrl c")
+    ada.wait_gone("elsewhere")
+    ada.enter("alive")
+    ada.wait_for("ada37 alive")
+
+
 def test_a_message_of_several_lines(open_client: Open) -> None:
     ada = open_client("ada23")
     ada.type("one")
