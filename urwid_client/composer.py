@@ -51,8 +51,10 @@ class Composer:
 
     @property
     def draft(self) -> Draft:
-        """What is being written; while earlier inputs are searched, what was written before that."""
+        """What is being written; while earlier inputs are searched or looked through, what was written before that."""
         written = self._editor.draft if self._before is None else self._before
+        if (waiting := self.history.waiting_behind(written.text)) is not None:
+            written = Draft(waiting, len(waiting))
         return written._replace(pasted=self.pasted)
 
     @property
@@ -77,6 +79,7 @@ class Composer:
         """Turns to another conversation, and what was being written there."""
         self._before, self._leaving, self.pasted = None, False, draft.pasted
         self._editor.load(draft)
+        self.history.stop()
 
     def take(self) -> str:
         """The finished text. The line is empty then, and the text the newest of the history."""
@@ -92,7 +95,7 @@ class Composer:
 
     def suggestions(self) -> tuple[Sequence[Suggestion], int | None]:
         """What could stand at the cursor, and which of it the last Tab has put there."""
-        return self._completer.choices(self.draft, self._words) if self.mode is Mode.WRITING else ((), None)
+        return self._completer.choices(self._editor.draft, self._words) if self.mode is Mode.WRITING else ((), None)
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 

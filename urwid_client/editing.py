@@ -259,7 +259,15 @@ class InputHistory:
         if not self._texts or self._texts[-1] != text:
             self._texts.append(text)
             del self._texts[: -self._limit]
+        self.stop()
+
+    def stop(self) -> None:
+        """What is written next has nothing to do with what was walked through."""
         self._at = None
+
+    def waiting_behind(self, shown: str) -> str | None:
+        """The line that was being written, while an earlier text is shown as it was sent; None if `shown` is being written."""
+        return None if self._at is None or self._texts[self._at : self._at + 1] != [shown] else self._waiting
 
     def older(self, current: str) -> str | None:
         """The text before the one that is shown; None at the first."""

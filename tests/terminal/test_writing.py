@@ -117,6 +117,23 @@ def test_drafts_stay_with_their_conversations(open_client: Open) -> None:
     ada.wait_for("> for the lobby")
 
 
+def test_what_is_had_again_leaves_the_drafts_where_they_are(open_client: Open) -> None:
+    ada = open_client("ada38", "--room", "#room38")
+    ada.enter("sent before")
+    ada.wait_for_line(r"ada38 sent before +│")
+    ada.type("for the room")
+    ada.wait_for("> for the room")
+    ada.press("up")
+    ada.wait_for("> sent before")
+    ada.press("alt 2")
+    ada.wait_for_line("^ #lobby ")
+    ada.press("down")
+    ada.settle(0.2)
+    assert prompt(ada) == ""
+    ada.press("alt 3")
+    ada.wait_for("> for the room")
+
+
 def test_wrong_commands_are_explained_and_not_sent(open_client: Open) -> None:
     ada, bob = open_client("ada26"), open_client("bob26")
     for line in ("/unknown", "/msg", "/msg x", "/list all"):

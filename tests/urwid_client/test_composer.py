@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from urwid_client.completion import Words
+from urwid_client.completion import Suggestion, Words
 from urwid_client.composer import Composer, Mode
 from urwid_client.editing import Draft
 from urwid_client.keys import Action
 
 
 def composer(*sent: str, text: str = "") -> Composer:
-    new = Composer(lambda: Words(["bob", "bea"]))
+    new = Composer(lambda: Words(["bob", "bea"], commands=[Suggestion("/quit")]))
     new.restore_history(sent)
     new.load(Draft(text, len(text)))
     return new
@@ -41,6 +41,35 @@ def test_what_is_finished_is_taken_and_can_be_had_again() -> None:
     for action, shown in ((Action.OLDER_INPUT, "hello"), (Action.OLDER_INPUT, "hello"), (Action.NEWER_INPUT, "new")):
         assert line.do(action)
         assert line.shown.text == shown
+
+
+def test_what_was_sent_earlier_is_not_what_is_being_written_unless_it_is_changed() -> None:
+    line = composer("sent", text="half a line")
+    line.do(Action.OLDER_INPUT)
+    assert (line.shown.text, line.draft) == ("sent", Draft("half a line", 11))
+    write(line, "!")
+    assert line.draft == Draft("sent!", 5)
+
+
+def test_walking_through_what_was_sent_ends_where_one_goes_elsewhere() -> None:
+    line = composer("sent", text="for the others")
+    line.do(Action.OLDER_INPUT)
+    line.load(Draft("here", 4))
+    assert line.draft == Draft("here", 4)
+    line.do(Action.NEWER_INPUT)
+    assert line.shown.text == "here"
+
+
+def test_a_command_that_was_sent_earlier_is_proposed_as_any_other() -> None:
+    line = composer("/quit")
+    line.do(Action.OLDER_INPUT)
+    assert [suggestion.word for suggestion in line.suggestions()[0]] == ["/quit "]
+
+
+def test_without_anything_sent_there_is_nothing_to_walk_through() -> None:
+    line = composer(text="half")
+    line.do(Action.OLDER_INPUT)
+    assert line.draft == Draft("half", 4)
 
 
 def test_within_several_lines_the_arrows_move() -> None:
