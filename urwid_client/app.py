@@ -292,8 +292,18 @@ class App:
         if isinstance(event, Welcomed):
             self._remember()
         if isinstance(event, NameRefused):
-            self._welcome = Welcome(self._chat.name, problem=_why_refused(event))
+            self._ask_for_name(_why_refused(event))
         self._draw_soon()
+
+    def _ask_for_name(self, problem: str) -> None:
+        """Who is writing already is told, and asks for another one with a command: a question would take for its answer what is
+        typed at that moment.
+        """
+        if self._chat.was_welcome or self._unsent() or not self._composer.draft.empty:
+            said = f"{problem.rstrip('.')}. /nick NAME goes on under another one, and what you write until then is sent then"
+            self._chat.note(said, _now(), important=True)
+        else:
+            self._welcome = Welcome(self._chat.name, problem=problem)
 
     def _on_status(self, status: Status) -> None:
         if status.stage is Stage.CONNECTING:
@@ -343,7 +353,7 @@ class App:
         before = self._composer.draft.text
         if key in ("focus in", "focus out"):
             self._focused = key == "focus in"
-        elif self._welcome is not None:
+        elif self._welcome is not None and not self._composer.pasting:
             self._on_welcome_key(self._welcome, key)
         elif self._face.finder.active and self._find(key):
             return
@@ -365,7 +375,8 @@ class App:
         """Without an end, all keys from then on would belong to it."""
         if self._pasting is not None:
             self._pasting.cancel()
-        self._pasting = self._loop.call_later(_PASTE_SECONDS, self._end_paste) if self._composer.pasting else None
+        pasting = self._composer.pasting or (self._welcome is not None and self._welcome.pasting)
+        self._pasting = self._loop.call_later(_PASTE_SECONDS, self._end_paste) if pasting else None
 
     def _end_paste(self) -> None:
         self._on_key("end paste")
@@ -388,7 +399,9 @@ class App:
     def _on_welcome_key(self, welcome: Welcome, key: str) -> None:
         """The line is a question: it is written into and answered, and nothing else; Ctrl+C leaves."""
         action = self._keys.actions.get(key)
-        if action is Action.SEND:
+        if welcome.pasting or key in PASTE_KEYS:
+            welcome.paste(key)
+        elif action is Action.SEND:
             self._answer(welcome)
         elif action is Action.INTERRUPT:
             self._quit()
@@ -530,7 +543,11 @@ class App:
             self._quit()
 
     def _rename(self, name: str) -> None:
-        """Goes on under another name, if it can be had. Raises `WrongInput`."""
+        """Goes on under another name, if it can be had. Raises `WrongInput` and `Failed`."""
+        if self._connection is not None and self._connection.status.stage is Stage.ASKING:  # the one that one had is another's
+            self._where.go_by(name)
+            self._connect()
+            return
         if name == self._chat.name:
             raise WrongInput(f"you go by {name} already")
         if not self._chat.online:

@@ -116,6 +116,8 @@ class Connection:
         """
         self._show_token(token or self._tokens.find(self.server, name) or self.token)
         self._protocol.choose_name(name)
+        if not self._answered.is_set():
+            self._set(Status(Stage.GREETING))
         self._answered.set()
         self.flush()
 

@@ -336,7 +336,7 @@ def status(
             spans += _lag(lag)
             return [*spans, ("away", "  away")] if away else spans
         case Stage.ASKING:
-            return [("bad", "○ "), ("text", "waiting for your answer")]
+            return [("bad", "○ not connected"), ("text", ": /nick NAME goes on under another name")]
         case Stage.CONNECTING | Stage.GREETING:
             return [("bad", "○ "), ("text", f"connecting to {clean_line(server)} …")]
         case Stage.WAITING:

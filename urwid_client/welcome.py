@@ -11,7 +11,9 @@ from common.errors import Refused
 from common.fingerprints import as_fingerprint
 from common.invitations import Invitation, understand
 from common.names import check_name
+from common.text import clean_line
 from urwid_client.editing import Draft, Editor
+from urwid_client.pasting import Paste
 
 LEAVING = (["/quit"], ["/exit"])
 """The first words of answers that leave instead."""
@@ -54,6 +56,7 @@ class Welcome:
         self._told_other = False
         """Whether the fingerprint that the user was told is another one: a yes does not count any more."""
         self.editor = Editor()
+        self._paste = Paste()
         self._left = [Question.KEY] if fingerprint else [Question.NAME, *([Question.SERVER] if ask_server else [])]
         self._propose()
 
@@ -65,6 +68,16 @@ class Welcome:
     def asks_server(self) -> bool:
         """Whether the server is asked for, now or afterwards."""
         return Question.SERVER in self._left
+
+    @property
+    def pasting(self) -> bool:
+        """Whether the keys that come are a paste."""
+        return self._paste.active
+
+    def paste(self, key: str) -> None:
+        """A key that comes while `pasting`, or one that begins or ends it. What was pasted is still to be answered with."""
+        if (text := self._paste.take(key)) is not None:
+            self.editor.insert(clean_line(text))
 
     def answer(self) -> bool:
         """Takes what was written for the answer; True if it was the last one."""

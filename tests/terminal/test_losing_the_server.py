@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.support.server import SCRIPTS, running_server
 from tests.support.terminal import terminal
+from tests.support.timeouts import seconds
 from tests.terminal.conftest import Open, client_command
 from tests.terminal.test_chatting import say
 
@@ -54,6 +56,30 @@ def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
                     window.press("ctrl u")
                     window.enter("/quit")
                     assert window.wait_exit() == 0
+
+
+def test_a_name_that_was_taken_meanwhile_is_told_and_what_is_typed_is_no_answer(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server(tmp_path / "server", workers=1, limits={"name_grace_seconds": 1}))
+        ada = stack.enter_context(terminal(client_command(server, tmp_path / "ada", "--name", "ada"), cols=100))
+        ada.wait_for("● ada")
+        ada.process.send_signal(signal.SIGSTOP)
+        for pid in server.status()["workers"]:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(seconds(1.5))
+        eve = stack.enter_context(terminal(client_command(server, tmp_path / "eve", "--name", "ada")))
+        eve.wait_for("● ada")
+        ada.process.send_signal(signal.SIGCONT)
+        ada.wait_for("The name ada is taken", "○ not connected: /nick NAME goes on under another name", limit=10)
+        ada.enter("ok")
+        ada.paste("and")
+        ada.wait_for("ok …", "> and")
+        ada.press("ctrl u")
+        ada.enter("/nick ada")
+        ada.wait_until(lambda: ada.text.count("The name ada is taken") == 2, "it was tried again")
+        ada.enter("/nick bea")
+        ada.wait_for("● bea", "bea ok")
+        eve.wait_for("bea ok")
 
 
 def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) -> None:

@@ -105,6 +105,28 @@ def test_a_name_is_asked_for_until_it_can_be_had(tmp_path: Path) -> None:
     assert prompt(shown[3]) == ">"
 
 
+def test_a_paste_is_no_answer_before_enter_says_so(tmp_path: Path) -> None:
+    screen = Waiting(
+        ["begin paste", *"ada", "enter", "end paste", *"lovelace"],
+        ["enter"],
+        waits=["What name", "Your name: adalovelace", "● adalovelace"],
+    )
+    run(screen, settings(tmp_path, name=None), Listener(ModelServer()))
+
+
+def test_who_writes_already_is_not_asked_for_a_name_in_their_line(tmp_path: Path) -> None:
+    model = ModelServer()
+    model.taken.add("ada")
+    screen = Waiting(
+        [*"half a "],
+        [*"line", "enter"],
+        [*"/nick eve", "enter"],
+        waits=["connecting", "The name ada is taken", "half a line …", "● eve"],
+    )
+    run(screen, settings(tmp_path), Listener(model))
+    assert [entry.text for entry in model.entries] == ["half a line"]
+
+
 def test_a_name_that_cannot_be_had_changes_nothing(tmp_path: Path) -> None:
     model = ModelServer()
     model.taken.add("eve")

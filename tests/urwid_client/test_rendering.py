@@ -210,7 +210,7 @@ def test_how_the_connection_stands() -> None:
     assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (
         "○ not connected, trying again in 3 s: connection refused"
     )
-    assert status(Stage.ASKING) == "○ waiting for your answer"
+    assert status(Stage.ASKING) == "○ not connected: /nick NAME goes on under another name"
 
 
 def test_where_nothing_was_written_it_is_said_what_can_be_done() -> None:

@@ -39,6 +39,15 @@ def test_wrong_answers_are_explained_and_stay() -> None:
     assert welcome.problem.startswith("a server is a host name")
 
 
+def test_what_is_pasted_is_written_on_one_line_and_not_answered_with() -> None:
+    welcome = Welcome()
+    for key in ("begin paste", *"ada", "enter", *"b"):
+        welcome.paste(key)
+    assert welcome.pasting
+    welcome.paste("end paste")
+    assert (welcome.pasting, welcome.editor.text, welcome.name) == (False, "ada b", "")
+
+
 def test_the_server_may_be_an_invitation() -> None:
     welcome = Welcome("ada", "127.0.0.1:65432", ask_server=True)
     welcome.answer()
