@@ -6,12 +6,13 @@ character that is made of several (an accent, an emoji with its modifiers).
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from collections.abc import Callable
 from typing import NamedTuple
 
 _JOINER = "\u200d"
-_WORD_END = re.compile(r"\W*\w*")
+_TAB = 4
+"""The columns that a tab takes."""
 _KILLS_KEPT = 20
 _UNDOS_KEPT = 200
 
@@ -105,13 +106,11 @@ class Editor:
 
     def kill_word_back(self) -> None:
         """Cuts the word before the cursor, where only white space separates words (Ctrl+W)."""
-        before = self.text[: self.cursor].rstrip()
-        start = max(before.rfind(" "), before.rfind("\n"), before.rfind("\t")) + 1
-        self._kill(start if before else 0, self.cursor)
+        self._kill(self._word_left(lambda character: not character.isspace()), self.cursor)
 
     def kill_name_back(self) -> None:
         """Cuts the word before the cursor, where everything but letters and digits separates words (Alt+Backspace)."""
-        self._kill(self._word_left(), self.cursor)
+        self._kill(self._word_left(_is_of_name), self.cursor)
 
     def kill_word(self) -> None:
         self._kill(self.cursor, self._word_right())
@@ -154,7 +153,7 @@ class Editor:
         self._move(self._right(self.cursor))
 
     def word_left(self) -> None:
-        self._move(self._word_left())
+        self._move(self._word_left(_is_of_name))
 
     def word_right(self) -> None:
         self._move(self._word_right())
@@ -171,7 +170,7 @@ class Editor:
         if start == 0:
             return False
         above = self.text.rfind("\n", 0, start - 1) + 1
-        self._move(min(above + self.cursor - start, start - 1))
+        self._move(self._at_column(above, start - 1, self._column()))
         return True
 
     def line_down(self) -> bool:
@@ -179,9 +178,8 @@ class Editor:
         end = self._end_of_line()
         if end == len(self.text):
             return False
-        column = self.cursor - self._start_of_line()
         below_end = self.text.find("\n", end + 1)
-        self._move(min(end + 1 + column, len(self.text) if below_end < 0 else below_end))
+        self._move(self._at_column(end + 1, len(self.text) if below_end < 0 else below_end, self._column()))
         return True
 
     def _move(self, cursor: int) -> None:
@@ -195,13 +193,32 @@ class Editor:
         end = self.text.find("\n", self.cursor)
         return len(self.text) if end < 0 else end
 
-    def _word_right(self) -> int:
-        match = _WORD_END.match(self.text, self.cursor)
-        return match.end() if match else self.cursor
+    def _column(self) -> int:
+        return _width(self.text[self._start_of_line() : self.cursor])
 
-    def _word_left(self) -> int:
-        match = _WORD_END.match(self.text[: self.cursor][::-1])
-        return self.cursor - (match.end() if match else 0)
+    def _at_column(self, start: int, end: int, column: int) -> int:
+        """Where that column of the line from `start` to `end` is: before the character that reaches over it, else at the end."""
+        while start < end:
+            behind = self._right(start)
+            column -= _width(self.text[start:behind])
+            if column < 0:
+                break
+            start = behind
+        return start
+
+    def _word_right(self) -> int:
+        at = self.cursor
+        for within in (False, True):
+            while at < len(self.text) and _is_of_name(self.text[at]) is within:
+                at = self._right(at)
+        return at
+
+    def _word_left(self, is_of_word: Callable[[str], bool]) -> int:
+        at = self.cursor
+        for within in (False, True):
+            while at > 0 and is_of_word(self.text[self._left(at)]) is within:
+                at = self._left(at)
+        return at
 
     def _right(self, at: int) -> int:
         at = min(at + 1, len(self.text))
@@ -217,8 +234,8 @@ class Editor:
 
     def _inside(self, at: int) -> bool:
         """Whether the position is within one character as people see it."""
-        character = self.text[at]
-        return self.text[at - 1] == _JOINER or character == _JOINER or _extends(character)
+        around = self.text[at - 1 : at + 1]
+        return "\n" not in around and (_JOINER in around or _extends(around[1]))
 
     # --- changes ------------------------------------------------------------------------------------------------------
 
@@ -242,7 +259,20 @@ class Editor:
 
 def _extends(character: str) -> bool:
     """Whether it belongs to the character before it: marks, variation selectors, skin colours."""
-    return unicodedata.category(character) in ("Mn", "Me") or "\U0001f3fb" <= character <= "\U0001f3ff"
+    return unicodedata.category(character)[0] == "M" or "\U0001f3fb" <= character <= "\U0001f3ff"
+
+
+def _is_of_name(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _width(text: str) -> int:
+    """How many columns it takes, as the input shows it."""
+    return sum(
+        _TAB if character == "\t" else 1 + (unicodedata.east_asian_width(character) in ("W", "F"))
+        for character in text
+        if not (character == _JOINER or _extends(character))
+    )
 
 
 class InputHistory:

@@ -58,6 +58,21 @@ def marked(edited: Editor) -> str:
         ("👩🏽\u200d🚀|", "left", "|👩🏽\u200d🚀"),
         ("|👩🏽\u200d🚀x", "right", "👩🏽\u200d🚀|x"),
         ("ab|", "newline", "ab\n|"),
+        ("|cafe\u0301s x", "word_right", "cafe\u0301s| x"),
+        ("cafe\u0301s|", "word_left", "|cafe\u0301s"),
+        ("|e\u0301 x", "kill_word", "| x"),
+        ("x e\u0301te\u0301|", "kill_name_back", "x |"),
+        ("x \u0301y|", "kill_word_back", "x \u0301|"),
+        ("|हिन्दी है", "word_right", "हिन्दी| है"),
+        ("हिन्दी है|", "word_left", "हिन्दी |है"),
+        ("हि|", "delete_back", "|"),
+        ("|👩🏽\u200d🚀 x", "word_right", "👩🏽\u200d🚀 x|"),
+        ("a\u0301b\nlong|er", "line_up", "a\u0301b|\nlonger"),
+        ("abe\u0301\nab|c", "line_up", "ab|e\u0301\nabc"),
+        ("你好 x\nabc|d", "line_up", "你|好 x\nabcd"),
+        ("你好| x\nabcdef", "line_down", "你好 x\nabcd|ef"),
+        ("\tx|\nabcdef", "line_down", "\tx\nabcde|f"),
+        ("one\n|\u0301two", "left", "one|\n\u0301two"),
     ],
 )
 def test_what_an_edit_does(before: str, edit: str, after: str) -> None:
@@ -130,7 +145,7 @@ def test_another_line_has_no_past() -> None:
 
 
 @given(TEXTS, st.lists(st.one_of(st.sampled_from(EDITS), TEXTS.map(lambda text: ("insert", text))), max_size=30))
-def test_the_cursor_stays_in_the_text_and_outside_of_characters(text: str, edits: list[str | tuple[str, str]]) -> None:
+def test_the_cursor_stays_in_the_text(text: str, edits: list[str | tuple[str, str]]) -> None:
     edited = editor(text, 0)
     for edit in edits:
         if isinstance(edit, tuple):
@@ -138,6 +153,22 @@ def test_the_cursor_stays_in_the_text_and_outside_of_characters(text: str, edits
         else:
             getattr(edited, edit)()
         assert 0 <= edited.cursor <= len(edited.text)
+
+
+MOVES = ["left", "right", "word_left", "word_right", "line_start", "line_end", "line_up", "line_down"]
+
+
+@given(TEXTS, st.lists(st.sampled_from(MOVES), max_size=10))
+def test_no_move_ends_inside_of_a_character(text: str, moves: list[str]) -> None:
+    steps = editor(text, 0)
+    stops = {0}
+    while steps.cursor < len(text):
+        steps.right()
+        stops.add(steps.cursor)
+    edited = editor(text)
+    for move in moves:
+        getattr(edited, move)()
+        assert edited.cursor in stops
 
 
 @given(TEXTS)
