@@ -350,7 +350,7 @@ class App:
         return [key for key in keys if key == "window resize"]
 
     def _on_key(self, key: str) -> None:
-        before = self._composer.draft.text
+        before = self._composer.draft
         if key in ("focus in", "focus out"):
             self._focused = key == "focus in"
         elif self._welcome is not None and not self._composer.pasting:
@@ -365,11 +365,11 @@ class App:
             self._act(self._keys.actions[key])
         elif len(key) == 1:
             self._composer.write(key)
-        self._shown.draft = self._composer.draft
-        if self._composer.draft.text != before:
+        self._shown.draft = draft = self._composer.draft
+        if draft != before:
             self._remember_what_is_written()
-            if self._shown is self._chat.active:
-                self._chat.typed(self._composer.draft.text, _now())
+            if draft.text != before.text and self._shown is self._chat.active:
+                self._chat.typed(draft.text, _now())
 
     def _await_end_of_paste(self) -> None:
         """Without an end, all keys from then on would belong to it."""

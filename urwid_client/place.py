@@ -64,8 +64,8 @@ def merge(mine: Place, before: Place, theirs: Place) -> Place:
         return mine
     was, here, there = ({_key(told): told for told in place["conversations"]} for place in (before, mine, theirs))
     for key in here.keys() & there.keys():
-        if here[key]["draft"] == (was[key]["draft"] if key in was else ""):
-            here[key] = {**here[key], "draft": there[key]["draft"]}
+        if _written(here[key]) == _written(was.get(key, {})):
+            here[key] = here[key] | _written(there[key])
     opened = [told for key, told in there.items() if key not in was and key not in here]
     known_rooms = {*map(fold, before["rooms"]), *map(fold, mine["rooms"])}
     return {
@@ -84,7 +84,12 @@ def _key(told: dict[str, Any]) -> tuple[str, str]:
 
 def has_drafts(place: Place) -> bool:
     """Whether something was written that is not sent."""
-    return any(told["draft"] for told in place["conversations"])
+    return any(any(_written(told).values()) for told in place["conversations"])
+
+
+def _written(told: dict[str, Any]) -> dict[str, str]:
+    """What was being written in a conversation, and what was pasted there and waits."""
+    return {key: told.get(key, "") for key in ("draft", "pasted")}
 
 
 def is_place(place: object) -> bool:
@@ -111,13 +116,14 @@ def _conversation(buffer: Buffer) -> dict[str, Any]:
         "mentions": buffer.mentions,
         "read": buffer.unread_from[0] if buffer.unread and buffer.unread_from else 0,
         "draft": _to_write(buffer),
+        "pasted": buffer.draft.pasted,
     }
 
 
 def _is_worth_keeping(told: dict[str, Any]) -> bool:
     """Not what the program has to say, nor a conversation that was opened and never took place: nobody may go by that name."""
     if told["kind"] == Kind.DIRECT.value:
-        return bool(told["conv"] or told["draft"])
+        return bool(told["conv"] or told["draft"] or told["pasted"])
     return bool(told["kind"] == Kind.ROOM.value)
 
 
@@ -148,7 +154,7 @@ def _restore(chat: Chat, told: dict[str, Any]) -> None:
         buffer.peer, buffer.former = told["peer"] or None, told.get("former", False)
     if buffer is None:  # a room that could not be joined any more
         return
-    buffer.draft = Draft(told["draft"], len(told["draft"]))
+    buffer.draft = Draft(told["draft"], len(told["draft"]), told.get("pasted", ""))
     if buffer is not chat.active:
         buffer.unread, buffer.mentions = told["unread"], told["mentions"]
         buffer.unread_from = (told["read"], -1) if told["read"] else None
@@ -161,8 +167,9 @@ def _is_number(value: object) -> bool:
 def _is_conversation(told: object) -> bool:
     return (
         isinstance(told, dict)
-        and told.keys() - {"former"} == {"kind", "title", "conv", "peer", "unread", "mentions", "read", "draft"}
+        and told.keys() - {"former", "pasted"} == {"kind", "title", "conv", "peer", "unread", "mentions", "read", "draft"}
         and isinstance(told.get("former", False), bool)
+        and isinstance(told.get("pasted", ""), str)
         and all(isinstance(told[key], str) for key in ("title", "conv", "peer", "draft"))
         and told["kind"] in (Kind.ROOM.value, Kind.DIRECT.value)
         and all(_is_number(told[key]) for key in ("unread", "mentions", "read"))

@@ -82,6 +82,20 @@ def test_a_paste_whose_end_is_lost_swallows_no_more_than_what_comes_at_once(open
     ada.wait_for("ada37 alive")
 
 
+def test_a_paste_that_waits_is_there_again_after_a_crash(open_client: Open, tmp_path: Path) -> None:
+    ada = open_client("ada39")
+    ada.paste("one\rtwo\rthree")
+    ada.wait_for("3 lines were pasted")
+    memory = tmp_path / "ada39" / "memory.json"
+    ada.wait_until(lambda: "one\\ntwo\\nthree" in memory.read_text(), "it is kept", limit=3)
+    ada.process.kill()
+    ada.process.wait(seconds(5))
+    again = open_client("ada39")
+    again.wait_for("3 lines were pasted")
+    again.press("enter", "enter")
+    again.wait_for_line(r"ada39 one +│")
+
+
 def test_a_message_of_several_lines(open_client: Open) -> None:
     ada = open_client("ada23")
     ada.type("one")

@@ -9,7 +9,7 @@ from tests.support.model_server import ModelServer
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
 from urwid_client import commands
 from urwid_client.editing import Draft
-from urwid_client.place import Place, is_place, merge, remember, restore
+from urwid_client.place import Place, has_drafts, is_place, merge, remember, restore
 
 
 def left(ada: Talk) -> Place:
@@ -98,6 +98,30 @@ def test_drafts_and_who_is_ignored() -> None:
     assert texts(again.chat.lobby) == []
 
 
+def test_a_paste_that_waits_is_kept_also_where_nothing_else_is() -> None:
+    ada = talk("ada")
+    ada.chat.open(ada.chat.direct("bob"))
+    ada.chat.active.draft = Draft("so: ", 4, "one\ntwo")
+    place = left(ada)
+    assert has_drafts(place)
+    assert back(ada.server, place).chat.find_directs("bob")[0].draft == Draft("so: ", 4, "one\ntwo")
+    ada.chat.active.draft = Draft(pasted="one\ntwo")
+    place = left(ada)
+    assert has_drafts(place)
+    assert back(ada.server, place).chat.find_directs("bob")[0].draft == Draft(pasted="one\ntwo")
+
+
+def test_a_place_from_before_pastes_were_kept_is_one() -> None:
+    ada = in_a_room()
+    place = left(ada)
+    for told in place["conversations"]:
+        del told["pasted"]
+    assert is_place(place)
+    assert [buffer.draft.pasted for buffer in back(ada.server, place).chat.buffers] == ["", "", ""]
+    place["conversations"][0]["pasted"] = 1
+    assert not is_place(place)
+
+
 def test_conversations_come_back_in_their_order() -> None:
     ada = talk()
     ada.server.say("eve", "ada", "psst")
@@ -146,6 +170,14 @@ def test_of_two_clients_each_keeps_what_it_changed() -> None:
     kept = merge(left(one), began_at, kept)
     assert drafts(kept) == {"#lobby": "", "#dev": "", "#ops": "of the other"}
     assert kept["rooms"] == ["#dev", "#ops"]
+
+
+def test_a_paste_that_waits_belongs_to_the_draft_that_another_client_wrote() -> None:
+    before = left(in_a_room())
+    other = back(ModelServer(), before)
+    other.chat.lobby.draft = Draft(pasted="1\n2")
+    kept = merge(before, before, left(other))
+    assert [told["pasted"] for told in kept["conversations"]] == ["1\n2", ""]
 
 
 def test_what_one_client_leaves_is_left() -> None:
