@@ -95,6 +95,8 @@ def _said(word: str, first: str, words: Words) -> list[Suggestion]:
     """A word of a message."""
     if word.startswith("#"):
         return _matching(word, map(Suggestion, words.rooms), " ")
+    if word.startswith("@"):
+        return _matching(word, (Suggestion(f"@{name}") for name in words.names), " ")
     return _matching(word, map(Suggestion, words.names), " " if first else ": ") if word else []
 
 

@@ -46,6 +46,12 @@ def test_a_name_later_is_only_named() -> None:
     assert complete("ask car", 1) == ["ask carla |"]
 
 
+def test_a_name_may_have_its_sign_before_it() -> None:
+    assert complete("@b", 1, 1) == ["@Bob |", "@berta |"]
+    assert complete("ask @car", 1) == ["ask @carla |"]
+    assert complete("/msg carla ask @car", 1) == ["/msg carla ask @carla |"]
+
+
 def test_case_is_no_difference_and_the_likeliest_comes_first() -> None:
     assert complete("B", 1, 1, 1) == ["Bob: |", "berta: |", "Bob: |"]
 
