@@ -15,6 +15,14 @@ ACTION = "/me "
 AWAY = "away"
 """What is said of why one is away where no reason is given. A convention, too."""
 
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao, Burmese, Khmer
+    "\u3005\u3040-\u309f\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Hiragana, Chinese characters
+    "\uac00-\ud7a3"  # Hangul
+)
+"""Where words, or what belongs to a name, stand without spaces between them. Words in Katakana stand between others of these."""
+_SPACED = rf"[^\W{_UNSPACED}]"
+
 
 class Piece(NamedTuple):
     """A part of a text that looks the same."""
@@ -85,3 +93,10 @@ def topic_change(topic: str, done: bool = True) -> str:
 def because(away: str) -> str:
     """What is said behind "is away": the reason, if there is one."""
     return "" if away.lower() == AWAY else f": {away}"
+
+
+def mention(name: str) -> re.Pattern[str]:
+    """Finds a name, as its one group, where it stands as a word of its own, as far as the script tells where a word ends."""
+    before = "" if re.match(f"[{_UNSPACED}]", name) else f"(?<!{_SPACED})"
+    behind = "" if re.search(f"[{_UNSPACED}]$", name) else f"(?!{_SPACED})"
+    return re.compile(f"{before}({re.escape(name)}){behind}", re.IGNORECASE)

@@ -191,7 +191,7 @@ def _styled(piece: Piece, mentioned: str) -> Spans:
         return [(Link(piece.link), piece.text)]
     if not mentioned:
         return [(piece.style, piece.text)]
-    parts = re.split(rf"(?<!\w)({re.escape(mentioned)})(?!\w)", piece.text, flags=re.IGNORECASE)
+    parts = markup.mention(mentioned).split(piece.text)
     return [("mention" if index % 2 else piece.style, part) for index, part in enumerate(parts)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from common.errors import Refused
 from common.limits import MEMBERS_SHOWN, Limits
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line, is_blank
-from urwid_client import emoji
+from urwid_client import emoji, markup
 from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.filing import Filing
 from urwid_client.keys import Action, KeyMap
@@ -293,7 +292,7 @@ def _as_sent(text: str) -> str:
 
 def is_mentioned(name: str, text: str) -> bool:
     """Whether the name stands in the text as a word of its own."""
-    return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+    return bool(name) and markup.mention(name).search(text) is not None
 
 
 def too_long(excess: int, most: int) -> str:

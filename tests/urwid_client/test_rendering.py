@@ -87,6 +87,7 @@ def test_where_the_unread_ones_begin() -> None:
 def test_a_mention_is_marked() -> None:
     block = look(said(text="Ada: see ada.", mentioned="ada"))
     assert block.body == [("text", ""), ("mention", "Ada"), ("text", ": see "), ("mention", "ada"), ("text", ".")]
+    assert look(said(text="小明你好", mentioned="小明")).body == [("text", ""), ("mention", "小明"), ("text", "你好")]
 
 
 def test_what_is_on_its_way_and_what_failed() -> None:

@@ -713,6 +713,14 @@ def test_the_next_unread_is_a_mention_if_there_is_one() -> None:
         ("a[1]", "ask a[1] or not", True),
         ("", "anything", False),
         ("zoë", "Zoë, come", True),
+        ("小明", "小明你好", True),
+        ("小明", "你好小明，在吗", True),
+        ("bob", "你好bob在吗", True),
+        ("bob", "你好bobby在吗", False),
+        ("アン", "アンさん、", True),
+        ("アン", "アンケート", False),
+        ("민수", "민수야 안녕", True),
+        ("สมชาย", "คุณสมชายครับ", True),
     ],
 )
 def test_a_mention_is_the_name_as_a_word(name: str, text: str, expected: bool) -> None:
