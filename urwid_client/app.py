@@ -353,6 +353,7 @@ class App:
         before = self._composer.draft
         if key in ("focus in", "focus out"):
             self._focused = key == "focus in"
+            self._chat.mark_next = not self._focused
         elif self._welcome is not None and not self._composer.pasting:
             self._on_welcome_key(self._welcome, key)
         elif self._face.finder.active and self._find(key):

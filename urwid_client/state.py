@@ -84,6 +84,8 @@ class Chat(Sending):
         """Who one was by the last welcome."""
         self.returning = False
         """Whether one comes back with what an earlier run of the program left, and has not been told what came meanwhile."""
+        self.mark_next = False
+        """The user has begun to look elsewhere: what comes next into the conversation on the screen is new to them."""
         self.arrived: list[Arrival] = []
         """What others said and nobody was alerted of yet; whoever alerts takes it out."""
         self.wrote_elsewhere = 0
@@ -506,11 +508,13 @@ class Chat(Sending):
             buffer.topic = Topic(clean_line(message.text), clean_line(message.sender), message.time_ms, message.id)
 
     def _count(self, buffer: Buffer, said: Said) -> None:
-        """Marks what is new in a buffer; in the active one, what came before this run of the program began."""
+        """Marks what is new in a buffer; in the active one, what came before this run of the program, or while nobody looked."""
         shown = buffer is self.active
-        if (self.returning and buffer.unread_from is None) if shown else not buffer.unread:
+        if (self.mark_next or (self.returning and buffer.unread_from is None)) if shown else not buffer.unread:
             buffer.unread_from = (said.key[0], -1)
-        if not shown:
+        if shown:
+            self.mark_next = False
+        else:
             buffer.unread += 1
             buffer.mentions += bool(said.mentioned) or buffer.kind is Kind.DIRECT
 

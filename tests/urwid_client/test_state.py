@@ -665,6 +665,28 @@ def test_what_comes_elsewhere_is_counted_and_mentions_too() -> None:
     assert (ada.chat.lobby.unread, ada.chat.lobby.mentions) == (0, 0)
 
 
+def test_what_comes_while_the_user_looks_elsewhere_is_new_from_its_first_on() -> None:
+    ada = talk()
+
+    def hear(*words: str) -> int:
+        first, *_ = [ada.server.say("bob", m.LOBBY, text).id for text in words]
+        ada.exchange()
+        return first
+
+    def mark() -> object:
+        return ada.chat.lobby.unread_from
+
+    hear("seen")
+    assert mark() is None
+    ada.chat.mark_next = True
+    first = hear("not", "seen")
+    hear("later")
+    assert (mark(), ada.chat.lobby.unread) == ((first, -1), 0)
+    ada.chat.mark_next = True
+    again = hear("once more")
+    assert mark() == (again, -1)
+
+
 def test_where_the_unread_ones_begin_is_kept_while_they_are_read() -> None:
     ada = talk()
     ada.server.say("bob", m.LOBBY, "old")
