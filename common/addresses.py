@@ -15,7 +15,9 @@ def is_loopback(host: str) -> bool:
 
 
 def join(host: str, port: int) -> str:
-    """`host:port` or `[address]:port`."""
+    """`host:port` or `[address]:port`, the same in small and large letters; those of a zone (an interface) do differ."""
+    host, percent, zone = host.partition("%")
+    host = host.lower() + percent + zone
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -9,7 +9,7 @@ from common import addresses
 from common.names import fold
 from urwid_client.errors import Failed
 from urwid_client.place import is_place, merge
-from urwid_client.table_file import TableFile, Words
+from urwid_client.table_file import TableFile, Words, of_server
 
 FILE = "memory.json"
 
@@ -44,13 +44,15 @@ class Memory:
 
     def servers(self) -> list[Known]:
         """The servers, the one that was used last at the beginning. Raises `MemoryUnusable`."""
-        servers = self._file.read()
-        return [Known(server, known["name"], _has_answered(known)) for server, known in reversed(servers.items())]
+        servers: dict[str, Known] = {}
+        for server, known in reversed(self._file.read().items()):
+            address = addresses.join(*addresses.split(server))
+            servers.setdefault(address, Known(address, known["name"], _has_answered(known)))
+        return [*servers.values()]
 
     def find(self, server: str, name: str) -> dict[str, Any]:
         """The place that one had, as `place.remember` gave it; empty if there was none. Raises `MemoryUnusable`."""
-        place: dict[str, Any] = self._file.read().get(server, {}).get("places", {}).get(fold(name), {})
-        return place
+        return _place(self._file.read(), server, name)
 
     def keep(self, server: str, name: str, place: dict[str, Any], before: dict[str, Any]) -> None:
         """Stores what has become of a place that was as `before`, and that this server was used last. Raises `MemoryUnusable`.
@@ -58,10 +60,16 @@ class Memory:
         Another client may have stored the same place meanwhile. Whoever has other names there has one place under all of them.
         """
         with self._file.changing() as servers:
-            places = servers.pop(server, {"places": {}})["places"]
-            place = merge(place, before, places.get(fold(name), {}))
-            same = [other for other, kept in places.items() if place["identity"] and kept["identity"] == place["identity"]]
-            servers[server] = {"name": name, "places": places | dict.fromkeys([*same, fold(name)], place)}
+            place = merge(place, before, _place(servers, server, name))
+            servers[server] = {"name": name, "places": {**servers.pop(server, {}).get("places", {}), fold(name): place}}
+            for known in of_server(servers, server):
+                places = known["places"]
+                same = [other for other, kept in places.items() if place["identity"] and kept["identity"] == place["identity"]]
+                places |= dict.fromkeys(same, place)
+
+
+def _place(servers: dict[str, Any], server: str, name: str) -> dict[str, Any]:
+    return next((known["places"][fold(name)] for known in of_server(servers, server) if fold(name) in known["places"]), {})
 
 
 def _has_answered(known: dict[str, Any]) -> bool:

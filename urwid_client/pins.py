@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.fingerprints import as_fingerprint
-from urwid_client.table_file import TableFile, Words
+from urwid_client.table_file import TableFile, Words, of_server
 from urwid_client.trust import AUTHORITY, Unsafe
 
 FILE = "servers.json"
@@ -27,13 +27,13 @@ class Pins:
 
     def find(self, server: str) -> str | None:
         """What a server (`host:port`) is known by; None if it never spoke TLS. Raises `PinsUnusable`."""
-        return self._file.read().get(server.lower())
+        return next(iter(of_server(self._file.read(), server)), None)
 
     def keep(self, server: str, known_by: str) -> None:
         """Stores that; it is on the disk when this returns. Raises `PinsUnusable`."""
         if self.find(server) != known_by:
             with self._file.changing() as table:
-                table[server.lower()] = known_by
+                table[server] = known_by
 
 
 def _is_table(table: object) -> bool:

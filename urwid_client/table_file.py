@@ -116,6 +116,12 @@ class TableFile:
             raise self._words.problem(f"{where}: {reason}; {self._words.consequence}") from None
 
 
+def of_server(table: dict[str, Any], server: str) -> list[Any]:
+    """What a table of servers has of this one: first by its address as it is written now, then as once in large letters."""
+    spellings = [known for known in table if known != server and known.lower() == server.lower()]
+    return [table[known] for known in (server, *spellings) if known in table]
+
+
 def _text(table: dict[str, Any]) -> str:
     """As it stands in the file; the order of the entries belongs to it."""
     return json.dumps(table, indent=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.names import fold
 from urwid_client.errors import Failed
-from urwid_client.table_file import TableFile, Words
+from urwid_client.table_file import TableFile, Words, of_server
 
 FILE = "tokens.json"
 """Server, then folded name, to token."""
@@ -27,8 +27,8 @@ class Tokens:
 
     def find(self, server: str, name: str) -> str | None:
         """The token for a name on a server (`host:port`). Raises `TokensUnusable`."""
-        token: str | None = self._file.read().get(server, {}).get(fold(name))
-        return token
+        kept = (names.get(fold(name)) for names in of_server(self._file.read(), server))
+        return next(filter(None, kept), None)
 
     def keep(self, server: str, name: str, token: str, shown: str | None = None) -> None:
         """Stores a token; it is on the disk when this returns. Raises `TokensUnusable`.
@@ -36,9 +36,9 @@ class Tokens:
         It came for the one that was `shown`, and replaces that under all names: by equal tokens they are names of one person.
         """
         with self._file.changing() as table:
-            names = table.setdefault(server, {})
-            same = [other for other, kept in names.items() if kept == shown]
-            names |= dict.fromkeys([*same, fold(name)], token)
+            table.setdefault(server, {})[fold(name)] = token
+            for names in of_server(table, server):
+                names |= dict.fromkeys([other for other, kept in names.items() if kept == shown], token)
 
 
 def _is_table(table: object) -> bool:

@@ -34,6 +34,11 @@ def test_an_address_of_ipv6_stands_in_brackets() -> None:
     assert (join("host", 7), join("::1", 7)) == ("host:7", "[::1]:7")
 
 
+def test_a_server_has_one_address_however_its_host_is_spelled() -> None:
+    assert join("LocalHost", 7) == join("localhost", 7) == "localhost:7"
+    assert join("FE80::1%Eth0", 7) == "[fe80::1%Eth0]:7"
+
+
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ def test_one_person_has_one_place_under_all_names(tmp_path: Path) -> None:
     memory.keep("one:1", "ada", PLACE, {})
     memory.keep("one:1", "eve", {**PLACE, "identity": "ideve"}, {})
     memory.keep("one:1", "lovelace", {**PLACE, "rooms": ["#dev"]}, {})
+    assert [memory.find("one:1", name)["rooms"] for name in ("ada", "lovelace", "eve")] == [["#dev"], ["#dev"], []]
+
+
+def test_what_was_kept_when_large_letters_made_another_server_is_found(tmp_path: Path) -> None:
+    known = {"name": "ada", "places": {"ada": PLACE, "lovelace": PLACE, "eve": {**PLACE, "identity": "ideve"}}}
+    (tmp_path / FILE).write_text(json.dumps({"One:1": known, "two:2": {"name": "bob", "places": {}}}))
+    memory = Memory(tmp_path)
+    assert memory.servers() == [Known("two:2", "bob", answered=False), Known("one:1", "ada")]
+    assert memory.find("one:1", "ada") == PLACE
+    memory.keep("one:1", "ada", {**PLACE, "rooms": ["#dev"]}, PLACE)
+    assert memory.servers() == [Known("one:1", "ada"), Known("two:2", "bob", answered=False)]
     assert [memory.find("one:1", name)["rooms"] for name in ("ada", "lovelace", "eve")] == [["#dev"], ["#dev"], []]
 
 

@@ -49,6 +49,14 @@ def test_all_names_of_one_person_have_the_latest_token(tmp_path: Path) -> None:
     assert [tokens.find(HERE, name) for name in ("ada", "lovelace", "eve")] == ["two", "two", "somebody else"]
 
 
+def test_what_was_kept_when_large_letters_made_another_server_is_found(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(json.dumps({"LOCALHOST:1": {"ada": "one", "lovelace": "one"}}))
+    tokens = Tokens(tmp_path)
+    assert tokens.find("localhost:1", "ada") == "one"
+    tokens.keep("localhost:1", "ada", "two", shown="one")
+    assert [tokens.find("localhost:1", name) for name in ("ada", "lovelace")] == ["two", "two"]
+
+
 def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     before = os.umask(0)
     try:

@@ -66,6 +66,12 @@ def test_elsewhere_one_has_the_name_that_one_had_there_or_has_here(tmp_path: Pat
     assert where.elsewhere(Invitation("two", 2)).name == "eve"
 
 
+def test_a_server_is_the_same_however_it_is_spelled(tmp_path: Path) -> None:
+    remembered(tmp_path, "ada", "LocalHost:1")
+    assert here(tmp_path, server="LOCALHOST:1").settings.name == "ada"
+    assert here(tmp_path, "ada", "localhost:1").elsewhere(Invitation("LOCALHOST", 1)).server == "localhost:1"
+
+
 KEY = "SHA256:" + "A" * 43
 
 
