@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from broker.encryption import Certificate, CertificateUnusable
-from common.files import without_waiting
+from common.files import sync_directory, without_waiting
 from common.fingerprints import of_certificate
 from common.tls import server_context
 
@@ -177,8 +177,4 @@ def _keep(path: Path, pem: bytes) -> None:
             os.link(beside, path)
     finally:
         os.unlink(beside)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(path.parent)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.files import without_waiting
+from common.files import sync_directory, without_waiting
 from urwid_client.errors import Failed
 
 _LOCK_SECONDS = 1.0
@@ -36,7 +36,10 @@ class TableFile:
     """Each call looks at the file: another client may have changed it."""
 
     def __init__(self, path: Path, is_table: Callable[[object], bool], words: Words, *, durable: bool = True) -> None:
-        """With `durable` a change waits for the disk, which takes long enough to be felt at the keys."""
+        """With `durable` a change waits for the disk, which takes long enough to be felt at the keys.
+
+        Without, there may be nothing in the file after a power cut: that is no damage then.
+        """
         self._path = path
         self._is_table = is_table
         self._words = words
@@ -60,14 +63,15 @@ class TableFile:
     def _read(self) -> dict[str, Any]:
         try:
             with open(self._path, "rb", opener=without_waiting) as file:
-                table = json.load(file)
+                text = file.read()
+            table = json.loads(text) if text or self._durable else {}
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError):
             raise self._damaged() from None
         if not self._is_table(table):
             raise self._damaged()
-        return table  # type: ignore[no-any-return]
+        return table
 
     def _damaged(self) -> Failed:
         return self._words.problem(f"{self._path} is damaged: repair it, or move it away ({self._words.loss})")
@@ -82,6 +86,8 @@ class TableFile:
             if self._durable:
                 os.fsync(file.fileno())
         beside.replace(self._path)
+        if self._durable:
+            sync_directory(self._path.parent)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -67,6 +67,14 @@ def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
 
 
+def test_a_file_that_a_power_cut_left_empty_is_none(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    memory = Memory(tmp_path)
+    assert memory.find("one:1", "ada") == {}
+    memory.keep("one:1", "ada", PLACE, {})
+    assert memory.find("one:1", "ada") == PLACE
+
+
 @pytest.mark.parametrize(
     "content",
     [

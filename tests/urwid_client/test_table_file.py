@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,20 @@ def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError), table(tmp_path).changing() as entries:
         entries["a"] = b"no JSON"
     assert table(tmp_path).read() == {}
+
+
+def test_a_change_that_is_to_last_waits_for_its_content_and_then_for_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[bool, bool]] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), (tmp_path / "table.json").exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with table(tmp_path).changing() as entries:
+        entries["a"] = 1
+    assert synced == [(False, False), (True, True)]
 
 
 def test_problems_are_told_in_the_owner_s_words(tmp_path: Path) -> None:
