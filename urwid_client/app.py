@@ -171,9 +171,9 @@ class App:
             discard_output()
             self._status = 1
         finally:
-            self._remember()
+            self._where.remember(self._chat, self._composer, last=True)
             self._end()
-        for words in filter(None, (self._last_words, self._unsent())):
+        for words in filter(None, (self._last_words, self._unsent(), self._unkept())):
             complain(words)
         return self._status
 
@@ -183,8 +183,12 @@ class App:
         if not unsent:
             return ""
         messages, were, they = ("1 message", "was", "it is") if unsent == 1 else (f"{unsent:,} messages", "were", "they are")
-        kept = "kept as a draft" if self._where.remembers else "lost, for nothing can be kept"
+        kept = "lost, for nothing can be kept" if self._where.problem else "kept as a draft"
         return f"{messages} to {self._where.settings.server} {were} not sent; {they} {kept}"
+
+    def _unkept(self) -> str:
+        """Why what was being written is lost, where something was."""
+        return "" if all(buffer.draft.empty for buffer in self._chat.buffers) else self._where.problem
 
     def _end(self) -> None:
         """Nothing of this run goes on in the next one, which has the same loop."""

@@ -15,12 +15,12 @@ FILE = "memory.json"
 
 
 class MemoryUnusable(Failed):
-    """The file cannot be read or written: this run of the program begins and ends without memory."""
+    """The file cannot be read or written, for the moment or for good."""
 
 
 _WORDS = Words(
     MemoryUnusable,
-    "rooms, drafts and what you have read are not remembered",
+    "as long as that is so, rooms, drafts and what you have read are not remembered",
     "rooms, drafts and what you have read are then forgotten",
 )
 
@@ -54,12 +54,13 @@ class Memory:
         """The place that one had, as `place.remember` gave it; empty if there was none. Raises `MemoryUnusable`."""
         return _place(self._file.read(), server, name)
 
-    def keep(self, server: str, name: str, place: dict[str, Any], before: dict[str, Any]) -> None:
+    def keep(self, server: str, name: str, place: dict[str, Any], before: dict[str, Any], *, patient: bool = True) -> None:
         """Stores what has become of a place that was as `before`, and that this server was used last. Raises `MemoryUnusable`.
 
         Another client may have stored the same place meanwhile. Whoever has other names there has one place under all of them.
+        Whether to be `patient` is for who waits for nothing else: while one that is writing now is waited for, no key is heard.
         """
-        with self._file.changing() as servers:
+        with self._file.changing(patient=patient) as servers:
             place = merge(place, before, _place(servers, server, name))
             servers[server] = {"name": name, "places": {**servers.pop(server, {}).get("places", {}), fold(name): place}}
             for known in of_server(servers, server):

@@ -60,8 +60,10 @@ def merge(mine: Place, before: Place, theirs: Place) -> Place:
 
     What is being written, was sent or is ignored is as it is there, unless it was changed here; and what they opened stays open.
     """
-    if not before or not theirs or theirs["identity"] not in ("", mine["identity"]):
+    if not before or not theirs or (mine["identity"] and theirs["identity"] not in ("", mine["identity"])):
         return mine
+    if not mine["identity"]:  # the server has not answered here
+        mine = {**mine, **{key: theirs[key] for key in ("identity", "log", "cursor")}}
     was, here, there = ({_key(told): told for told in place["conversations"]} for place in (before, mine, theirs))
     for key in here.keys() & there.keys():
         if _written(here[key]) == _written(was.get(key, {})):

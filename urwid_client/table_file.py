@@ -51,9 +51,12 @@ class TableFile:
             return self._read()
 
     @contextlib.contextmanager
-    def changing(self) -> Iterator[dict[str, Any]]:
-        """Gives the table to be changed; it is in the file when this is left. Raises what the words say."""
-        with self._in_words(), self._locked():
+    def changing(self, *, patient: bool = True) -> Iterator[dict[str, Any]]:
+        """Gives the table to be changed; it is in the file when this is left. Raises what the words say.
+
+        Unless one is `patient`, that another client has the file is a reason not to.
+        """
+        with self._in_words(), self._locked(_LOCK_SECONDS if patient else 0.0):
             table = self._read()
             before = _text(table)
             yield table
@@ -90,19 +93,19 @@ class TableFile:
             sync_directory(self._path.parent)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Alone with the file among all clients."""
+    def _locked(self, wait: float) -> Iterator[None]:
+        """Alone with the file among all clients, after so many seconds at most."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._wait_for(lock)
+            self._wait_for(lock, wait)
             yield
         finally:
             os.close(lock)
 
-    def _wait_for(self, lock: int) -> None:
+    def _wait_for(self, lock: int, seconds: float) -> None:
         """Others hold it for a moment only, unless they were stopped in it."""
-        deadline = time.monotonic() + _LOCK_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
             try:
                 return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,13 +21,16 @@ class Whereabouts:
     """What was not said on the command line is as it was the last time; the rest is asked."""
 
     def __init__(self, settings: ClientSettings, complain: Callable[[str], None]) -> None:
-        """`complain` is told once if nothing can be remembered."""
+        """`complain` is told once if nothing can be remembered, and again after it could."""
         self._kept: tuple[Place, bool] = {}, False
         """How the place was when it was written down, and whether the server had answered this run of the program."""
         self._is_known = False
         """Whether something is written down of the server."""
+        self.problem = ""
+        """Why the last that was to be remembered could not be."""
         self._complain = complain
-        self._memory: Memory | None = Memory(find_data_dir(settings))
+        self._told = False
+        self._memory = Memory(find_data_dir(settings))
         known = self._servers()
         self.known = self.servers()
         """Where one was when this run of the program began."""
@@ -38,11 +41,6 @@ class Whereabouts:
         if settings.name is None and names:
             settings = settings._replace(name=names[0])
         self.settings = settings
-
-    @property
-    def remembers(self) -> bool:
-        """Whether the memory can be used."""
-        return self._memory is not None
 
     def question(self) -> Welcome | None:
         """What has to be asked before one can go there."""
@@ -63,12 +61,12 @@ class Whereabouts:
 
     def _servers(self) -> list[Known]:
         """The same with those that never answered, where something was written to them."""
-        return self._recall(lambda memory: memory.servers()) or []
+        return self._recall(self._memory.servers) or []
 
     def enter(self, chat: Chat, composer: Composer) -> None:
         """Begins where one left off the last time."""
         name = self.settings.name or ""
-        place = self._recall(lambda memory: memory.find(self.settings.server, name)) or {}
+        place = self._recall(lambda: self._memory.find(self.settings.server, name)) or {}
         chat.protocol.choose_name(name)
         restore(chat, place)
         if self.settings.room:
@@ -78,13 +76,25 @@ class Whereabouts:
         self._is_known = bool(place)
         self._kept = remember(chat, composer.history.texts), False
 
-    def remember(self, chat: Chat, composer: Composer) -> None:
-        """Writes down where one is: of a server that never answered, once there is something that would be lost."""
+    def remember(self, chat: Chat, composer: Composer, *, last: bool = False) -> None:
+        """Writes down where one is: of a server that never answered, once there is something that would be lost.
+
+        Where that is not possible, it is tried again the next time; only if that fails as well the user is told, for it may just
+        have been another client that had the file. The `last` time it is waited for.
+        """
         place, answered = remember(chat, composer.history.texts), chat.protocol.identity is not None
         self._is_known = self._is_known or answered or has_drafts(place)
-        if self._is_known and (place, answered) != self._kept:
-            (before, _), self._kept = self._kept, (place, answered)
-            self._recall(lambda memory: memory.keep(self.settings.server, chat.name, place, before))
+        failed_before, self.problem = bool(self.problem), ""
+        if not self._is_known or (place, answered) == self._kept:
+            return
+        try:
+            self._memory.keep(self.settings.server, chat.name, place, self._kept[0], patient=last)
+        except MemoryUnusable as problem:
+            self.problem = str(problem)
+            if failed_before:
+                self._tell(problem)
+        else:
+            self._kept, self._told = (place, answered), False
 
     def elsewhere(self, server: Invitation) -> ClientSettings:
         """Another server, under the name that one had there if there was one; or this one, by another key."""
@@ -105,11 +115,15 @@ class Whereabouts:
         """Another name here."""
         self.settings = self.settings._replace(name=name)
 
-    def _recall(self, use: Callable[[Memory], _Answer]) -> _Answer | None:
-        """Uses the memory; where that is not possible, the user is told, and it is done without."""
+    def _recall(self, read: Callable[[], _Answer]) -> _Answer | None:
+        """Looks into the memory; where that is not possible, the user is told, and it is done without."""
         try:
-            return use(self._memory) if self._memory is not None else None
+            return read()
         except MemoryUnusable as problem:
-            self._memory = None
-            self._complain(str(problem))
+            self._tell(problem)
             return None
+
+    def _tell(self, problem: MemoryUnusable) -> None:
+        if not self._told:
+            self._told = True
+            self._complain(str(problem))

@@ -296,6 +296,12 @@ class TellsOfTyping(Listener):
         self.deliver()
 
 
+def test_a_draft_that_could_not_be_kept_is_told_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "memory.lock").mkdir()
+    run(Waiting([*"half a line"], waits=["#lobby", "half a line"]), settings(tmp_path))
+    assert "memory.lock: Is a directory; as long as that is so, rooms, drafts" in capsys.readouterr().err
+
+
 def test_who_is_not_heard_of_any_more_is_shown_typing_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typists, "EXPIRES_MS", 200)
     began = time.monotonic()

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import fcntl
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from common.invitations import Invitation
 from tests.urwid_client.talk import Talk, talk
+from urwid_client import table_file
 from urwid_client.completion import Words
 from urwid_client.composer import Composer
-from urwid_client.memory import FILE
+from urwid_client.editing import Draft
+from urwid_client.memory import FILE, Memory
 from urwid_client.settings import ClientSettings
 from urwid_client.trust import Wishes
 from urwid_client.whereabouts import Whereabouts
@@ -115,11 +120,70 @@ def test_an_address_of_ipv6_is_remembered_as_well(tmp_path: Path) -> None:
     assert (again.host, again.port, again.name) == ("::1", 7, "ada")
 
 
+def test_what_cannot_be_written_now_is_written_later(tmp_path: Path) -> None:
+    """What fails once may be another client that has the file for a moment; nobody waits for it, but at the end."""
+    told.clear()
+    where, ada, composer = here(tmp_path, "ada", "one:1"), talk(), Composer(Words)
+    where.enter(ada.chat, composer)
+    with (tmp_path / "memory.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        ada.chat.active.draft = Draft("a draft")
+        began = time.monotonic()
+        where.remember(ada.chat, composer)
+        assert time.monotonic() - began < table_file._LOCK_SECONDS / 2
+        assert (told, "in use by another client" in where.problem) == ([], True)
+        for _ in range(2):
+            where.remember(ada.chat, composer)
+        assert len(told) == 1
+    where.remember(ada.chat, composer)
+    assert where.problem == ""
+    assert "a draft" in (tmp_path / FILE).read_text()
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).mkdir()
+    ada.chat.active.draft = Draft("another")
+    for _ in range(3):
+        where.remember(ada.chat, composer)
+    assert len(told) == 2, "it could be written in between"
+
+
+def test_what_could_not_be_read_at_the_start_is_not_overwritten(tmp_path: Path) -> None:
+    ada = talk()
+    ada.chat.active.draft = Draft("a draft")
+    remembered(tmp_path, "ada", "one:1", ada)
+    kept = (tmp_path / FILE).read_text()
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).mkdir()
+    told.clear()
+    where, offline = here(tmp_path, "ada", "one:1"), Talk()
+    where.enter(offline.chat, Composer(Words))
+    assert len(told) == 1
+    (tmp_path / FILE).rmdir()
+    (tmp_path / FILE).write_text(kept)
+    bob = offline.chat.direct("bob")
+    bob.draft = Draft("another")
+    where.remember(offline.chat, Composer(Words))
+    place = Memory(tmp_path).find("one:1", "ada")
+    assert {told["title"]: told["draft"] for told in place["conversations"]} == {"#lobby": "a draft", "bob": "another"}
+    assert (place["identity"], place["cursor"]) == ("idada", ada.chat.protocol.cursor)
+
+
+def test_the_last_time_another_client_is_waited_for(tmp_path: Path) -> None:
+    where, ada = here(tmp_path, "ada", "one:1"), talk()
+    with (tmp_path / "memory.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        threading.Timer(0.1, lambda: fcntl.flock(held, fcntl.LOCK_UN)).start()
+        where.remember(ada.chat, Composer(Words), last=True)
+    assert where.problem == ""
+    assert (tmp_path / FILE).exists()
+
+
 def test_without_memory_one_goes_on_and_is_told_once(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("{")
     told.clear()
     where = here(tmp_path, "ada", "one:1")
     where.enter(talk().chat, Composer(Words))
-    where.remember(talk().chat, Composer(Words))
+    for _ in range(3):
+        where.remember(talk().chat, Composer(Words))
     assert len(told) == 1
     assert "damaged" in told[0]
+    assert (tmp_path / FILE).read_text() == "{"
