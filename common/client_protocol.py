@@ -26,6 +26,8 @@ from common.names import fold
 
 _TOKEN_CHARS = 1_000
 """No token is longer."""
+TOKENS_SHOWN = 8
+"""How many tokens are shown at most, one after the other, until one is known to the server."""
 RETRY_SECONDS = 1.0
 """After what time a message is sent again that was refused for a passing reason, unless it was told."""
 _WAIT_MOST = 60
@@ -60,6 +62,8 @@ class Welcomed(NamedTuple):
     """Rooms that could not be joined again, with the code that says why."""
     cursor: int
     """What is delivered from here on has greater ids."""
+    shown: str | None = None
+    """The token by which the server knew who one is; None for somebody new."""
 
 
 class NameRefused(NamedTuple):
@@ -296,7 +300,7 @@ class ClientProtocol:
         self._absence = _Absence()
         self._typing: int | None = 0
         """The ref of what told last that one is typing; None where the server does not know what to make of that."""
-        self._token = token
+        self.use_tokens([] if token is None else [token])
         self._instance = instance
         self._counter = 0
         self._last_committed: int | None = None
@@ -338,6 +342,7 @@ class ClientProtocol:
         """A new connection is open: says hello on it."""
         self._decoder = FrameDecoder(FRAME_BYTES)
         self._out.clear()
+        self._tokens_refused = 0
         self._say_hello()
 
     def disconnected(self) -> None:
@@ -358,9 +363,13 @@ class ClientProtocol:
         if self.phase is Phase.GREETING:
             self._say_hello()
 
-    def use_token(self, token: str | None) -> None:
-        """The token to show with the next hello."""
-        self._token = token
+    def use_tokens(self, tokens: Sequence[str]) -> None:
+        """What proves who one is, to be shown with the next hello.
+
+        The later ones are of other servers that had this address: each is shown where those before it are not known.
+        """
+        self.tokens = list(tokens)
+        self._tokens_refused = 0
 
     def token_kept(self) -> None:
         """The token of `Welcomed` is stored: what is in the outbox may go out."""
@@ -509,8 +518,8 @@ class ClientProtocol:
         self.phase = Phase.GREETING
         self._named = list(self.rooms)
         options: m.Options = {"rooms": self._named}
-        if self._token is not None:
-            options["token"] = self._token
+        if (token := self._shown) is not None:
+            options["token"] = token
         self._resuming = self.cursor is not None
         if self._resuming:
             options["after"] = self.cursor
@@ -518,6 +527,11 @@ class ClientProtocol:
             options["log"] = self.log
         self._hello_ref = self._next_ref()
         self._write(m.Hello(self._hello_ref, m.VERSION, self.name, options))
+
+    @property
+    def _shown(self) -> str | None:
+        """The token of the hello: the first one that was not refused."""
+        return next(iter(self.tokens[self._tokens_refused :]), None)
 
     def _send_outbox(self, refs: Container[int]) -> None:
         """Sends these of the outbox, in its order. What is on its way is not among them: it would be decided twice."""
@@ -601,7 +615,8 @@ class ClientProtocol:
         afresh = not self._resuming
         if not self._resuming:
             self.cursor = last
-        self.name, self.identity, self.log, self._token = welcome.name, identity, log, token
+        self.name, self.identity, self.log, shown = welcome.name, identity, log, self._shown
+        self.use_tokens([token, *(other for other in self.tokens if other not in (token, shown))][:TOKENS_SHOWN])
         self.limits = options.get("limits", {})
         refused = options.get("refused", {})
         for room in refused:
@@ -616,7 +631,7 @@ class ClientProtocol:
         if self._absence.welcomed(options.get("away")):
             self._say_away()
         failed = self._abandon_outbox() if stranger else []
-        return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0), *failed]
+        return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0, shown), *failed]
 
     def _abandon_outbox(self) -> list[Event]:
         """As another person one cannot repeat what may have been committed already: it is given back instead."""
@@ -713,8 +728,8 @@ class ClientProtocol:
                 self.cursor = self.log = self._last_committed = None
                 self._say_hello()
                 return []
-            case Code.BAD_TOKEN if self._token is not None:
-                self._token = None
+            case Code.BAD_TOKEN if self._shown is not None:
+                self._tokens_refused += 1
                 self._say_hello()
                 return []
             case Code.NAME_TAKEN | Code.NAME_CONFUSABLE | Code.BAD_NAME | Code.RESERVED_NAME:

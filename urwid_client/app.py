@@ -21,7 +21,7 @@ from common.text import clean, clean_line
 from urwid_client import alerts, commands, garbage, rendering
 from urwid_client.completion import Words
 from urwid_client.composer import Composer
-from urwid_client.connection import Connection, TokenNotKept, Told, why_unreachable
+from urwid_client.connection import Connection, NotKnown, TokenNotKept, Told, why_unreachable
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
 from urwid_client.face import Face
@@ -284,7 +284,7 @@ class App:
                 self._chat.distrust(f"{event}; or /connect the new invitation that they give you", _now())
             case Unsafe():
                 self._chat.distrust(str(event), _now())
-            case TokenNotKept(text):
+            case TokenNotKept(text) | NotKnown(text):
                 self._chat.note(text, _now(), important=True)
             case Welcomed() if self._connection is not None and self._connection.route is not None:
                 self._chat.connected(self._connection.route, _now())

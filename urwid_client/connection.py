@@ -47,7 +47,13 @@ class TokenNotKept(NamedTuple):
     text: str
 
 
-Told: TypeAlias = Event | TokenNotKept | Unsafe
+class NotKnown(NamedTuple):
+    """The server did not know the token: it is another one than before, or one was away for too long."""
+
+    text: str
+
+
+Told: TypeAlias = Event | TokenNotKept | NotKnown | Unsafe
 Report: TypeAlias = Callable[[Told], None]
 
 
@@ -87,8 +93,6 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
         self.route: Route | None = None
         """Which way goes what is said, while there is a connection."""
-        self.token: str | None = None
-        """What proves who one is, as it was shown or given last."""
         self._answered = asyncio.Event()
         self._answered.set()
         self._leaving = False
@@ -104,6 +108,11 @@ class Connection:
         """How many seconds the server takes to answer; None if that is not known yet."""
         return self._lag.seconds(_now())
 
+    @property
+    def token(self) -> str | None:
+        """What proves who one is, as it was shown first or given last."""
+        return next(iter(self._protocol.tokens), None)
+
     def flush(self) -> None:
         """Sends what the protocol has to send."""
         if self._writer is not None and (data := self._protocol.data_to_send()):
@@ -114,7 +123,8 @@ class Connection:
 
         As whoever has the `token`, else as whom one was under the name, else as whom one has been so far.
         """
-        self._show_token(token or self._tokens.find(self.server, name) or self.token)
+        tokens = [token] if token else self._tokens.find_all(self.server, name)
+        self._protocol.use_tokens(tokens or self._protocol.tokens)
         self._protocol.choose_name(name)
         if not self._answered.is_set():
             self._set(Status(Stage.GREETING))
@@ -272,6 +282,13 @@ class Connection:
             case Pong():
                 self._lag.answered(_now())
         self._report(event)
+        if isinstance(event, Welcomed) and event.shown is None and len(self._protocol.tokens) > 1:
+            self._report(
+                NotKnown(
+                    f"{self.server} does not know who you were there, so you go on as somebody new; if another server has taken"
+                    " its place, you are who you were once it is back"
+                )
+            )
 
     def _ask(self, question: NameRefused | UnknownKey) -> None:
         """Waits until the user has answered."""
@@ -281,9 +298,8 @@ class Connection:
 
     def _keep_token(self, welcomed: Welcomed) -> None:
         """Without a token on the disk one goes on all the same: it is known for as long as this program runs."""
-        shown, self.token = self.token, welcomed.token
         try:
-            self._tokens.keep(self.server, welcomed.name, welcomed.token, shown)
+            self._tokens.keep(self.server, welcomed.name, welcomed.token, welcomed.shown)
         except TokensUnusable as problem:
             self._report(TokenNotKept(str(problem)))
 
@@ -293,15 +309,11 @@ class Connection:
         while _now() < deadline:
             token = self._tokens.find(self.server, name)
             if token is not None and token != self.token:
-                self._show_token(token)
+                self._protocol.use_tokens(self._tokens.find_all(self.server, name))
                 self._protocol.choose_name(name)
                 return True
             await asyncio.sleep(0.05)
         return False
-
-    def _show_token(self, token: str | None) -> None:
-        self.token = token
-        self._protocol.use_token(token)
 
     def _ping(self) -> None:
         self._lag.asked(_now())

@@ -34,7 +34,7 @@ from common.limits import PAGE_MESSAGES
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line
 from urwid_client import output
-from urwid_client.connection import Connection, TokenNotKept, Told
+from urwid_client.connection import Connection, NotKnown, TokenNotKept, Told
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed
 from urwid_client.loop import Loop
@@ -142,7 +142,7 @@ class _Headless:
                 raise Failed(f"the name {name} is not accepted: {text}; choose another one with --name")
             case Welcomed() if self.room in event.refused:
                 raise Failed(f"{self.room} could not be joined: {event.refused[self.room]}")
-            case TokenNotKept(text):
+            case TokenNotKept(text) | NotKnown(text):
                 complain(text)
 
     def on_status(self, status: Status) -> None:

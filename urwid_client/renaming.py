@@ -33,7 +33,7 @@ async def ask_for(name: str, settings: ClientSettings, token: str) -> NameRefuse
 
     protocol = ClientProtocol(name, instance=int.from_bytes(os.urandom(4)))
     tokens = Tokens(find_data_dir(settings))
-    if tokens.find(settings.server, name) not in (None, token):
+    if (kept := tokens.find_all(settings.server, name)) and token not in kept:
         raise Failed(f"as {name} you were somebody else, whose conversations go on with chat-client --name {name}")
     connection = Connection(dialer_for(settings), protocol, tokens, take, lambda status: None, patience=0.0)
     connection.choose_name(name, token)

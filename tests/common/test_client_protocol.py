@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from common import messages as m
 from common.client_protocol import (
+    TOKENS_SHOWN,
     Acknowledged,
     AwayDelayed,
     AwayRefused,
@@ -299,7 +300,7 @@ def test_a_second_hello_shows_the_token_the_cursor_and_the_rooms(client: Client)
     assert isinstance(hello, m.Hello)
     assert hello.options == {"rooms": ["#dev"], "token": "token of idada", "after": 0, "log": "log-1"}
     assert kinds(events) == [Welcomed, RoomJoined, RoomJoined, Delivered, CaughtUp]
-    assert events[0] == Welcomed("ada", "idada", "token of idada", False, {}, 0)
+    assert events[0] == Welcomed("ada", "idada", "token of idada", False, {}, 0, shown="token of idada")
     assert events[3:] == [Delivered(missed.as_msg()), CaughtUp(missed.id)]
     assert client.protocol.phase is Phase.LIVE
 
@@ -370,6 +371,31 @@ def test_with_a_bad_token_one_is_somebody_new_and_gets_back_what_was_pending(cli
     assert not sends(client.line)
     client.protocol.send(m.LOBBY, "hello again")
     assert kinds(client.exchange()) == [Acknowledged, Delivered]
+
+
+def test_where_the_right_server_is_back_one_is_who_one_was(client: Client) -> None:
+    """Another one had its address in between, and knew neither the token nor the log."""
+    client.cut()
+    here, client.server = client.server, ModelServer("log-2", realm="@two")
+    client.connect()
+    (welcomed,) = (event for event in client.exchange() if isinstance(event, Welcomed))
+    assert (welcomed.identity, welcomed.shown) == ("idada@two", None)
+    client.cut()
+    client.server = here
+    client.connect()
+    (welcomed,) = (event for event in client.exchange() if isinstance(event, Welcomed))
+    assert (welcomed.identity, welcomed.shown) == ("idada", "token of idada")
+    assert client.protocol.tokens == ["token of idada", "token of idada@two"]
+
+
+def test_tokens_that_no_server_knows_are_not_kept_for_ever(client: Client) -> None:
+    for number in range(TOKENS_SHOWN + 2):
+        client.cut()
+        client.server = ModelServer(f"log of {number}", realm=f"@{number}")
+        client.connect()
+        assert Welcomed in kinds(client.exchange())
+    newest = range(TOKENS_SHOWN + 1, 1, -1)
+    assert client.protocol.tokens == [f"token of idada@{number}" for number in newest]
 
 
 def test_another_refusal_of_hello_is_reported(client: Client) -> None:

@@ -173,3 +173,16 @@ def test_a_signal_ends_a_tail_that_nobody_reads_from(shell: Shell) -> None:
 
 def _sleeps_writing(pid: int) -> bool:
     return Path(f"/proc/{pid}/wchan").read_text() in ("pipe_write", "anon_pipe_write")
+
+
+def test_whose_server_was_another_one_for_a_while_is_who_they_were(tmp_path: Path) -> None:
+    """Two data directories took turns at one port: the second server did not know the token, and the first is back."""
+    port, told, senders = "0", [], []
+    for data, said in (("one", 1), ("two", 1), ("one", 2)):
+        with running_server(tmp_path / data, "--port", port) as server:
+            shell, port = Shell(server, tmp_path / "client"), str(server.port)
+            told.append(shell.send("ada", "#lobby", "hello").stderr)
+            lines = shell.tail("bob", "--json", "--history", str(said), "--count", str(said))
+            senders.append({json.loads(line)["from"] for line in lines})
+    assert ["go on as somebody new" in line for line in told] == [False, True, False]
+    assert senders[0] == senders[2] != senders[1]

@@ -24,8 +24,10 @@ def identity_of(name: str) -> str:
 class ModelServer:
     """All of a server's state. Ids have gaps. Who one is follows from the name; names are free unless a test takes them."""
 
-    def __init__(self, uuid: str = "log-1") -> None:
+    def __init__(self, uuid: str = "log-1", realm: str = "") -> None:
+        """With a `realm` ("@two") those who are new are others than on a server with another one, which does not know them."""
         self.uuid = uuid
+        self.realm = realm
         self.entries: list[Entry] = []
         self.connections: list[ModelConnection] = []
         self.taken: set[str] = set()
@@ -157,14 +159,14 @@ class ModelConnection:
 
     def _hello(self, hello: m.Hello) -> None:
         token, after, log = (hello.options.get(key) for key in ("token", "after", "log"))
-        if token in self.server.expired:
+        if token is not None and (token in self.server.expired or "".join(token.partition("@")[1:]) != self.server.realm):
             raise Refused(Code.BAD_TOKEN)
         if log not in (None, self.server.uuid) or (after or 0) > self.server.last:
             raise Refused(Code.BAD_RESUME)
         if hello.name in self.server.taken and token != f"token of {identity_of(hello.name)}":
             raise Refused(Code.NAME_TAKEN)
         self.name = hello.name
-        self.identity = identity_of(hello.name) if token is None else token.removeprefix("token of ")
+        self.identity = identity_of(hello.name) + self.server.realm if token is None else token.removeprefix("token of ")
         options: m.Options = {"from": self.identity, "last": self.server.last, "log": self.server.uuid}
         if any(other.name == self.name for other in self.server.connections if other is not self):
             options["away"] = self.server.away.get(self.name, "")

@@ -19,7 +19,7 @@ from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener, free_port, listening
 from urwid_client import connection as connection_module
 from urwid_client import reconnecting
-from urwid_client.connection import Connection, TokenNotKept, Told, Unreachable, advice, in_words, why_unreachable
+from urwid_client.connection import Connection, NotKnown, TokenNotKept, Told, Unreachable, advice, in_words, why_unreachable
 from urwid_client.dialing import Dialer
 from urwid_client.pins import Pins
 from urwid_client.reconnecting import Stage, Status
@@ -139,6 +139,24 @@ def test_the_token_is_shown_the_next_time(tmp_path: Path) -> None:
             second = Client(server.port, tmp_path)
             async with connected(second):
                 await second.until(lambda: second.reported(Welcomed))
+
+    play(scene())
+
+
+def test_a_server_that_does_not_know_one_is_told_and_takes_no_identity_away(tmp_path: Path) -> None:
+    async def visit(port: int) -> tuple[str | None, list[NotKnown]]:
+        client = Client(port, tmp_path)
+        async with connected(client):
+            await client.until(lambda: client.connection.status.stage is Stage.ONLINE)
+        return client.protocol.identity, client.reported(NotKnown)
+
+    async def scene() -> None:
+        async with listening(ModelServer()) as server:
+            right, wrong = server.model, ModelServer("log-2", realm="@two")
+            visits = [await visit(server.port) for server.model in (right, wrong, wrong, right)]
+        assert [identity for identity, _ in visits] == ["idada", "idada@two", "idada@two", "idada"]
+        assert [len(told) for _, told in visits] == [0, 1, 0, 0]
+        assert "does not know who you were there, so you go on as somebody new" in visits[1][1][0].text
 
     play(scene())
 

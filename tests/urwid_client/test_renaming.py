@@ -42,6 +42,18 @@ def test_a_name_of_somebody_else_whom_one_was_stays_theirs(tmp_path: Path) -> No
     asyncio.run(ask())
 
 
+def test_a_name_that_one_also_had_on_another_server_here_is_one_s_own(tmp_path: Path) -> None:
+    async def ask() -> None:
+        async with listening(ModelServer()) as listener:
+            tokens, server = Tokens(tmp_path), f"127.0.0.1:{listener.port}"
+            tokens.keep(server, "eve", ADA)
+            tokens.keep(server, "eve", "of another server")
+            assert await ask_for("eve", settings(tmp_path, listener.port), ADA) is None
+            assert tokens.find(server, "eve") == ADA
+
+    asyncio.run(ask())
+
+
 def test_why_a_name_cannot_be_had_is_said(tmp_path: Path) -> None:
     async def ask() -> None:
         model = ModelServer()

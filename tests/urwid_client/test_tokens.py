@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from common.client_protocol import TOKENS_SHOWN
 from urwid_client import table_file
 from urwid_client.tokens import FILE, Tokens, TokensUnusable
 
@@ -47,6 +48,21 @@ def test_all_names_of_one_person_have_the_latest_token(tmp_path: Path) -> None:
     tokens.keep(HERE, "eve", "somebody else")
     tokens.keep(HERE, "lovelace", "two", shown="one")
     assert [tokens.find(HERE, name) for name in ("ada", "lovelace", "eve")] == ["two", "two", "somebody else"]
+
+
+def test_a_token_that_another_server_did_not_know_stays_behind_the_new_one(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    tokens.keep(HERE, "ada", "one")
+    tokens.keep(HERE, "lovelace", "one", shown="one")
+    tokens.keep(HERE, "ada", "of another server")
+    assert tokens.find_all(HERE, "ada") == ["of another server", "one"]
+    assert tokens.find_all(HERE, "lovelace") == ["one"]
+    tokens.keep(HERE, "ada", "two", shown="one")
+    assert tokens.find_all(HERE, "ada") == ["two", "of another server"]
+    assert tokens.find_all(HERE, "lovelace") == ["two"]
+    for number in range(20):
+        tokens.keep(HERE, "ada", str(number))
+    assert tokens.find_all(HERE, "ada") == [str(number) for number in range(19, 19 - TOKENS_SHOWN, -1)]
 
 
 def test_what_was_kept_when_large_letters_made_another_server_is_found(tmp_path: Path) -> None:
@@ -103,7 +119,7 @@ def test_another_client_that_was_stopped_is_not_waited_for_long(tmp_path: Path, 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"a": 1}', b'{"a": {"b": 1}}', b"\xff\xfe", b"null", b"[" * 100_000, bytes(100)],
+    [b"", b"{", b"[]", b'{"a": 1}', b'{"a": {"b": 1}}', b'{"a": {"b": [1]}}', b"\xff\xfe", b"null", b"[" * 100_000, bytes(100)],
 )
 def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / FILE
