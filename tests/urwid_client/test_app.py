@@ -430,6 +430,14 @@ def test_a_room_from_the_command_line_is_opened(tmp_path: Path) -> None:
     assert "3 #dev" in shown
 
 
+def test_that_the_server_does_not_know_one_any_more_is_told(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    run(Waiting(waits=["● ada"]), settings(tmp_path), listener)
+    listener.model = ModelServer("log-2", realm="@two")
+    (shown,) = run(Waiting(waits=["you go on as somebody new"], size=(300, 40)), settings(tmp_path), listener)
+    assert "does not know who you were" in shown
+
+
 def test_tokens_that_cannot_be_used_end_it(tmp_path: Path) -> None:
     (tmp_path / "tokens.json").write_text("{")
     with pytest.raises(TokensUnusable, match="damaged"):
