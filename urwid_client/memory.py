@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from common import addresses
 from common.names import fold
 from urwid_client.errors import Failed
-from urwid_client.place import is_place, merge
+from urwid_client.place import is_place, merge, newest
 from urwid_client.table_file import TableFile, Words, of_server
 
 FILE = "memory.json"
@@ -37,7 +37,10 @@ class Known(NamedTuple):
 
 
 class Memory:
-    """The memory of one data directory: a table of servers, each with its last name, and the places by folded name."""
+    """The memory of one data directory: a table of servers, each with its last name, and the places by folded name.
+
+    A place that one has under several names stands under the first of them, and the others lead there.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._file = TableFile(data_dir / FILE, _is_table, _WORDS, durable=False)
@@ -61,20 +64,41 @@ class Memory:
         Whether to be `patient` is for who waits for nothing else: while one that is writing now is waited for, no key is heard.
         """
         with self._file.changing(patient=patient) as servers:
+            for known in servers.values():
+                known["places"] = _apart(known["places"])
             place = merge(place, before, _place(servers, server, name))
             servers[server] = {"name": name, "places": {**servers.pop(server, {}).get("places", {}), fold(name): place}}
             for known in of_server(servers, server):
                 places = known["places"]
                 same = [other for other, kept in places.items() if place["identity"] and kept["identity"] == place["identity"]]
                 places |= dict.fromkeys(same, place)
+            for known in servers.values():
+                known["places"] = _together(known["places"])
 
 
 def _place(servers: dict[str, Any], server: str, name: str) -> dict[str, Any]:
-    return next((known["places"][fold(name)] for known in of_server(servers, server) if fold(name) in known["places"]), {})
+    found = (_apart(known["places"])[fold(name)] for known in of_server(servers, server) if fold(name) in known["places"])
+    return next(found, {})
+
+
+def _apart(places: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The places by all names."""
+    return {name: places[kept] if isinstance(kept, str) else kept for name, kept in places.items()}
+
+
+def _together(places: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Each place once, and no more of what was sent than is kept: as it is written."""
+    first: dict[str, str] = {}
+    written: dict[str, Any] = {}
+    for name, place in places.items():
+        other = first.setdefault(place["identity"], name)
+        is_written = other != name and place["identity"] and places[other] == place
+        written[name] = other if is_written else {**place, "sent": newest(place["sent"])}
+    return written
 
 
 def _has_answered(known: dict[str, Any]) -> bool:
-    return any(place["identity"] for place in known["places"].values())
+    return any(place["identity"] for place in _apart(known["places"]).values())
 
 
 def _is_table(servers: object) -> bool:
@@ -82,7 +106,7 @@ def _is_table(servers: object) -> bool:
         addresses.is_address(server)
         and isinstance(known, dict)
         and isinstance(known.get("name"), str)
-        and isinstance(known.get("places"), dict)
-        and all(is_place(place) for place in known["places"].values())
+        and isinstance(places := known.get("places"), dict)
+        and all(isinstance(places.get(kept), dict) if isinstance(kept, str) else is_place(kept) for kept in places.values())
         for server, known in servers.items()
     )

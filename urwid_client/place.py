@@ -6,6 +6,7 @@ conversation what is unread and what was being written; what was sent; who is ig
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -18,7 +19,8 @@ from urwid_client.state import Chat
 Place: TypeAlias = dict[str, Any]
 
 _SENT_KEPT = 200
-"""How much of what was sent is remembered."""
+_SENT_CHARS = 50_000
+"""How much of what was sent is remembered: so many texts, with so many characters in all."""
 _TEXTS = {"log", "identity"}
 _LISTS_OF_TEXTS = {"rooms", "sent", "ignored"}
 
@@ -32,9 +34,16 @@ def remember(chat: Chat, sent: Sequence[str]) -> Place:
         "identity": chat.identity or "",
         "rooms": list(protocol.rooms),
         "conversations": [told for told in map(_conversation, chat.buffers) if _is_worth_keeping(told)],
-        "sent": list(sent[-_SENT_KEPT:]),
+        "sent": newest(sent),
         "ignored": list(chat.ignored.values()),
     }
+
+
+def newest(sent: Sequence[str]) -> list[str]:
+    """What to keep of the texts that were sent."""
+    last = sent[-_SENT_KEPT:]
+    fitting = sum(chars <= _SENT_CHARS for chars in itertools.accumulate(map(len, reversed(last))))
+    return list(last[len(last) - fitting :])
 
 
 def restore(chat: Chat, place: Place) -> None:

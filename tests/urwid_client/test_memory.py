@@ -50,6 +50,39 @@ def test_what_was_kept_when_large_letters_made_another_server_is_found(tmp_path:
     assert [memory.find("one:1", name)["rooms"] for name in ("ada", "lovelace", "eve")] == [["#dev"], ["#dev"], []]
 
 
+def test_a_place_under_several_names_is_written_once(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.keep("one:1", "ada", PLACE, {})
+    once = (tmp_path / FILE).stat().st_size
+    for name in ("lovelace", "countess", "byron"):
+        memory.keep("one:1", name, PLACE, {})
+    assert (tmp_path / FILE).stat().st_size < once + 100
+    assert all(memory.find("one:1", name) == PLACE for name in ("ada", "lovelace", "countess", "byron"))
+    assert memory.servers() == [Known("one:1", "byron")]
+
+
+def test_who_is_somebody_else_by_one_name_is_who_they_were_by_the_others(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    for name in ("ada", "lovelace", "countess"):
+        memory.keep("one:1", name, PLACE, {})
+    other = {**PLACE, "identity": "idother", "rooms": ["#dev"]}
+    memory.keep("one:1", "ada", other, {})
+    assert [memory.find("one:1", name) for name in ("ada", "lovelace", "countess")] == [other, PLACE, PLACE]
+
+
+def test_a_file_with_a_copy_for_each_name_is_read_and_gets_small(tmp_path: Path) -> None:
+    """As it was written once, with all that was ever sent."""
+    much = {**PLACE, "sent": [str(number) + "x" * 10_000 for number in range(50)]}
+    known = {"name": "ada", "places": {"ada": much, "lovelace": much}}
+    (tmp_path / FILE).write_text(json.dumps({"one:1": known, "two:2": known}, indent=1))
+    memory = Memory(tmp_path)
+    assert memory.find("two:2", "lovelace") == much
+    memory.keep("one:1", "ada", {**PLACE, "rooms": ["#dev"]}, {})
+    assert (tmp_path / FILE).stat().st_size < 100_000
+    assert memory.find("one:1", "lovelace")["rooms"] == ["#dev"]
+    assert memory.find("two:2", "lovelace") == {**much, "sent": much["sent"][-4:]}
+
+
 def test_what_another_client_stored_meanwhile_is_left_alone(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     memory.keep("one:1", "ada", PLACE, {})
@@ -82,6 +115,8 @@ def test_a_file_that_a_power_cut_left_empty_is_none(tmp_path: Path) -> None:
         "[]",
         '{"one:1": 1}',
         '{"one:1": {"name": "ada", "places": {"ada": {}}}}',
+        '{"one:1": {"name": "ada", "places": {"ada": "eve"}}}',
+        '{"one:1": {"name": "ada", "places": {"ada": "ada"}}}',
         '{"no server": {"name": "ada", "places": {}}}',
     ],
 )

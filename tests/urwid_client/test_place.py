@@ -122,6 +122,13 @@ def test_a_place_from_before_pastes_were_kept_is_one() -> None:
     assert not is_place(place)
 
 
+def test_of_what_was_sent_the_newest_is_kept_as_far_as_it_is_not_much() -> None:
+    sent = [str(number) for number in range(300)]
+    assert remember(talk().chat, sent)["sent"] == sent[-200:]
+    assert remember(talk().chat, ["a" * 20_000, "b" * 20_000, "c" * 20_000, "d"])["sent"] == ["b" * 20_000, "c" * 20_000, "d"]
+    assert remember(talk().chat, ["a", "b" * 60_000])["sent"] == []
+
+
 def test_conversations_come_back_in_their_order() -> None:
     ada = talk()
     ada.server.say("eve", "ada", "psst")

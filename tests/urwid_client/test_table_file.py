@@ -41,6 +41,14 @@ def test_the_order_of_entries_is_kept_and_changing_it_is_a_change(tmp_path: Path
     assert list(table(tmp_path).read()) == ["b", "a"]
 
 
+def test_an_entry_is_a_line_and_one_that_was_written_otherwise_is_read(tmp_path: Path) -> None:
+    (tmp_path / "table.json").write_text('{\n "a": {\n  "b": "ä"\n }\n}')
+    with table(tmp_path).changing() as entries:
+        assert entries == {"a": {"b": "ä"}}
+        entries["c"] = []
+    assert (tmp_path / "table.json").read_text() == '{\n"a": {"b": "\\u00e4"},\n"c": []\n}\n'
+
+
 def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError), table(tmp_path).changing() as entries:
         entries["a"] = b"no JSON"
