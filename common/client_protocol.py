@@ -19,6 +19,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from common import messages as m
+from common.codec import ARRAY_ITEMS
 from common.errors import PASSING, Code, Refused, wait_in
 from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES
@@ -64,6 +65,8 @@ class Welcomed(NamedTuple):
     """What is delivered from here on has greater ids."""
     shown: str | None = None
     """The token by which the server knew who one is; None for somebody new."""
+    late: tuple[str, ...] = ()
+    """Rooms that were not in the hello, and are joined now: of those that one was in before, what was missed is not delivered."""
 
 
 class NameRefused(NamedTuple):
@@ -516,7 +519,7 @@ class ClientProtocol:
 
     def _say_hello(self) -> None:
         self.phase = Phase.GREETING
-        self._named = list(self.rooms)
+        self._named = list(self.rooms)[:ARRAY_ITEMS]  # a frame holds no more; the others are joined after the welcome
         options: m.Options = {"rooms": self._named}
         if (token := self._shown) is not None:
             options["token"] = token
@@ -622,7 +625,8 @@ class ClientProtocol:
         for room in refused:
             self._forget(room)
         self.phase = Phase.REPLAYING if self._resuming else Phase.LIVE
-        for room in [room for room in self.rooms if room not in self._named]:
+        late = tuple(room for room in self.rooms if room not in self._named)
+        for room in late:
             self.join(room)
         wanted = {fold(room) for room in (*self.rooms, *refused)}
         for room in [room for room in self._named if fold(room) not in wanted]:
@@ -631,7 +635,7 @@ class ClientProtocol:
         if self._absence.welcomed(options.get("away")):
             self._say_away()
         failed = self._abandon_outbox() if stranger else []
-        return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0, shown), *failed]
+        return [Welcomed(welcome.name, identity, token, afresh, refused, self.cursor or 0, shown, late), *failed]
 
     def _abandon_outbox(self) -> list[Event]:
         """As another person one cannot repeat what may have been committed already: it is given back instead."""

@@ -331,6 +331,9 @@ class Chat(Sending):
                 if buffer.first_id is not None:
                     buffer.clear()
                 buffer.older_exist = buffer.kind is not Kind.SERVER  # whatever was known of another log
+        for room in welcomed.late:
+            if (late := self.find_room(room)) is not None and late.joined:
+                late.clear()
         self._tell_away(now)
         for room, code in welcomed.refused.items():
             self._shut_out(room, _meaning(code), now)

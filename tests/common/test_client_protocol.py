@@ -30,7 +30,7 @@ from common.client_protocol import (
     Topic,
     Welcomed,
 )
-from common.codec import encode
+from common.codec import ARRAY_ITEMS, encode
 from common.errors import Code
 from common.framing import HEADER
 from tests.support.frames import request_of
@@ -371,6 +371,19 @@ def test_with_a_bad_token_one_is_somebody_new_and_gets_back_what_was_pending(cli
     assert not sends(client.line)
     client.protocol.send(m.LOBBY, "hello again")
     assert kinds(client.exchange()) == [Acknowledged, Delivered]
+
+
+def test_of_more_rooms_than_a_hello_may_name_the_others_are_joined_after_it(client: Client) -> None:
+    for number in range(ARRAY_ITEMS + 9):
+        client.protocol.join(f"#{number}")
+    client.exchange()
+    client.cut()
+    client.connect()
+    events = client.exchange()
+    assert isinstance(events[0], Welcomed)
+    assert events[0].late == tuple(f"#{number}" for number in range(ARRAY_ITEMS, ARRAY_ITEMS + 9))
+    assert {event.room for event in events if isinstance(event, RoomJoined)} == {m.LOBBY, *client.protocol.rooms}
+    assert len(client.protocol.rooms) == ARRAY_ITEMS + 9
 
 
 def test_where_the_right_server_is_back_one_is_who_one_was(client: Client) -> None:

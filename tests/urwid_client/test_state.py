@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from common import messages as m
 from common.client_protocol import Delivered, RequestFailed, RoomJoined, SendFailed, Welcomed
+from common.codec import ARRAY_ITEMS
 from common.errors import Code
 from common.log import direct
 from tests.support.frames import request_of
@@ -909,6 +910,25 @@ def test_who_is_there_after_a_break_may_be_somebody_else() -> None:
     talk("bob", ada.server)
     ada.connect()
     assert bob.former
+
+
+def test_of_a_room_that_no_hello_had_room_for_nothing_is_missing_after_a_break() -> None:
+    """What was said there meanwhile is not delivered: it is loaded with what was there before."""
+    ada = talk()
+    for number in range(ARRAY_ITEMS + 1):
+        ada.chat.join(f"#{number}")
+    ada.exchange()
+    last = ada.chat.active
+    ada.server.say("bob", last.title, "before")
+    ada.exchange()
+    ada.disconnect()
+    ada.server.say("bob", last.title, "meanwhile")
+    ada.connect()
+    ada.server.say("bob", last.title, "now")
+    ada.exchange()
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(last) == ["before", "meanwhile", "now"]
 
 
 def test_as_somebody_new_one_begins_direct_conversations_anew() -> None:
