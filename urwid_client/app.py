@@ -23,7 +23,7 @@ from urwid_client.completion import Words
 from urwid_client.composer import Composer
 from urwid_client.connection import Connection, NotKnown, TokenNotKept, Told, why_unreachable
 from urwid_client.dialing import dialer_for
-from urwid_client.errors import Failed
+from urwid_client.errors import Failed, TooLong, WrongInput
 from urwid_client.face import Face
 from urwid_client.keys import EDITING, Action
 from urwid_client.loop import Loop
@@ -35,7 +35,6 @@ from urwid_client.pasting import PASTE_KEYS
 from urwid_client.preferences import Preferences
 from urwid_client.reconnecting import Stage, Status
 from urwid_client.renaming import ask_for
-from urwid_client.sending import TooLong, WrongInput
 from urwid_client.settings import ClientSettings, find_data_dir
 from urwid_client.state import Chat
 from urwid_client.terminal import Terminal, is_gone

@@ -19,9 +19,10 @@ from common.text import clean_line
 from urwid_client import rendering
 from urwid_client.buffers import Kind
 from urwid_client.completion import Suggestion
+from urwid_client.errors import WrongInput
 from urwid_client.keys import Action
 from urwid_client.markup import ACTION, AWAY
-from urwid_client.sending import WrongInput, check_is_room
+from urwid_client.sending import check_is_room
 from urwid_client.state import Chat
 
 

@@ -12,8 +12,8 @@ from common.spelling import meant
 from common.text import clean_line
 from urwid_client import settings_file
 from urwid_client.completion import Suggestion
+from urwid_client.errors import WrongInput
 from urwid_client.keys import ACTIONS, Action, KeyMap, called
-from urwid_client.sending import WrongInput
 from urwid_client.settings import CHANGEABLE
 
 _RESET = "default"

@@ -13,6 +13,7 @@ from common.names import as_room, check_name, fold
 from common.text import clean, clean_line, is_blank
 from urwid_client import emoji, markup
 from urwid_client.buffers import Buffer, Kind, Said
+from urwid_client.errors import TooLong, WrongInput
 from urwid_client.filing import Filing
 from urwid_client.keys import Action, KeyMap
 from urwid_client.typists import AFTER_MESSAGE_MS, EVERY_MS
@@ -36,14 +37,6 @@ class Lookup(NamedTuple):
     def is_silent(self) -> bool:
         """The user did not ask."""
         return self.only_away or self.only_identity
-
-
-class WrongInput(Exception):
-    """What the user asked for cannot be done; one line that says why, for them."""
-
-
-class TooLong(WrongInput):
-    """It was to be sent, and is longer than the server takes: it is the user's again, to be made shorter."""
 
 
 class Sending(Filing):

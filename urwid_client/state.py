@@ -33,12 +33,13 @@ from common.names import as_room, check_name, check_room, fold
 from common.text import clean_line
 from urwid_client.buffers import Buffer, Kind, Note, Said
 from urwid_client.conversations import by_importance
+from urwid_client.errors import WrongInput
 from urwid_client.keys import Action
 from urwid_client.listings import Listings
 from urwid_client.markup import because
 from urwid_client.missing import Missing
 from urwid_client.reconnecting import Route
-from urwid_client.sending import Lookup, Sending, WrongInput, check_as_input
+from urwid_client.sending import Lookup, Sending, check_as_input
 from urwid_client.typists import Typists
 from urwid_client.whois import describe
 

@@ -11,7 +11,7 @@ from common.invitations import Invitation
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
 from urwid_client import commands
 from urwid_client.commands import COMMANDS
-from urwid_client.sending import TooLong, WrongInput
+from urwid_client.errors import TooLong, WrongInput
 
 
 def enter(ada: Talk, *lines: str) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from urwid_client.errors import WrongInput
 from urwid_client.keys import Action
 from urwid_client.preferences import Preferences
-from urwid_client.sending import WrongInput
 from urwid_client.settings_file import SettingsNotKept
 
 

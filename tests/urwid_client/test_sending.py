@@ -9,7 +9,8 @@ from common.limits import FRAME_BYTES, MEMBERS_SHOWN
 from tests.support.frames import request_of
 from tests.urwid_client.talk import NOON, notes, texts
 from urwid_client.buffers import Delivery, Said
-from urwid_client.sending import Lookup, Sending, WrongInput
+from urwid_client.errors import WrongInput
+from urwid_client.sending import Lookup, Sending
 
 
 def sending() -> Sending:

@@ -18,8 +18,9 @@ from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
 from urwid_client import rendering
 from urwid_client.buffers import Buffer, Delivery, Note, Said, Traffic
 from urwid_client.editing import Draft
+from urwid_client.errors import TooLong, WrongInput
 from urwid_client.missing import AWAITED_MS
-from urwid_client.sending import Lookup, TooLong, WrongInput, is_mentioned
+from urwid_client.sending import Lookup, is_mentioned
 from urwid_client.state import PAGE, Chat
 
 LATER = NOON + 5_000
