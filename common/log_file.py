@@ -18,6 +18,7 @@ import msgpack
 
 from common.log import RUN_MESSAGES, Run
 from common.messages import COUNTER_BITS
+from common.text import clean_line
 
 FILE_NAME = "chat.db"
 APPLICATION_ID = 0x6362726B
@@ -153,6 +154,8 @@ def link(log: str, run: Run, text_crcs: bytes, before: int) -> int:
 # --- the files on the disk ---------------------------------------------------------------------------------------------
 
 _SUFFIXES = ("", "-wal", "-shm")
+_WHY_CHARS = 200
+"""An error may quote a whole text."""
 
 
 def which_file(path: Path | str) -> tuple[int, int]:
@@ -167,6 +170,12 @@ def which_files(path: Path) -> list[tuple[int, int]]:
     Who has them open would not notice by itself that they were moved or deleted. Raises `OSError`.
     """
     return [which_file(f"{path}{suffix}") for suffix in _SUFFIXES]
+
+
+def why(problem: BaseException) -> str:
+    """What went wrong with a log, in a few words."""
+    said = problem.strerror if isinstance(problem, OSError) else None
+    return said or clean_line(str(problem))[:_WHY_CHARS]
 
 
 def underlying(path: Path, problem: BaseException) -> BaseException:

@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from common.log import RUN_MESSAGES, Entry, LogUnreadable, Run
-from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, underlying, which_files
+from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, underlying, which_files, why
 from common.messages import ID_MAX
-from common.text import clean_line
 from workers.streams import Following
 
 logger = logging.getLogger("chat_broker.worker")
@@ -63,8 +62,6 @@ _HEADS_PER_MESSAGE = 5
 _AMONG_PER_MESSAGE = 25
 """How many of them take as long as reading a message and sending it."""
 _DAMAGED_MOST = 1_000
-_CAUSE_CHARS = 200
-"""It may quote a whole text."""
 _GROWS_MOST = 1_000
 """So many bytes longer what is shown may be than what stands there: the longest text fits a frame all the same."""
 _RUNS = f"{SELECT_RUNS} WHERE last IN (SELECT value FROM json_each(?)) ORDER BY last"
@@ -209,8 +206,7 @@ class LogReader:
             raise OSError(f"its last message is {last} and not {until}, put back a newer copy or restart the server")
 
     def _cause(self, problem: Exception) -> str:
-        cause = underlying(self._path, problem)
-        return (cause.strerror if isinstance(cause, OSError) else None) or clean_line(str(cause))[:_CAUSE_CHARS]
+        return why(underlying(self._path, problem))
 
 
 def _until_enough(entries: Iterable[Entry], chars: int) -> Iterator[Entry]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from broker.log import StorageRefused
 from broker.storage import chain, files, opening, seal, wal
 from common.log import is_direct, parties
-from common.log_file import FILE_NAME, checksum
+from common.log_file import FILE_NAME
 from common.text import clean_line
 
 _FINDINGS_MAX = 100
@@ -58,7 +58,7 @@ def _findings(path: Path) -> Generator[str, None, None]:
             yield from _of_sqlite(db)
             yield from chain.findings(db, meta.uuid)
             yield from _of_counts(db)
-            yield from _of_people(db)
+            yield from opening.people_findings(db)
             yield from _of_conversations(db)
     except StorageRefused as refused:
         yield str(refused)
@@ -89,12 +89,6 @@ def _of_counts(db: sqlite3.Connection) -> Iterator[str]:
         yield f"there are {count} messages, and should be {meta.get('messages')}"
     for (last,) in db.execute(_KEYS_TWICE):
         yield f"the run of messages up to {last} has keys that another one has"
-
-
-def _of_people(db: sqlite3.Connection) -> Iterator[str]:
-    for person, crc, *values in db.execute("SELECT person, crc, identity, name, name_key, kept_until_ms FROM people"):
-        if checksum(*values) != crc:
-            yield f"person {person} is not as it was written"
 
 
 def _of_conversations(db: sqlite3.Connection) -> Iterator[str]:

@@ -7,6 +7,7 @@ log that it finds into the database as soon as it is opened, so everything is ju
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import sqlite3
@@ -20,8 +21,7 @@ from typing import NamedTuple
 from broker.log import StorageRefused
 from broker.storage import chain, wal
 from broker.storage.files import sync, unusable
-from common.log_file import APPLICATION_ID, DATABASE_ERRORS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION, checksum
-from common.text import clean_line
+from common.log_file import APPLICATION_ID, DATABASE_ERRORS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION, checksum, why
 
 KEY_BYTES = 32
 _NEWEST = 1000
@@ -119,10 +119,19 @@ def looking(path: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&{option}", uri=True, isolation_level=None)) as db:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA synchronous = OFF")
+            db.text_factory = _text_of
             if pages:
                 _check_belonging(path, db, pages)
             _check_schema(path, db)
             yield db, _read_meta(path, db)
+
+
+def _text_of(stored: bytes) -> str:
+    """What is no text ends with a NUL, as nothing does that was written by this program: no checksum fits it."""
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored.decode(errors="replace") + "\0"
 
 
 @contextlib.contextmanager
@@ -131,12 +140,12 @@ def refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        raise StorageRefused(f"the log {path} cannot be used ({problem.strerror}): make it and its directory writable") from None
+        raise StorageRefused(f"the log {path} cannot be used ({why(problem)}): make it and its directory writable") from None
     except DATABASE_ERRORS as problem:
         advice = _ADVICE.get(getattr(problem, "sqlite_errorcode", 0) & 0xFF)
         if advice is None:
-            raise damaged(path, clean_line(str(problem))) from None
-        raise StorageRefused(f"the log {path} cannot be used ({problem}): {advice}") from None
+            raise damaged(path, why(problem)) from None
+        raise StorageRefused(f"the log {path} cannot be used ({why(problem)}): {advice}") from None
 
 
 def damaged(path: Path, what: str) -> StorageRefused:
@@ -242,8 +251,16 @@ def _read_meta(path: Path, db: sqlite3.Connection) -> Meta:
 
 
 def check_newest(path: Path, db: sqlite3.Connection, meta: Meta) -> None:
-    """Raises `StorageRefused` if something is wrong with the newest messages."""
+    """Raises `StorageRefused` if something is wrong with the newest messages, or with those who were here last."""
     with refusing(path):
         row = db.execute("SELECT last FROM runs ORDER BY last DESC LIMIT 1 OFFSET ?", (_NEWEST,)).fetchone()
-        for finding in chain.findings(db, meta.uuid, row[0] if row else 0):
-            raise damaged(path, finding)
+        kept = people_findings(db, f"WHERE kept_until_ms IS NULL OR kept_until_ms > {time.time_ns() // 1_000_000}")
+        for finding in itertools.chain(chain.findings(db, meta.uuid, row[0] if row else 0), kept):
+            raise damaged(path, f"{finding}, chat-broker check finds all")
+
+
+def people_findings(db: sqlite3.Connection, where: str = "") -> Iterator[str]:
+    """What is wrong with the people of the log; a few words each."""
+    for person, crc, *values in db.execute(f"SELECT person, crc, identity, name, name_key, kept_until_ms FROM people {where}"):
+        if checksum(*values) != crc:
+            yield f"person {person} is not as it was written"

@@ -32,10 +32,10 @@ from common.log_file import (
     underlying,
     which_file,
     which_files,
+    why,
 )
 from common.messages import COUNTER_BITS, make_ref, split_ref
 from common.names import fold
-from common.text import clean_line
 
 _NUMBERS_REMEMBERED = 50_000
 """People, and as many conversations, whose numbers in the file are held in memory."""
@@ -315,10 +315,9 @@ class SqliteLog:
 
     def _unusable(self, problem: BaseException) -> StorageUnavailable:
         cause = underlying(self._path, problem)
-        why = cause.strerror if isinstance(cause, OSError) else clean_line(str(cause))
         no_descriptor = isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)
         advice = "raise the limit of open files" if no_descriptor else "see to the disk"
-        return StorageUnavailable(f"the log {self._path} cannot be used ({why}): {advice}")
+        return StorageUnavailable(f"the log {self._path} cannot be used ({why(cause)}): {advice}")
 
     def _roll_back(self) -> bool:
         """Whether the connection is as it was before the transaction."""

@@ -187,4 +187,19 @@ def test_who_comes_back_reads_over_what_is_no_text(stopped: Path, tmp_path: Path
         assert said[6] == f"m\ufffdssage 7 of {SAID}"
         assert wire.expect(m.Resumed).id == SAID
         assert server.log.read_text().count(f"the messages up to {last} hold what is no text: run chat-broker check") == 1
-    assert any("Could not decode" in told for told in check(data))
+    assert any("the text of message 7 is" in told for told in check(data))
+
+
+def test_a_name_that_is_no_text_is_a_reason_not_to_start(stopped: Path, tmp_path: Path) -> None:
+    data = copy(stopped, tmp_path / "data")
+    with closing(sqlite3.connect(data / FILE_NAME)) as db, db:
+        db.execute("UPDATE people SET name = CAST(? AS TEXT), kept_until_ms = NULL", (b"ada\xff" + b"x" * 10_000,))
+        ((person,),) = db.execute("SELECT person FROM people")
+    said = (
+        rf"ended with 1:\nchat-broker: the log \S+ is damaged \(person {person} is not .* chat-broker check .*\): put [^\n]*\n$"
+    )
+    with pytest.raises(AssertionError, match=said), running_server(data):
+        pass
+    told = check(data)
+    assert f"person {person} is not as it was written" in told
+    assert all(len(line) < 200 for line in told)

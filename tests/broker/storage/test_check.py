@@ -165,6 +165,13 @@ CHANGED = {
     "an identity": ("UPDATE people SET identity = 'eve' WHERE person = 2", "person 2 is not as"),
     "a name": ("UPDATE people SET name = 'eve' WHERE person = 2", "person 2 is not as"),
     "a time of keeping": ("UPDATE people SET kept_until_ms = 9 WHERE person = 2", "person 2 is not as"),
+    "a name that is no text": ("UPDATE people SET name = CAST(x'61ff62' AS TEXT) WHERE person = 2", "person 2 is not as"),
+    "a text that is none": ("UPDATE runs SET texts = CAST(x'61ff' AS TEXT) WHERE last = 7", "the text of message 7 is not as"),
+    "a sender that is no text": ("UPDATE runs SET sender = CAST(x'61ff62' AS TEXT) WHERE last = 7", "message 7, or"),
+    "a room's name that is no text": (
+        "UPDATE conversations SET conv = CAST(x'61ff' AS TEXT) WHERE number = 1",
+        "message 1, or",
+    ),
     "a missing person": ("DELETE FROM people WHERE person = 2", "message 1 has no sender"),
     "a room's name": ("UPDATE conversations SET conv = '#x' WHERE number = 1", "message 1, or"),
     "the parties": ("UPDATE conversations SET one = 1, other = 1 WHERE one > 0", "has not the people that its name says"),

@@ -94,6 +94,8 @@ DAMAGED = {
     "nobody": ("UPDATE runs SET person = 99 WHERE last = 55", "message 55 has no sender"),
     "another checksum": ("UPDATE runs SET crc = 1 - crc WHERE last = 55", "message 55, or the one before it"),
     "a message less": ("DELETE FROM runs WHERE last = 55", "message 56, or the one before it"),
+    "a text that is none": ("UPDATE runs SET texts = CAST(x'61ff' AS TEXT) WHERE last = 55", "the text of message 55 "),
+    "a name that is no text": ("UPDATE people SET name = CAST(x'61ff' AS TEXT) WHERE person = 2", "person 2 is not as .* check"),
     "another key": ("UPDATE meta SET value = zeroblob(32) WHERE key = 'key'", "its key and identity"),
     "no uuid": ("DELETE FROM meta WHERE key = 'uuid'", "its key and identity"),
 }
