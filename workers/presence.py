@@ -53,6 +53,15 @@ class _Changes:
         _move(away, self.back, self.away)
         _move(back, self.away, self.back)
 
+    def _former(self, name: str) -> str | None:
+        """By which name whoever came went before all this, also if they went by others in between; None if it is in use here."""
+        passed = {name}
+        former = self.former.get(name)
+        while former in self.former and former not in self.came and former not in passed:
+            passed.add(former)
+            former = self.former[former]
+        return None if former in self.came else former
+
     def told(self) -> Iterator[Presence]:
         """Not more names at once than a frame may hold.
 
@@ -67,7 +76,7 @@ class _Changes:
         for start in range(0, max(moves, last + turns), _AT_ONCE):
             came, left = (_part(names, start) for names in moved)
             options: Options = {"count": self.count, "joined": came, "left": left}
-            if renamed := [[self.former[name], name] for name in came if self.former.get(name, name) not in self.came]:
+            if renamed := [[former, name] for name in came if (former := self._former(name)) is not None]:
                 options["renamed"] = renamed
             if turns:
                 options["away"], options["back"] = (_part(names, start - last) for names in turned)

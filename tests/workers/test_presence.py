@@ -41,6 +41,18 @@ def test_who_came_by_another_name_is_told_with_it() -> None:
         assert "renamed" not in presence.options
 
 
+def test_who_goes_by_several_names_within_a_moment_is_told_with_the_first() -> None:
+    collector = PresenceCollector()
+    collector.add("#a", "#a", ["anna"], ["ada"], 1, {"anna": "ada"}, 10.0)
+    collector.add("#a", "#a", ["adele"], ["anna"], 1, {"adele": "anna"}, 10.01)
+    (presence,) = told(collector, 10.2)
+    assert presence.options["renamed"] == [["ada", "adele"]]
+    collector.add("#a", "#a", ["anna"], ["adele"], 1, {"anna": "adele"}, 10.3)
+    collector.add("#a", "#a", ["adele"], ["anna"], 1, {"adele": "anna"}, 10.31)
+    (presence,) = told(collector, 10.5)
+    assert "renamed" not in presence.options
+
+
 def test_each_room_has_its_own_moment() -> None:
     collector = PresenceCollector()
     collector.add("#a", "#a", ["ada"], [], 1, {}, 10.0)
