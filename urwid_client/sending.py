@@ -32,11 +32,13 @@ class Lookup(NamedTuple):
     """It is shown only if they are away, and nothing else of it."""
     only_identity: bool = False
     """It is not shown: whether they are still the same person is told."""
+    follows: bool = False
+    """Nor this: if it is whom one talks to, they are called by this name from now on."""
 
     @property
     def is_silent(self) -> bool:
         """The user did not ask."""
-        return self.only_away or self.only_identity
+        return self.only_away or self.only_identity or self.follows
 
 
 class Sending(Filing):
@@ -240,12 +242,23 @@ class Sending(Filing):
             self.note(said, now, buffer, important=True)
 
     def follow(self, renamed: Mapping[str, str], now: int) -> None:
-        """Conversations with those who go by another name (by that: the one before) are called by it, and say so."""
-        for name, before in renamed.items():
-            for buffer in self.find_directs(before):
-                if not buffer.former:
-                    buffer.title = name
-                    self.note(f"{before} is now {name}", now, buffer)
+        """Conversations with those who go by another name (by that: the one before) are called by it, and say so.
+
+        Where one knows whom one talks to, that is asked first: somebody else may have had their name for a moment.
+        """
+        names = {fold(before): name for name, before in renamed.items()}
+        for buffer in self.buffers if names else ():
+            if buffer.kind is Kind.DIRECT and not buffer.former and (name := names.get(fold(buffer.title))) is not None:
+                if buffer.peer is None:
+                    self.call(buffer, name, now)
+                else:
+                    self.lookups[self.protocol.whois(name)] = Lookup(buffer, name, follows=True)
+
+    def call(self, buffer: Buffer, name: str, now: int) -> None:
+        """The other person of a direct conversation goes by this name now."""
+        if name != buffer.title:
+            self.note(f"{buffer.title} is now {name}", now, buffer)
+            buffer.title = name
 
     def ask_who_is(self, names: Iterable[str]) -> None:
         """Those who came, and with whose names one has talked before, may be others."""

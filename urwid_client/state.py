@@ -466,6 +466,8 @@ class Chat(Sending):
             return
         buffer = lookup.buffer if lookup.buffer in self.buffers else self.active
         self.tell_of_former(self.learn_who_is(answer.name, answer.options.get("from")), now)
+        if lookup.follows and lookup.buffer.peer == answer.options.get("from"):
+            self.call(lookup.buffer, lookup.name, now)
         if not lookup.is_silent:
             self.note(describe(self, answer.name, now, answer.options), now, buffer)
         elif lookup.only_away and (why := clean_line(answer.options.get("away", ""))):

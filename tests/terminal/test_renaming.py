@@ -6,9 +6,11 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from common import messages as m
 from tests.support.server import Server, running_server
 from tests.support.terminal import Terminal, terminal
 from tests.support.timeouts import seconds
+from tests.support.wire import Wire
 from tests.terminal.conftest import Open, client_command
 
 
@@ -124,3 +126,45 @@ def test_a_name_that_changes_hands_is_told_in_both_conversations(tmp_path: Path)
             with client("ada", "ada") as again:
                 again.wait_for_line(r"^ 3 cat \(former\) +│")
                 again.wait_for_line(r"^ 4 cat +│")
+
+
+def say_bye(wire: Wire) -> None:
+    wire.send(m.Bye(9))
+    while not isinstance(wire.receive(), m.Goodbye):
+        pass
+
+
+def test_who_had_the_name_of_somebody_for_a_moment_is_not_taken_for_them(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", workers=1, limits={"name_grace_seconds": 1}) as server:
+
+        def wire() -> Wire:
+            return Wire(server.host, server.port)
+
+        with terminal(client_command(server, tmp_path / "ada", "--name", "ada"), cols=160) as ada:
+            ada.wait_for("● ada")
+            with wire() as cat:
+                cat.hello("cat")
+                cat.say(1, "ada", "the real cat")
+                ada.wait_for_line(r"^ 3 cat +1 │")
+            with wire() as other:
+                token = other.hello("dog").options["token"]
+            time.sleep(seconds(1.5))
+            with wire() as other:
+                other.hello("cat", token=token)
+                say_bye(other)
+            with wire() as other:
+                other.hello("kate", token=token)
+                other.say(1, "#lobby", "it is me, cat")
+                ada.wait_for("kate it is me, cat")
+                other.say(2, "ada", "look")
+                ada.wait_for_line(r"^ 4 kate +1 │")
+                ada.press("alt 3")
+                ada.wait_for("cat the real cat")
+                assert "cat is now kate" not in ada.text
+                ada.wait_for_line(r"^ 3 cat ")
+                ada.press("alt 4")
+                say_bye(other)
+            with wire() as other:
+                other.hello("katy", token=token)
+                ada.wait_for("kate look", "kate is now katy")
+                ada.wait_for_line(r"^ 4 katy ")

@@ -1046,6 +1046,19 @@ def test_a_conversation_goes_on_under_the_other_name() -> None:
     assert former.title == "bob"
 
 
+def test_a_conversation_does_not_go_on_with_who_had_the_name_for_a_moment() -> None:
+    ada = talk()
+    ada.server.say("bob", "ada", "hello")
+    ada.server.say("bert", m.LOBBY, "I am he, by another name")
+    ada.exchange()
+    with_bob = buffer_of(ada.chat, "bob")
+    presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
+    assert (with_bob.title, with_bob.former, notes(with_bob)) == ("bob", False, [])
+    with_bob.peer = identity_of("bert")  # then it is true
+    presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
+    assert (with_bob.title, with_bob.former, notes(with_bob)) == ("bert", False, ["bob is now bert"])
+
+
 def test_who_is_ignored_stays_so_by_another_name() -> None:
     ada = talk()
     ada.chat.ignore("bob")
