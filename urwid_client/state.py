@@ -51,6 +51,8 @@ _MOMENT_MS = 5_000
 """A break of the connection that lasts no longer is told once it is over."""
 _AGAIN_MS = 5_000
 """After so long earlier messages are asked for again that the server could not give."""
+_NAMES_BEFORE = 50
+"""So many of the names that somebody who is ignored went by are remembered."""
 _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
@@ -100,6 +102,8 @@ class Chat(Sending):
         """Why the user is away, as it was told to them; None while they wait for the answer to what they said of it."""
         self.typists = Typists()
         self._missing = Missing()
+        self._went_by: dict[str, dict[str, int]] = {}
+        """By which names those went who are ignored (by that of now, folded), and up to which id it was they who went by it."""
         self._put_off: dict[int, int] = {}
         """When earlier messages that the server could not give are asked for again, by the ref of the request."""
         self._listings = Listings(protocol)
@@ -190,14 +194,17 @@ class Chat(Sending):
         It is not told where the user reads: who is ignored could be seen again by that, as often as they like.
         """
         for name, before in renamed.items():
-            if self.ignored.pop(fold(before), None) is not None:
+            if fold(name) != fold(self.name) and self.ignored.pop(fold(before), None) is not None:
                 self._hide(name)
+                formerly = {**self._went_by.pop(fold(before), {}), fold(before): self.known}
+                self._went_by[fold(name)] = dict([*formerly.items()][-_NAMES_BEFORE:])
                 self.note(f"{before}, whom you ignore, is now {name}, and ignored by that name", now, self.server)
 
     def unignore(self, name: str) -> None:
         """Shows what somebody says again, what they said before too. Raises `WrongInput`."""
         if self.ignored.pop(fold(name), None) is None:
             raise WrongInput(f"you do not ignore {clean_line(name)}")
+        self._went_by.pop(fold(name), None)
         for buffer in self.buffers:
             if buffer.kind is not Kind.SERVER:
                 buffer.clear()
@@ -592,7 +599,10 @@ class Chat(Sending):
     # --- messages -----------------------------------------------------------------------------------------------------
 
     def _is_ignored(self, message: m.Msg) -> bool:
-        return bool(self.ignored) and fold(message.sender) in self.ignored and not self.is_own(message)
+        if not self.ignored or self.is_own(message):
+            return False
+        sender = fold(message.sender)
+        return sender in self.ignored or any(message.id <= names.get(sender, 0) for names in self._went_by.values())
 
 
 def _about_away(text: str) -> str:

@@ -1071,6 +1071,32 @@ def test_who_is_ignored_stays_so_by_another_name() -> None:
     assert ada.chat.ignored == {"bert": "bert"}
 
 
+def test_what_the_ignored_said_by_the_name_before_is_not_loaded_again() -> None:
+    ada = talk()
+    for name in ("bob", "cyd"):
+        ada.server.say(name, m.LOBBY, f"{name} was here")
+    ada.exchange()
+    ada.chat.ignore("bob")
+    presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
+    presence(ada, m.LOBBY, joined=["ben"], left=["bert"], renamed=[["bert", "ben"]], count=2)
+    ada.server.say("bob", m.LOBBY, "I am another one, who has that name now")
+    ada.exchange()
+    for shown in (["cyd was here"], ["bob was here", "cyd was here"]):
+        ada.chat.lobby.clear()
+        ada.chat.load_older()
+        ada.exchange()
+        assert texts(ada.chat.lobby) == [*shown, "I am another one, who has that name now"]
+        if "ben" in ada.chat.ignored:
+            ada.chat.unignore("ben")
+
+
+def test_one_does_not_ignore_oneself_by_a_name_that_was_that_of_an_ignored_one() -> None:
+    ada = talk("bert")
+    ada.chat.ignore("bob")
+    presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=1)
+    assert ada.chat.ignored == {"bob": "bob"}
+
+
 def test_in_large_rooms_nobody_is_told_who_comes() -> None:
     ada = talk()
     presence(ada, m.LOBBY, joined=["bob"], left=[], count=5_000)
