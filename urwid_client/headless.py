@@ -23,13 +23,14 @@ from common.client_protocol import (
     ClientProtocol,
     Delivered,
     NameRefused,
+    Phase,
     RequestFailed,
     RoomJoined,
     SendDelayed,
     SendFailed,
     Welcomed,
 )
-from common.errors import Code, Refused
+from common.errors import PASSING, Code, Refused
 from common.limits import PAGE_MESSAGES
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line
@@ -49,6 +50,8 @@ PATIENCE = 30.0
 """Seconds that `send` waits for a lost server to come back, and for one that takes nothing."""
 _WAITING = 5_000
 """So many messages may come while `tail` waits for the earlier ones."""
+_AGAIN_SECONDS = 1.0
+"""When `tail` asks again for earlier ones that the server could not give."""
 _PIPELINED = 64
 """So many messages may be on their way before the first of them is committed."""
 _LINE_BYTES = 1024 * 1024
@@ -256,6 +259,8 @@ class _Tail(_Headless):
         """How many earlier messages are still to be loaded; what comes live waits until then."""
         self._live: list[m.Msg] = []
         self._request = 0
+        self._before = 0
+        """What is asked for is earlier than this id."""
         self._lost = False
         self._done = asyncio.Event()
 
@@ -279,6 +284,8 @@ class _Tail(_Headless):
                     self._load(self._earlier[0].id if self._earlier else position + 1)
             case m.Page(ref, _, rows, options) if ref == self._request:
                 self._on_page([m.Msg(*row) for row in rows], bool(options.get("more")))
+            case RequestFailed(ref, code, _) if ref == self._request and code in PASSING:
+                asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._load_again, ref)
             case RequestFailed(ref, _, text) if ref == self._request:
                 raise Failed(f"earlier messages cannot be read: {text}")
             case Delivered(message) if self._is_wanted(message):
@@ -303,9 +310,15 @@ class _Tail(_Headless):
             complain("this server has another log than before: what was said meanwhile may be missing")
 
     def _load(self, before: int) -> None:
+        self._before = before
         limit = min(self._missing, PAGE_MESSAGES)
         self._request = self.protocol.history(self.room or m.LOBBY, conv=self._conv, before=before, limit=limit)
         self.connection.flush()
+
+    def _load_again(self, ref: int) -> None:
+        """The server could not answer this request. By another connection one has asked, or will, anyway."""
+        if ref == self._request and self.protocol.phase in (Phase.REPLAYING, Phase.LIVE):
+            self._load(self._before)
 
     def _on_page(self, page: list[m.Msg], more: bool) -> None:
         self._earlier = page + self._earlier

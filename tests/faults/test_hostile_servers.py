@@ -227,6 +227,29 @@ def test_pages_without_end(start: Start) -> None:
             client.stop()
 
 
+def test_earlier_messages_that_the_server_cannot_give_now_are_asked_for_again(start: Start) -> None:
+    asked = 0
+
+    def be_busy(request: m.Request) -> Iterator[bytes]:
+        nonlocal asked
+        match request:
+            case m.Hello():
+                yield welcome(request)
+            case m.History(ref, to):
+                asked += 1
+                if asked == 1:
+                    yield packed("msg", 11, 1, m.LOBBY, "eve", 1, "a new one", {"conv": m.LOBBY})
+                    yield packed("error", ref, "busy", "not now")
+                else:
+                    yield packed("page", ref, to, [[5, 1, to, "eve", 1, "an old one", {"conv": m.LOBBY}]], {"more": False})
+
+    with HostileServer(be_busy) as server:
+        client = start(server, "tail", "--history", "9", "--count", "2", "--json")
+        assert client.wait() == 0
+        assert [json.loads(line)["text"] for line in client.out.splitlines()] == ["an old one", "a new one"]
+        assert (asked, client.err) == (2, "")
+
+
 def test_a_flood_is_borne(start: Start) -> None:
     """Twenty megabytes of what nobody asked for, in each kind."""
     flood = b"".join(
