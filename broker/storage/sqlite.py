@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import itertools
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ _ROOM_BYTES = 256 * 1024
 """So much must be free on a disk that was full, before it is said that it takes messages again: a few of the longest."""
 _PATIENCE_S = 1.0
 """How long a tidying up that wants no readers waits for them."""
+
+_as_text = functools.partial(str, encoding="utf-8", errors="replace")
+"""What somebody has written into the file that is no text is shown as well as may be: it says nothing about the disk."""
 
 _PUT_PERSON = """
     INSERT INTO people (identity, name, name_key, kept_until_ms, crc) VALUES (?, ?, ?, ?, ?)
@@ -84,8 +87,8 @@ class _Numbers:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self.of_person = lru_cache(_NUMBERS_REMEMBERED)(self._of_person)
-        self.of_conversation = lru_cache(_NUMBERS_REMEMBERED)(self._of_conversation)
+        self.of_person = functools.lru_cache(_NUMBERS_REMEMBERED)(self._of_person)
+        self.of_conversation = functools.lru_cache(_NUMBERS_REMEMBERED)(self._of_conversation)
 
     def _of_person(self, identity: str, name: str) -> int | None:
         """`name` is what a person who is new is stored with, as connected; without one they are stored as nobody's."""
@@ -357,6 +360,7 @@ class SqliteLog:
     def _connect(self) -> None:
         """Opens the file. Raises what is in `DATABASE_ERRORS`."""
         db = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_PATIENCE_S)
+        db.text_factory = _as_text
         try:
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             db.execute("PRAGMA wal_autocheckpoint = 0")

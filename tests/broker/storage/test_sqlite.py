@@ -587,3 +587,16 @@ def test_a_log_can_be_used_from_any_directory(tmp_path: Path, monkeypatch: pytes
     log.close()
     assert check(tmp_path / odd) == []
     assert os.listdir(tmp_path) == [odd.name]
+
+
+def test_what_is_no_text_is_not_the_disk_s_fault(tmp_path: Path) -> None:
+    """Somebody has written into the file while the server runs, or long before: nobody else is to hear of that."""
+    with opened(tmp_path) as log:
+        log.append([draft(1, text="a topic", topic=True)], people(1))
+        with log._transaction() as db:
+            db.execute("UPDATE people SET name = CAST(x'61ff62' AS TEXT) WHERE identity = 'id0'")
+            db.execute("UPDATE runs SET texts = CAST(x'61ff62' AS TEXT)")
+        assert log.people_named("name0") == [Person("id0", "a\ufffdb", "name0", TIME_MS)]
+        topic = log.topic("#lobby")
+        assert topic is not None
+        assert topic.text == "a\ufffdb"
