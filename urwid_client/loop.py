@@ -37,7 +37,10 @@ class Loop(asyncio.SelectorEventLoop):
             else:
                 self._tell(answer, answer.set_result, found)
 
-        threading.Thread(target=look_up, daemon=True).start()
+        try:
+            threading.Thread(target=look_up, daemon=True).start()
+        except RuntimeError:
+            raise OSError("no further thread can be had, raise the limit of processes") from None
         return await answer
 
     def _tell(self, answer: asyncio.Future[list[Any]], settle: Callable[[Any], None], what: object) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import subprocess
 import sys
 
 import pytest
 
+from tests.support.strangers import said_as_a_stranger
 from tests.support.timeouts import seconds
 from urwid_client.loop import Loop
 
@@ -59,6 +61,21 @@ def test_a_name_is_looked_up() -> None:
 def test_what_is_wrong_with_a_name_is_told(host: str, problem: type[Exception]) -> None:
     with pytest.raises(problem):
         run(host, 1)
+
+
+def test_that_there_is_no_thread_for_it_is_like_any_other_failure_of_the_network() -> None:
+    def attempt() -> str:
+        usual = resource.getrlimit(resource.RLIMIT_NPROC)
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, usual[1]))
+        try:
+            run("localhost", 1)
+        except OSError as problem:
+            return str(problem)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NPROC, usual)
+        return "it was tried"
+
+    assert said_as_a_stranger(attempt) == "no further thread can be had, raise the limit of processes"
 
 
 def test_an_answer_that_comes_too_late_harms_nobody(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
