@@ -257,7 +257,7 @@ class Sending(Filing):
     def call(self, buffer: Buffer, name: str, now: int) -> None:
         """The other person of a direct conversation goes by this name now."""
         if name != buffer.title:
-            self.note(f"{buffer.title} is now {name}", now, buffer)
+            buffer.add_traffic((), (), now, self.known, {name: buffer.title})
             buffer.title = name
 
     def ask_who_is(self, names: Iterable[str]) -> None:

@@ -1034,6 +1034,11 @@ def test_who_is_awaited_after_a_break_may_go_by_another_name() -> None:
     assert (last.came, last.left, last.renamed) == (("bob", "cyd"), (), (("cyd", "cynthia"),))
 
 
+def told_renamed(buffer: Buffer) -> list[tuple[tuple[str, str], ...]]:
+    """What each of its lines says of other names."""
+    return [entry.renamed for entry in buffer.shown() if isinstance(entry, Traffic)]
+
+
 def test_a_conversation_goes_on_under_the_other_name() -> None:
     ada = talk()
     former = ada.chat.direct("bob")
@@ -1042,8 +1047,11 @@ def test_a_conversation_goes_on_under_the_other_name() -> None:
     presence(ada, m.LOBBY, members=["ada", "bob"], count=2)
     presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
     assert ada.chat.active.title == "bert"
-    assert notes(ada.chat.active) == ["bob is now bert"]
+    assert told_renamed(ada.chat.active) == [(("bob", "bert"),)]
     assert former.title == "bob"
+    for before, name in ("bert", "ben"), ("ben", "bart"):
+        presence(ada, m.LOBBY, joined=[name], left=[before], renamed=[[before, name]], count=2)
+    assert told_renamed(ada.chat.active) == [(("bob", "bart"),)]
 
 
 def test_a_conversation_does_not_go_on_with_who_had_the_name_for_a_moment() -> None:
@@ -1053,10 +1061,10 @@ def test_a_conversation_does_not_go_on_with_who_had_the_name_for_a_moment() -> N
     ada.exchange()
     with_bob = buffer_of(ada.chat, "bob")
     presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
-    assert (with_bob.title, with_bob.former, notes(with_bob)) == ("bob", False, [])
+    assert (with_bob.title, with_bob.former, told_renamed(with_bob)) == ("bob", False, [])
     with_bob.peer = identity_of("bert")  # then it is true
     presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
-    assert (with_bob.title, with_bob.former, notes(with_bob)) == ("bert", False, ["bob is now bert"])
+    assert (with_bob.title, with_bob.former, told_renamed(with_bob)) == ("bert", False, [(("bob", "bert"),)])
 
 
 def test_who_is_ignored_stays_so_by_another_name() -> None:
