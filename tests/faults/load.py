@@ -103,6 +103,8 @@ class Talker(Witness):
                     self._welcomed_at = event.position
             case cp.Welcomed():
                 self._delay = _FIRST_DELAY
+            case cp.NameRefused() if self.protocol.identity is None and self.cuts["greeting"]:
+                self.protocol.choose_name(f"{event.name}_")  # its welcome was lost with its worker, and what proves whose it is
             case cp.NameRefused():
                 raise AssertionError(f"{event.name} was refused its own name: {event.text}")
             case cp.Acknowledged():
