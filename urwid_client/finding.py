@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from common.text import clean
-from urwid_client.keys import Action
+from urwid_client.keys import EDITING, Action
 
 _PAGES = 20
 """So many pages of earlier messages one key has looked through."""
@@ -90,6 +90,12 @@ class Finder:
                 self._seek(1)
             case Action.DELETE_BACK:
                 self._change((self.query or "")[:-1])
+            case Action.KILL_WORD_BACK | Action.KILL_NAME_BACK:
+                self._change((self.query or "").rstrip().rpartition(" ")[0])
+            case Action.KILL_TO_START:
+                self._change("")
+            case _ if action in EDITING:
+                pass  # it would change what was being written
             case Action.CLOSE | Action.INTERRUPT:
                 self.end()
             case _:

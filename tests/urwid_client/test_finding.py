@@ -106,7 +106,9 @@ def test_one_key_does_not_look_through_all_that_was_ever_said() -> None:
     [
         (Action.CLOSE, True, True),
         (Action.INTERRUPT, True, True),
-        (Action.LEFT, False, True),
+        (Action.LEFT, True, False),
+        (Action.KILL_TO_END, True, False),
+        (Action.UNDO, True, False),
         (Action.NEXT_BUFFER, False, True),
         (Action.PAGE_UP, False, False),
         (Action.TO_END, False, False),
@@ -117,6 +119,14 @@ def test_what_ends_it_and_what_belongs_to_others(action: Action, its: bool, ends
     assert shelf.finder.do(action) == its
     assert shelf.finder.active is not ends
     assert shelf.marked == ("" if ends else "a")
+
+
+def test_what_is_looked_for_can_be_cut() -> None:
+    shelf = searching("one two ", "one two ", "one")
+    assert shelf.finder.do(Action.KILL_WORD_BACK)
+    assert (shelf.finder.query, shelf.at) == ("one", 0)
+    assert shelf.finder.do(Action.KILL_TO_START)
+    assert (shelf.finder.query, shelf.finder.active) == ("", True)
 
 
 def test_a_search_begins_anew_whatever_was_gone_to_before() -> None:
