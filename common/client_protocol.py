@@ -645,7 +645,7 @@ class ClientProtocol:
                 to,
                 text,
                 Code.BAD_TOKEN,
-                "the server takes you for somebody new; whether this was sent is not known",
+                "the server takes you for somebody new, and may have it from before",
             )
             for ref, (to, _, text, _) in self.outbox.items()
         ]

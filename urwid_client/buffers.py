@@ -196,8 +196,11 @@ class Buffer:
         self.entries = [e for e in self.entries if not (isinstance(e, Said) and not e.own and fold(e.sender) == name)]
 
     def clear(self, by_user: bool = False) -> None:
-        """Shows nothing any more. What the server has is loaded again: at once, or when the user, who cleared it, scrolls up."""
-        self.entries.clear()
+        """Shows nothing any more. What the server has is loaded again: at once, or when the user, who cleared it, scrolls up.
+
+        What was refused is nowhere else, and stays unless it is the user's wish.
+        """
+        self.entries = [] if by_user else [e for e in self.entries if isinstance(e, Said) and e.delivery is Delivery.FAILED]
         self.cleared = by_user
         self.viewport.to_end()
         self.unread_from = None

@@ -121,6 +121,11 @@ def test_clearing_shows_nothing_but_what_is_on_its_way() -> None:
     assert texts(buffer) == ["one"]
     assert buffer.older_exist
     assert buffer.first_id is None
+    buffer.fail(11, "refused", after=1)
+    buffer.clear()
+    assert texts(buffer) == ["one"], "it is nowhere else"
+    buffer.clear(by_user=True)
+    assert texts(buffer) == []
 
 
 def test_too_many_are_forgotten_unless_they_are_being_read() -> None:
