@@ -8,7 +8,7 @@ from urwid_client.connection import Connection
 from urwid_client.editing import Draft
 from urwid_client.finding import Finder
 from urwid_client.keys import Action, KeyMap
-from urwid_client.reconnecting import Stage, Status
+from urwid_client.reconnecting import Route, Stage, Status
 from urwid_client.rendering import Span, Spans
 from urwid_client.sending import too_long
 from urwid_client.state import Chat
@@ -66,11 +66,7 @@ class Face:
             screen.input.show(self._prompt(), self._composer.shown)
         screen.beside_input = self._beside_input() if welcome is None else []
         route = connection.route if connection is not None else None
-        screen.heading = (
-            rendering.heading(chat.active, chat.is_absent(chat.active), chat.is_away(chat.active), route)
-            if welcome is None
-            else [("title", "chat-client")]
-        )
+        screen.heading = self._heading(route) if welcome is None else [("title", "chat-client")]
         screen.messages.placeholder = rendering.empty(chat.active, self.help.keymap) if chat.active.is_empty else None
         screen.status = self._status(welcome, connection, server, now)
         screen.full_status = self._status(welcome, connection, server, now, names_server=True)
@@ -102,6 +98,10 @@ class Face:
         if usage and not shown:
             return [[("faint", f"  {usage}")]]
         return rendering.suggestions(shown, chosen, _SUGGESTED)
+
+    def _heading(self, route: Route | None) -> Spans:
+        chat, shown = self._chat, self._chat.active
+        return rendering.heading(shown, chat.is_absent(shown), chat.is_away(shown), route, chat.ignores(shown))
 
     def _status(
         self, welcome: Welcome | None, connection: Connection | None, server: str, now: float, names_server: bool = False

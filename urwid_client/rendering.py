@@ -233,8 +233,14 @@ def title(buffer: Buffer) -> str:
     return name if buffer.joined or buffer.joining else f"({name})"
 
 
-def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None, route: Route | None = None) -> Spans:
-    """The first line of the screen; `absent` and `away` tell of the other person of a direct conversation, if it is known.
+def heading(
+    buffer: Buffer,
+    absent: bool | None = None,
+    away: bool | None = None,
+    route: Route | None = None,
+    ignored: bool = False,
+) -> Spans:
+    """The first line of the screen; `absent`, `away` and `ignored` tell of the other person of a direct conversation.
 
     `route` is that of the connection, if there is one.
     """
@@ -249,7 +255,7 @@ def heading(buffer: Buffer, absent: bool | None = None, away: bool | None = None
             spans.append(("faint", "  joining …" if buffer.joining else "  you are not in this room"))
         case Kind.DIRECT:
             where = ", not here now" if absent else ", away" if away else ""
-            spans.append(("faint", f"  between the two of you{where}"))
+            spans.append(("faint", f"  between the two of you{where}{', and you ignore them' if ignored else ''}"))
         case Kind.SERVER:
             connected = route and f"{route.encryption}, connected to {clean_line(route.server)}"
             spans.append(("faint", f"  {connected or 'what the program has to say'}"))

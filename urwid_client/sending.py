@@ -181,9 +181,12 @@ class Sending(Filing):
             case Kind.ROOM:
                 return self.typing and buffer.joined and 1 < buffer.head_count <= MEMBERS_SHOWN
             case Kind.DIRECT:
-                ignored = fold(buffer.title) in self.ignored
-                return self.typing and not (ignored or buffer.former or self.is_absent(buffer))
+                return self.typing and not (self.ignores(buffer) or buffer.former or self.is_absent(buffer))
         return False
+
+    def ignores(self, buffer: Buffer) -> bool:
+        """Whether the user sees nothing of what the other person of a direct conversation says."""
+        return buffer.kind is Kind.DIRECT and fold(buffer.title) in self.ignored
 
     def _tell_if_absent(self, buffer: Buffer, now: int) -> None:
         """Said once for each absence, and only where everybody who is there is known."""

@@ -232,6 +232,7 @@ def test_the_heading_tells_who_is_not_there() -> None:
     bob = Buffer(Kind.DIRECT, "bob")
     for absent, ending in ((None, "between the two of you"), (False, "between the two of you"), (True, ", not here now")):
         assert words(rendering.heading(bob, absent)).endswith(ending)
+    assert words(rendering.heading(bob, ignored=True)).endswith("between the two of you, and you ignore them")
 
 
 @pytest.mark.parametrize(
