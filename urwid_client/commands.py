@@ -214,7 +214,8 @@ def _ignore(chat: Chat, argument: str, now: int) -> None:
     if argument:
         chat.ignore(argument)
     names = ", ".join(sorted(chat.ignored.values(), key=str.lower))
-    chat.note(f"you ignore {names}; /unignore NAME ends it" if names else "you ignore nobody; /ignore NAME begins it", now)
+    one = next(iter(chat.ignored.values())) if len(chat.ignored) == 1 else "NAME"
+    chat.note(f"you ignore {names}; /unignore {one} ends it" if names else "you ignore nobody; /ignore NAME begins it", now)
 
 
 def _unignore(chat: Chat, argument: str, now: int) -> None:

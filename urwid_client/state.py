@@ -101,6 +101,8 @@ class Chat(Sending):
         self._away_told: str | None = ""
         """Why the user is away, as it was told to them; None while they wait for the answer to what they said of it."""
         self.typists = Typists()
+        self._was = ""
+        """The folded name that the user left last. Who still goes by it are they, as long as nobody else has come by it."""
         self._missing = Missing()
         self._went_by: dict[str, dict[str, int]] = {}
         """By which names those went who are ignored (by that of now, folded), and up to which id it was they who went by it."""
@@ -225,6 +227,7 @@ class Chat(Sending):
 
     def go_by(self, name: str, now: int) -> None:
         """The user has another name from now on, and is who they were; the connection is made anew for it."""
+        self._was = fold(self.name)
         for buffer in self.buffers:
             if fold(self.name) in buffer.people:
                 buffer.move_people([name], [self.name], buffer.head_count)
@@ -311,7 +314,7 @@ class Chat(Sending):
         said = f"{connected} as {clean_line(self.name)} to {clean_line(str(route))}"
         if lost is not None:
             after = f"after {_lasting(now - lost.at)}"
-            said += f", {after}" if lost.told_in else f", {after}: {lost.why}"
+            said += f", {after}" if lost.told_in else f", {after}; lost: {lost.why}"
             for buffer in {*lost.told_in, self.active} - {self.server} if lost.told_in else ():
                 self.note(f"{connected} {after}", now, buffer)
         self.note(said, now, self.server)
@@ -426,6 +429,9 @@ class Chat(Sending):
         buffer.move_people(came, [*left, *renamed.values()], options.get("count"))
         buffer.turn_people(away, back)
         self._forget_that_it_was_asked(back)
+        renamed = {name: former for name, former in renamed.items() if fold(name) != fold(self.name)}  # the user was told
+        if self._was in map(fold, came):
+            self._was = ""
         if buffer is self.lobby:
             self.follow(renamed, now)
             self._go_on_ignoring(renamed, now)
@@ -492,7 +498,8 @@ class Chat(Sending):
 
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
         """The names of those who are not known, but for one's own."""
-        return [name for folded, name in people.items() if folded not in known and folded != fold(self.name)]
+        own = fold(self.name), self._was
+        return [name for folded, name in people.items() if folded not in known and folded not in own]
 
     def _on_delivered(self, delivered: Delivered, now: int) -> None:
         message = delivered.message
@@ -556,6 +563,8 @@ class Chat(Sending):
                 buffer.add(self.said_of(message))
 
     def _on_request_failed(self, failed: RequestFailed, now: int) -> None:
+        if failed.code == Code.LOGIN_TIMEOUT:
+            return  # the user was asked for a name, and takes their time: the connection is made anew
         ref, text = failed.ref, clean_line(failed.text)
         asked = next((buffer for buffer in self.buffers if ref is not None and buffer.loading == ref), None)
         if asked is not None and ref is not None and failed.code in PASSING:

@@ -53,7 +53,7 @@ def goes_into_another_network(folder: str) -> None:
             assert "connected" not in ada.text, "it was soon over"
             ada.press("alt 1")
             again = f"connected again as ada to {HERE}:{server.port}, not encrypted, after "
-            ada.wait_for(again, "s: the server does not answer any")
+            ada.wait_for(again, "s; lost: the server does not answer")
 
 
 def test_a_client_that_is_in_another_network_comes_back_by_itself(tmp_path: Path) -> None:

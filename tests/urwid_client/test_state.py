@@ -15,7 +15,7 @@ from common.log import direct
 from tests.support.frames import request_of
 from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts, traffic
-from urwid_client import rendering
+from urwid_client import commands, rendering
 from urwid_client.buffers import Buffer, Delivery, Note, Said, Traffic
 from urwid_client.editing import Draft
 from urwid_client.errors import TooLong, WrongInput
@@ -1034,6 +1034,21 @@ def test_who_is_awaited_after_a_break_may_go_by_another_name() -> None:
     assert (last.came, last.left, last.renamed) == (("bob", "cyd"), (), (("cyd", "cynthia"),))
 
 
+def test_the_user_is_not_told_of_their_own_other_name() -> None:
+    """Their connection by the former name may be there for a moment still, and leave later."""
+    ada = talk()
+    presence(ada, m.LOBBY, members=["ada", "bob"], count=2)
+    ada.chat.go_by("adele", NOON)
+    ada.chat.protocol.choose_name("adele")
+    before = len(ada.chat.lobby.shown())
+    ada.chat.handle(RoomJoined(m.LOBBY, m.LOBBY, 0, 3, ["ada", "adele", "bob"]), NOON)
+    presence(ada, m.LOBBY, joined=["adele"], left=["ada"], renamed=[["ada", "adele"]], count=2)
+    assert ada.chat.lobby.shown()[before:] == []
+    assert [*ada.chat.lobby.people] == ["adele", "bob"]
+    presence(ada, m.LOBBY, joined=["ada"], count=3)
+    assert traffic(ada.chat.lobby)[-1][0] == ("ada",), "somebody else has the name now"
+
+
 def told_renamed(buffer: Buffer) -> list[tuple[tuple[str, str], ...]]:
     """What each of its lines says of other names."""
     return [entry.renamed for entry in buffer.shown() if isinstance(entry, Traffic)]
@@ -1065,6 +1080,20 @@ def test_a_conversation_does_not_go_on_with_who_had_the_name_for_a_moment() -> N
     with_bob.peer = identity_of("bert")  # then it is true
     presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
     assert (with_bob.title, with_bob.former, told_renamed(with_bob)) == ("bert", False, [(("bob", "bert"),)])
+
+
+def test_how_to_end_it_is_told_with_the_name_of_the_only_one() -> None:
+    ada = talk()
+    commands.enter(ada.chat, "/ignore Bob", NOON)
+    assert notes(ada.chat.lobby)[-1] == "you ignore Bob; /unignore Bob ends it"
+    commands.enter(ada.chat, "/ignore cyd", NOON)
+    assert notes(ada.chat.lobby)[-1] == "you ignore Bob, cyd; /unignore NAME ends it"
+
+
+def test_that_nobody_answered_in_time_while_the_user_thought_of_a_name_is_not_told() -> None:
+    ada = talk()
+    ada.chat.handle(RequestFailed(None, Code.LOGIN_TIMEOUT, "no hello came in time"), NOON)
+    assert notes(ada.chat.lobby) == []
 
 
 def test_who_is_ignored_stays_so_by_another_name() -> None:
@@ -1220,7 +1249,7 @@ def test_a_break_that_is_over_within_a_moment_is_one_line(on_screen: str) -> Non
     ada.connect()
     assert notes(ada.chat.server) == [
         CONNECTED,
-        "connected again as ada to here:1, encrypted (TLS 1.3), after 1 s: the cable was pulled",
+        "connected again as ada to here:1, encrypted (TLS 1.3), after 1 s; lost: the cable was pulled",
     ]
     assert notes(ada.chat.lobby) == []
     assert ada.chat.expire(LATER) is None
