@@ -20,6 +20,15 @@ class Filing(Conversations):
         """In which buffer a message waits, by ref."""
         self.ignored: dict[str, str] = {}
         """Whose messages are not shown: the names, by their folded form."""
+        self.ignored_as: dict[str, str] = {}
+        """Who these are, by their folded names, as far as it is known."""
+
+    def is_ignored(self, name: str, identity: str | None) -> bool:
+        """By who they are, where that is known: whatever name they go by, or went by, and whoever else has theirs now."""
+        if identity is not None and identity in self.ignored_as.values():
+            return True
+        known = self.ignored_as.get(fold(name))
+        return fold(name) in self.ignored and (known is None or identity is None)
 
     def is_own(self, message: m.Msg) -> bool:
         return message.options.get("from") == self.protocol.identity

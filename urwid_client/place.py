@@ -36,6 +36,7 @@ def remember(chat: Chat, sent: Sequence[str]) -> Place:
         "conversations": [told for told in map(_conversation, chat.buffers) if _is_worth_keeping(told)],
         "sent": newest(sent),
         "ignored": list(chat.ignored.values()),
+        "ignored_as": dict(chat.ignored_as),
     }
 
 
@@ -51,6 +52,7 @@ def restore(chat: Chat, place: Place) -> None:
     if not place:
         return
     chat.ignored = {fold(name): name for name in place["ignored"]}
+    chat.ignored_as = {name: who for name, who in place.get("ignored_as", {}).items() if name in chat.ignored}
     chat.identity = place["identity"] or None
     for room in place["rooms"]:
         chat.protocol.join(room)
@@ -82,6 +84,7 @@ def merge(mine: Place, before: Place, theirs: Place) -> Place:
     return {
         **mine,
         **{key: theirs[key] for key in ("sent", "ignored") if mine[key] == before[key]},
+        "ignored_as": {**theirs.get("ignored_as", {}), **mine.get("ignored_as", {})},
         "rooms": [*mine["rooms"], *(room for room in theirs["rooms"] if fold(room) not in known_rooms)],
         "conversations": [*here.values(), *opened],
     }
@@ -107,7 +110,9 @@ def is_place(place: object) -> bool:
     """Whether a value that came from a file is what `remember` gives."""
     return (
         isinstance(place, dict)
-        and place.keys() == {"cursor", "conversations"} | _TEXTS | _LISTS_OF_TEXTS
+        and place.keys() - {"ignored_as"} == {"cursor", "conversations"} | _TEXTS | _LISTS_OF_TEXTS
+        and isinstance(place.get("ignored_as", {}), dict)
+        and all(isinstance(who, str) for who in place.get("ignored_as", {}).values())
         and all(isinstance(place[key], str) for key in _TEXTS)
         and all(isinstance(place[key], list) and all(isinstance(text, str) for text in place[key]) for key in _LISTS_OF_TEXTS)
         and (place["cursor"] is None or _is_number(place["cursor"]))

@@ -186,7 +186,7 @@ class Sending(Filing):
 
     def ignores(self, buffer: Buffer) -> bool:
         """Whether the user sees nothing of what the other person of a direct conversation says."""
-        return buffer.kind is Kind.DIRECT and fold(buffer.title) in self.ignored
+        return buffer.kind is Kind.DIRECT and self.is_ignored(buffer.title, buffer.peer)
 
     def _tell_if_absent(self, buffer: Buffer, now: int) -> None:
         """Said once for each absence, and only where everybody who is there is known."""

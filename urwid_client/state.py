@@ -51,8 +51,6 @@ _MOMENT_MS = 5_000
 """A break of the connection that lasts no longer is told once it is over."""
 _AGAIN_MS = 5_000
 """After so long earlier messages are asked for again that the server could not give."""
-_NAMES_BEFORE = 50
-"""So many of the names that somebody who is ignored went by are remembered."""
 _TRAFFIC_SHOWN = 100
 """In rooms with more people nobody is told who comes and goes."""
 
@@ -104,8 +102,6 @@ class Chat(Sending):
         self._was = ""
         """The folded name that the user left last. Who still goes by it are they, as long as nobody else has come by it."""
         self._missing = Missing()
-        self._went_by: dict[str, dict[str, int]] = {}
-        """By which names those went who are ignored (by that of now, folded), and up to which id it was they who went by it."""
         self._put_off: dict[int, int] = {}
         """When earlier messages that the server could not give are asked for again, by the ref of the request."""
         self._listings = Listings(protocol)
@@ -184,6 +180,13 @@ class Chat(Sending):
         if fold(name) == fold(self.name):
             raise WrongInput("that is you")
         self._hide(name)
+        if self.online:
+            self.lookups[self.protocol.whois(name)] = Lookup(self.active, name, only_identity=True)
+
+    def _learn_who_is_ignored(self, name: str, identity: str | None) -> None:
+        """Whoever goes by the name of somebody who is ignored, where it was not known yet who that is."""
+        if identity is not None and fold(name) in self.ignored:
+            self.ignored_as.setdefault(fold(name), identity)
 
     def _hide(self, name: str) -> None:
         self.ignored[fold(name)] = name
@@ -198,15 +201,15 @@ class Chat(Sending):
         for name, before in renamed.items():
             if fold(name) != fold(self.name) and self.ignored.pop(fold(before), None) is not None:
                 self._hide(name)
-                formerly = {**self._went_by.pop(fold(before), {}), fold(before): self.known}
-                self._went_by[fold(name)] = dict([*formerly.items()][-_NAMES_BEFORE:])
+                if (identity := self.ignored_as.pop(fold(before), None)) is not None:
+                    self.ignored_as[fold(name)] = identity
                 self.note(f"{before}, whom you ignore, is now {name}, and ignored by that name", now, self.server)
 
     def unignore(self, name: str) -> None:
         """Shows what somebody says again, what they said before too. Raises `WrongInput`."""
         if self.ignored.pop(fold(name), None) is None:
             raise WrongInput(f"you do not ignore {clean_line(name)}")
-        self._went_by.pop(fold(name), None)
+        self.ignored_as.pop(fold(name), None)
         for buffer in self.buffers:
             if buffer.kind is not Kind.SERVER:
                 buffer.clear()
@@ -479,6 +482,7 @@ class Chat(Sending):
             return
         buffer = lookup.buffer if lookup.buffer in self.buffers else self.active
         self.tell_of_former(self.learn_who_is(answer.name, answer.options.get("from")), now)
+        self._learn_who_is_ignored(answer.name, answer.options.get("from"))
         if lookup.follows and lookup.buffer.peer == answer.options.get("from"):
             self.call(lookup.buffer, lookup.name, now)
         if not lookup.is_silent:
@@ -493,7 +497,7 @@ class Chat(Sending):
     def _on_typing(self, typing: m.IsTyping, now: int) -> None:
         conv, identity = (typing.options.get(key, "") for key in ("conv", "from"))
         known = self.find_conv(conv) is not None and identity != self.protocol.identity
-        if self.typing and known and fold(typing.sender) not in self.ignored:
+        if self.typing and known and not self.is_ignored(typing.sender, identity):
             self.typists.heard(conv, identity, clean_line(typing.sender), now)
 
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
@@ -505,6 +509,7 @@ class Chat(Sending):
         message = delivered.message
         self.typists.stopped(message.options.get("conv", ""), message.options.get("from", ""))
         self._learn_topic(message)
+        self._learn_who_is_ignored(message.sender, message.options.get("from"))
         if self._is_ignored(message):
             return
         buffer = self.buffer_of(message)
@@ -608,10 +613,7 @@ class Chat(Sending):
     # --- messages -----------------------------------------------------------------------------------------------------
 
     def _is_ignored(self, message: m.Msg) -> bool:
-        if not self.ignored or self.is_own(message):
-            return False
-        sender = fold(message.sender)
-        return sender in self.ignored or any(message.id <= names.get(sender, 0) for names in self._went_by.values())
+        return bool(self.ignored) and not self.is_own(message) and self.is_ignored(message.sender, message.options.get("from"))
 
 
 def _about_away(text: str) -> str:

@@ -12,6 +12,7 @@ from tests.support.terminal import Terminal, terminal
 from tests.support.timeouts import seconds
 from tests.support.wire import Wire
 from tests.terminal.conftest import Open, client_command
+from tests.terminal.test_chatting import say
 
 
 def test_by_another_name_one_is_the_same_person(open_client: Open) -> None:
@@ -168,3 +169,29 @@ def test_who_had_the_name_of_somebody_for_a_moment_is_not_taken_for_them(tmp_pat
                 other.hello("katy", token=token)
                 ada.wait_for("kate look", "kate is now katy")
                 ada.wait_for_line(r"^ 4 katy ")
+
+
+def test_who_is_ignored_stays_so_by_every_name_and_at_the_next_start(server: Server, open_client: Open, tmp_path: Path) -> None:
+    command = client_command(server, tmp_path / "ada97", "--name", "ada97", "--room", "#room97")
+    bob = open_client("bob97", "--room", "#room97")
+    with terminal(command, cols=100) as ada:
+        ada.wait_for("#room97  2 people")
+        ada.enter("/ignore bob97")
+        ada.wait_for("you ignore bob97")
+        bob.enter("said as bob97")
+        bob.wait_for("bob97 said as bob97")
+        bob.enter("/nick bert97")
+        bob.wait_for("● bert97")
+        bob.enter("said as bert97")
+        bob.wait_for("bert97 said as bert97")
+        bob.wait_gone("said as bert97 …")
+        say(server, tmp_path / "cyd97", "cyd97", "#room97", "who is here?")
+        ada.wait_for("cyd97 who is here?")
+        assert "said as" not in ada.text
+        ada.enter("/quit")
+        ada.wait_exit()
+    with terminal(command, cols=100) as ada:
+        ada.wait_for("● ada97")
+        ada.enter("/join #room97")
+        ada.wait_for("cyd97 who is here?")
+        assert "said as" not in ada.text

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from common import messages as m
-from tests.support.model_server import ModelServer
+from tests.support.model_server import ModelServer, identity_of
 from tests.urwid_client.talk import NOON, Talk, notes, talk, texts
 from urwid_client import commands
 from urwid_client.editing import Draft
@@ -86,7 +86,9 @@ def test_what_was_opened_and_never_took_place_is_not_opened_again() -> None:
 
 def test_drafts_and_who_is_ignored() -> None:
     ada = in_a_room()
+    talk("mallory", ada.server)
     ada.chat.ignore("Mallory")
+    ada.exchange()
     ada.chat.find_room("#dev").draft = Draft("half a", 3)  # type: ignore[union-attr]
     place = left(ada)
     ada.disconnect()
@@ -96,6 +98,9 @@ def test_drafts_and_who_is_ignored() -> None:
     assert again.chat.find_room("#dev").draft == Draft("half a", 6)  # type: ignore[union-attr]
     assert titles(again) == ["server", "#lobby", "#dev"]
     assert texts(again.chat.lobby) == []
+    assert again.chat.ignored_as == {"mallory": identity_of("Mallory")}
+    assert is_place({key: value for key, value in place.items() if key != "ignored_as"})
+    assert not is_place({**place, "ignored_as": {"mallory": 1}})
 
 
 def test_a_paste_that_waits_is_kept_also_where_nothing_else_is() -> None:

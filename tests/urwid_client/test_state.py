@@ -1108,23 +1108,29 @@ def test_who_is_ignored_stays_so_by_another_name() -> None:
     assert ada.chat.ignored == {"bert": "bert"}
 
 
-def test_what_the_ignored_said_by_the_name_before_is_not_loaded_again() -> None:
+def test_who_is_ignored_is_so_by_any_name_and_nobody_else_by_theirs() -> None:
     ada = talk()
-    for name in ("bob", "cyd"):
-        ada.server.say(name, m.LOBBY, f"{name} was here")
-    ada.exchange()
+    talk("bob", ada.server)
     ada.chat.ignore("bob")
-    presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
-    presence(ada, m.LOBBY, joined=["ben"], left=["bert"], renamed=[["bert", "ben"]], count=2)
-    ada.server.say("bob", m.LOBBY, "I am another one, who has that name now")
     ada.exchange()
-    for shown in (["cyd was here"], ["bob was here", "cyd was here"]):
-        ada.chat.lobby.clear()
-        ada.chat.load_older()
-        ada.exchange()
-        assert texts(ada.chat.lobby) == [*shown, "I am another one, who has that name now"]
-        if "ben" in ada.chat.ignored:
-            ada.chat.unignore("ben")
+    presence(ada, m.LOBBY, joined=["bert"], left=["bob"], renamed=RENAMED, count=2)
+    for number, sender, who in ((1, "bob", "bob"), (2, "bert", "bob"), (3, "ben", "bob"), (4, "bob", "cyd"), (5, "bert", "dan")):
+        options = {"from": identity_of(who), "conv": m.LOBBY}
+        ada.chat.handle(Delivered(m.Msg(number, NOON, m.LOBBY, sender, number, f"{who} as {sender}", options)), NOON)
+    assert texts(ada.chat.lobby) == ["cyd as bob", "dan as bert"]
+    ada.chat.unignore("bert")
+    assert ada.chat.ignored_as == {}
+
+
+def test_who_is_ignored_without_being_there_is_known_once_they_say_something() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.ignore("bob")
+    ada.connect()
+    ada.server.say("bob", m.LOBBY, "hello")
+    ada.exchange()
+    assert texts(ada.chat.lobby) == []
+    assert ada.chat.ignored_as == {"bob": identity_of("bob")}
 
 
 def test_one_does_not_ignore_oneself_by_a_name_that_was_that_of_an_ignored_one() -> None:
