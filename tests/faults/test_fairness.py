@@ -40,10 +40,10 @@ def test_one_that_floods_does_not_make_others_wait(tmp_path: Path) -> None:
 
 def test_others_wait_where_all_that_it_sent_is_dealt_with_first(tmp_path: Path) -> None:
     with broken("reads_all_at_once"), pytest.raises(AssertionError, match=r"the others wait|not within"):
-        fairness(tmp_path, ["nonsense"], 4 * FLOOD_SECONDS)
+        fairness(tmp_path, ["nonsense"], 4 * FLOOD_SECONDS, most=MOST_SECONDS)  # nobody waits less on a machine that is faster
 
 
-def fairness(scratch: Path, kinds: list[str], duration: float = FLOOD_SECONDS) -> None:
+def fairness(scratch: Path, kinds: list[str], duration: float = FLOOD_SECONDS, most: float | None = None) -> None:
     data = scratch / "data"
     waits: dict[str, float] = {}
     with running_server(data) as server:
@@ -59,7 +59,9 @@ def fairness(scratch: Path, kinds: list[str], duration: float = FLOOD_SECONDS) -
                     waits[kind] = others_wait(load, duration)
             told = ", ".join(f"{1000 * wait:.0f} ms beside {kind}" for kind, wait in waits.items())
             print(f"p{OF_HUNDRED}: {1000 * alone:.0f} ms alone, {told}")
-            assert max(waits.values()) < max(seconds(MOST_SECONDS), 2 * alone), f"the others wait: {told}"
+            assert max(waits.values()) < max(seconds(MOST_SECONDS) if most is None else most, 2 * alone), (
+                f"the others wait: {told}"
+            )
             load.settle()
         server.stop()
     verify(load.talkers, entries_of(data))

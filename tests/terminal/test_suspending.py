@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,10 @@ def suspend(window: Terminal) -> None:
     assert start < given_back < prompted, "the prompt went away with the client's screen"
 
 
-def runs(port: int) -> bool:
-    """Whether a server takes connections there."""
-    # A connection that is taken while the server closes the socket is reset rather than refused.
-    gone = contextlib.suppress(ConnectionRefusedError, ConnectionResetError)
-    with gone, socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False
+def pid_of(data: Path) -> int:
+    """Of the supervisor."""
+    told = subprocess.run([SCRIPTS / "chat-broker", "status", "--json", data], check=True, capture_output=True).stdout
+    return int(json.loads(told)["supervisor"])
 
 
 def test_the_shell_has_the_terminal_and_the_server_goes_on(tmp_path: Path) -> None:
@@ -59,8 +57,9 @@ def test_the_shell_has_the_terminal_and_the_server_goes_on(tmp_path: Path) -> No
             window.enter("I was away for a moment")
             window.wait_for("ada I was away for a moment")
             window.wait_gone("moment …")
+        server_pid = pid_of(tmp_path / "server")
         suspend(window)
         window.enter("kill %1")
-        window.wait_until(lambda: not runs(port), "the end of the server", limit=15)
+        window.wait_until(lambda: not Path(f"/proc/{server_pid}").exists(), "the end of the server", limit=15)
         window.enter("exit")
         window.wait_exit()
