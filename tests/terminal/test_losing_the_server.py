@@ -23,7 +23,8 @@ def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
         port = server.port
         commands = [client_command(server, tmp_path / name, "--name", name, "--room", "#dev") for name in ("ada", "bob")]
         with terminal(commands[0]) as ada, terminal(commands[1]) as bob:
-            ada.wait_for("#dev  2 people")
+            for window in (ada, bob):
+                window.wait_for("#dev  2 people")
             ada.enter("before")
             bob.wait_for("ada before")
             ada.type("a draft that")
