@@ -172,26 +172,26 @@ def test_who_had_the_name_of_somebody_for_a_moment_is_not_taken_for_them(tmp_pat
 
 
 def test_who_is_ignored_stays_so_by_every_name_and_at_the_next_start(server: Server, open_client: Open, tmp_path: Path) -> None:
-    command = client_command(server, tmp_path / "ada97", "--name", "ada97", "--room", "#room97")
-    bob = open_client("bob97", "--room", "#room97")
+    command = client_command(server, tmp_path / "ada197", "--name", "ada197", "--room", "#room197")
+    bob = open_client("bob197", "--room", "#room197")
     with terminal(command, cols=100) as ada:
-        ada.wait_for("#room97  2 people")
-        ada.enter("/ignore bob97")
-        ada.wait_for("you ignore bob97")
-        bob.enter("said as bob97")
-        bob.wait_for("bob97 said as bob97")
-        bob.enter("/nick bert97")
-        bob.wait_for("● bert97")
-        bob.enter("said as bert97")
-        bob.wait_for("bert97 said as bert97")
-        bob.wait_gone("said as bert97 …")
-        say(server, tmp_path / "cyd97", "cyd97", "#room97", "who is here?")
-        ada.wait_for("cyd97 who is here?")
+        ada.wait_for("#room197  2 people")
+        ada.enter("/ignore bob197")
+        ada.wait_for("you ignore bob197")
+        bob.enter("said as bob197")
+        bob.wait_for("bob197 said as bob197")
+        bob.enter("/nick bert197")
+        bob.wait_for("● bert197")
+        bob.enter("said as bert197")
+        bob.wait_for("bert197 said as bert197")
+        bob.wait_gone("said as bert197 …")
+        say(server, tmp_path / "cyd197", "cyd197", "#room197", "who is here?")
+        ada.wait_for("cyd197 who is here?")
         assert "said as" not in ada.text
         ada.enter("/quit")
         ada.wait_exit()
     with terminal(command, cols=100) as ada:
-        ada.wait_for("● ada97")
-        ada.enter("/join #room97")
-        ada.wait_for("cyd97 who is here?")
+        ada.wait_for("● ada197")
+        ada.enter("/join #room197")
+        ada.wait_for("cyd197 who is here?")
         assert "said as" not in ada.text
