@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from broker.encryption import Certificate, CertificateUnusable
-from common.files import sync_directory, without_waiting
+from common.files import sync, without_waiting
 from common.fingerprints import of_certificate
 from common.tls import server_context
 
@@ -177,4 +177,4 @@ def _keep(path: Path, pem: bytes) -> None:
             os.link(beside, path)
     finally:
         os.unlink(beside)
-    sync_directory(path.parent)
+    sync(path.parent)

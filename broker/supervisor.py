@@ -467,7 +467,7 @@ class Supervisor:
             self._status_socket = None
         if self._command:
             self._command.terminate()
-        for child in sorted(self._children.values(), key=lambda child: child.key != BROKER):  # it is to know before they go
+        for child in sorted(self._children.values(), key=lambda child: child.key != BROKER):  # the broker knows before they go
             child.control.send("stop" if child.key == ACCEPTOR else "drain")
 
     def _go_on_stopping(self, now: float, clients_end: float, end: float) -> None:

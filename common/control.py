@@ -5,6 +5,7 @@ An AF_UNIX SOCK_SEQPACKET socketpair; a packet is msgpack `[kind, data]` and up 
     supervisor -> broker     worker {number, generation} +fd   one end of the pipe to that worker
                              begin {}                          that was the last of the workers that live now
                              worker_gone {number, generation}  it has been reaped
+                             drain {}                          the workers are about to tell their clients; to be known before
                              stop {}
     supervisor -> each       limits {limit: number, …}         all of them, when they were read anew
     supervisor -> worker     tls {pem, required}               the certificate and its key, before anything else, and when they

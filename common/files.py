@@ -1,4 +1,4 @@
-"""Opening files that somebody else may have put something else in the place of, and names of files that last."""
+"""Opening files that somebody else may have put something else in the place of, and waiting for the disk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def sync_directory(path: Path) -> None:
-    """Waits until the names in a directory are on the disk: that of a file is not when its content is. Raises `OSError`."""
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync(path: Path) -> None:
+    """Waits until a file's content, or the names in a directory, are safe on the disk. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     except OSError as problem:
-        if problem.errno != errno.EINVAL:  # a file system where that cannot be asked for
+        if problem.errno != errno.EINVAL:  # a file system that cannot be asked for that of its directories
             raise
     finally:
-        os.close(directory)
+        os.close(descriptor)

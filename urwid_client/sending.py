@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -22,23 +23,26 @@ _ASK_AGAIN_MS = 10 * 60 * 1000
 """How often it is asked whether somebody is away of whom nobody tells it, while one writes to them."""
 
 
+class Purpose(enum.Enum):
+    """What somebody is looked up for, and what is told of the answer."""
+
+    USER = enum.auto()
+    """The user asked, and is shown all of it."""
+    AWAY = enum.auto()
+    """That they are away, if they are."""
+    IDENTITY = enum.auto()
+    """If they are not whom one knew by this name."""
+    RENAMED = enum.auto()
+    """Whom one talks to may go by this name now, and is called by it if they do."""
+
+
 class Lookup(NamedTuple):
     """A question about a person that is not answered."""
 
     buffer: Buffer
     """Where the answer is shown."""
     name: str
-    only_away: bool = False
-    """It is shown only if they are away, and nothing else of it."""
-    only_identity: bool = False
-    """It is not shown: whether they are still the same person is told."""
-    follows: bool = False
-    """Nor this: if it is whom one talks to, they are called by this name from now on."""
-
-    @property
-    def is_silent(self) -> bool:
-        """The user did not ask."""
-        return self.only_away or self.only_identity or self.follows
+    purpose: Purpose = Purpose.USER
 
 
 class Sending(Filing):
@@ -209,7 +213,7 @@ class Sending(Filing):
             buffer.away_asked = 0
         if wanted and self.online:
             buffer.away_asked = now
-            self.lookups[self.protocol.whois(buffer.title)] = Lookup(buffer, buffer.title, only_away=True)
+            self.lookups[self.protocol.whois(buffer.title)] = Lookup(buffer, buffer.title, Purpose.AWAY)
 
     def on_acknowledged(self, acknowledged: Acknowledged, now: int) -> None:
         ref, message = acknowledged
@@ -255,7 +259,7 @@ class Sending(Filing):
                 if buffer.peer is None:
                     self.call(buffer, name, now)
                 else:
-                    self.lookups[self.protocol.whois(name)] = Lookup(buffer, name, follows=True)
+                    self.lookups[self.protocol.whois(name)] = Lookup(buffer, name, Purpose.RENAMED)
 
     def call(self, buffer: Buffer, name: str, now: int) -> None:
         """The other person of a direct conversation goes by this name now."""
@@ -267,7 +271,7 @@ class Sending(Filing):
         """Those who came, and with whose names one has talked before, may be others."""
         for buffer in [buffer for name in names for buffer in self.find_directs(name)]:
             if buffer.peer is not None and not buffer.former:
-                self.lookups[self.protocol.whois(buffer.title)] = Lookup(buffer, buffer.title, only_identity=True)
+                self.lookups[self.protocol.whois(buffer.title)] = Lookup(buffer, buffer.title, Purpose.IDENTITY)
 
     def on_send_failed(self, failed: SendFailed, now: int) -> None:
         buffer, text = self.pending_in.pop(failed.ref, None), clean_line(failed.text)

@@ -39,7 +39,7 @@ from urwid_client.listings import Listings
 from urwid_client.markup import because
 from urwid_client.missing import Missing
 from urwid_client.reconnecting import Route
-from urwid_client.sending import Lookup, Sending, check_as_input
+from urwid_client.sending import Lookup, Purpose, Sending, check_as_input
 from urwid_client.typists import Typists
 from urwid_client.whois import describe
 
@@ -99,7 +99,7 @@ class Chat(Sending):
         self._away_told: str | None = ""
         """Why the user is away, as it was told to them; None while they wait for the answer to what they said of it."""
         self.typists = Typists()
-        self._was = ""
+        self._former_name = ""
         """The folded name that the user left last. Who still goes by it are they, as long as nobody else has come by it."""
         self._missing = Missing()
         self._put_off: dict[int, int] = {}
@@ -181,7 +181,7 @@ class Chat(Sending):
             raise WrongInput("that is you")
         self._hide(name)
         if self.online:
-            self.lookups[self.protocol.whois(name)] = Lookup(self.active, name, only_identity=True)
+            self.lookups[self.protocol.whois(name)] = Lookup(self.active, name, Purpose.IDENTITY)
 
     def _learn_who_is_ignored(self, name: str, identity: str | None) -> None:
         """Whoever goes by the name of somebody who is ignored, where it was not known yet who that is."""
@@ -230,7 +230,7 @@ class Chat(Sending):
 
     def go_by(self, name: str, now: int) -> None:
         """The user has another name from now on, and is who they were; the connection is made anew for it."""
-        self._was = fold(self.name)
+        self._former_name = fold(self.name)
         for buffer in self.buffers:
             if fold(self.name) in buffer.people:
                 buffer.move_people([name], [self.name], buffer.head_count)
@@ -328,7 +328,7 @@ class Chat(Sending):
             buffer.loading = None
         self._put_off.clear()
         self.typists.clear()
-        asked = [lookup.buffer for lookup in self.lookups.values() if not lookup.is_silent]
+        asked = [lookup.buffer for lookup in self.lookups.values() if lookup.purpose is Purpose.USER]
         self.lookups.clear()
         for buffer in [*self._listings.lose(), *asked]:
             self.note("the connection was lost before the answer came; ask again", now, buffer)
@@ -427,14 +427,14 @@ class Chat(Sending):
             buffer.set_people(map(clean_line, members), options.get("count", len(members)), away)
             self._missing.came(fold(buffer.title), buffer.people)
             return
-        renamed = {clean_line(name): clean_line(before) for before, name in options.get("renamed", ())}
+        renamed = {clean_line(name): clean_line(former) for former, name in options.get("renamed", ())}
         before = dict(buffer.people)
         buffer.move_people(came, [*left, *renamed.values()], options.get("count"))
         buffer.turn_people(away, back)
         self._forget_that_it_was_asked(back)
         renamed = {name: former for name, former in renamed.items() if fold(name) != fold(self.name)}  # the user was told
-        if self._was in map(fold, came):
-            self._was = ""
+        if self._former_name in map(fold, came):
+            self._former_name = ""
         if buffer is self.lobby:
             self.follow(renamed, now)
             self._go_on_ignoring(renamed, now)
@@ -483,15 +483,15 @@ class Chat(Sending):
         buffer = lookup.buffer if lookup.buffer in self.buffers else self.active
         self.tell_of_former(self.learn_who_is(answer.name, answer.options.get("from")), now)
         self._learn_who_is_ignored(answer.name, answer.options.get("from"))
-        if lookup.follows and lookup.buffer.peer == answer.options.get("from"):
+        if lookup.purpose is Purpose.RENAMED and lookup.buffer.peer == answer.options.get("from"):
             self.call(lookup.buffer, lookup.name, now)
-        if not lookup.is_silent:
+        if lookup.purpose is Purpose.USER:
             self.note(describe(self, answer.name, now, answer.options), now, buffer)
-        elif lookup.only_away and (why := clean_line(answer.options.get("away", ""))):
+        elif lookup.purpose is Purpose.AWAY and (why := clean_line(answer.options.get("away", ""))):
             self.note(f"{lookup.name} is away{because(why)}", now, buffer)
 
     def _on_not_found(self, lookup: Lookup, code: str, text: str, now: int) -> None:
-        if not lookup.is_silent:
+        if lookup.purpose is Purpose.USER:
             self.note(describe(self, lookup.name, now, {}) if code == Code.NO_SUCH_USER else text, now, lookup.buffer)
 
     def _on_typing(self, typing: m.IsTyping, now: int) -> None:
@@ -502,7 +502,7 @@ class Chat(Sending):
 
     def _others(self, people: Mapping[str, str], known: Container[str]) -> list[str]:
         """The names of those who are not known, but for one's own."""
-        own = fold(self.name), self._was
+        own = fold(self.name), self._former_name
         return [name for folded, name in people.items() if folded not in known and folded not in own]
 
     def _on_delivered(self, delivered: Delivered, now: int) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.files import sync_directory, without_waiting
+from common.files import sync, without_waiting
 from urwid_client.errors import Failed
 
 _LOCK_SECONDS = 1.0
@@ -90,7 +90,7 @@ class TableFile:
                 os.fsync(file.fileno())
         beside.replace(self._path)
         if self._durable:
-            sync_directory(self._path.parent)
+            sync(self._path.parent)
 
     @contextlib.contextmanager
     def _locked(self, wait: float) -> Iterator[None]:

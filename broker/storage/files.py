@@ -65,12 +65,3 @@ def _take_room(descriptor: int, size: int) -> None:
         while left:
             left = left[os.write(descriptor, left) :]
         os.fsync(descriptor)
-
-
-def sync(path: Path) -> None:
-    """Waits until the file or directory is safe on the disk. Raises `OSError`."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 from broker.log import StorageRefused
 from broker.storage import chain, wal
-from broker.storage.files import sync, unusable
+from broker.storage.files import unusable
+from common.files import sync
 from common.log_file import APPLICATION_ID, DATABASE_ERRORS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION, checksum, why
 
 KEY_BYTES = 32

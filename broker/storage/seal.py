@@ -10,7 +10,7 @@ import re
 import zlib
 from pathlib import Path
 
-from broker.storage.files import sync
+from common.files import sync
 
 BYTES_MAX = 256 * 1024 * 1024
 """A larger file stays without a seal: stopping must not take long."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.files import sync_directory, without_waiting
+from common.files import sync, without_waiting
 
 
 def test_a_file_is_read_and_a_pipe_has_nothing(tmp_path: Path) -> None:
@@ -30,4 +30,12 @@ def test_a_directory_that_cannot_be_synced_is_told_unless_its_file_system_never_
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="Input/output") if raised else contextlib.nullcontext():
-        sync_directory(tmp_path)
+        sync(tmp_path)
+
+
+def test_files_and_directories_can_be_made_safe(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    sync(tmp_path / "file")
+    sync(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync(tmp_path / "missing")

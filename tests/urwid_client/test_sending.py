@@ -10,7 +10,7 @@ from tests.support.frames import request_of
 from tests.urwid_client.talk import NOON, notes, texts
 from urwid_client.buffers import Delivery, Said
 from urwid_client.errors import WrongInput
-from urwid_client.sending import Lookup, Sending
+from urwid_client.sending import Lookup, Purpose, Sending
 
 
 def sending() -> Sending:
@@ -48,7 +48,7 @@ def test_whether_somebody_is_away_is_asked_once_for_each_time() -> None:
         ada.lobby.turn_people(away, [] if away else ["bob"])
         for _ in range(3):
             ada.say("hello", NOON)
-    assert [*ada.lookups.values()] == [Lookup(bob, "bob", only_away=True)] * 2
+    assert [*ada.lookups.values()] == [Lookup(bob, "bob", Purpose.AWAY)] * 2
 
 
 def test_where_nobody_tells_who_is_away_it_is_asked_now_and_then() -> None:

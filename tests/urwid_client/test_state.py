@@ -20,7 +20,7 @@ from urwid_client.buffers import Buffer, Delivery, Note, Said, Traffic
 from urwid_client.editing import Draft
 from urwid_client.errors import TooLong, WrongInput
 from urwid_client.missing import AWAITED_MS
-from urwid_client.sending import Lookup, is_mentioned
+from urwid_client.sending import Lookup, Purpose, is_mentioned
 from urwid_client.state import PAGE, Chat
 
 LATER = NOON + 5_000
@@ -301,7 +301,7 @@ def test_who_somebody_is_without_a_server_that_says_it() -> None:
     ada = talk()
     ada.chat.look_up("bob", NOON)
     ada.chat.direct("cyd")
-    ada.chat.lookups[99] = Lookup(ada.chat.server, "cyd", only_away=True)
+    ada.chat.lookups[99] = Lookup(ada.chat.server, "cyd", Purpose.AWAY)
     ada.disconnect()
     assert notes(ada.chat.lobby)[-1] == "the connection was lost before the answer came; ask again"
     assert not any("answer" in said for said in notes(ada.chat.server)), "the user did not ask that"

@@ -54,14 +54,6 @@ def test_the_advice_fits_the_trouble() -> None:
     assert said[errno.ENOSPC].endswith(": make room on the disk")
 
 
-def test_files_and_directories_can_be_made_safe(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    files.sync(tmp_path / "file")
-    files.sync(tmp_path)
-    with pytest.raises(FileNotFoundError):
-        files.sync(tmp_path / "missing")
-
-
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
 def test_room_is_proved_also_where_none_can_be_reserved(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not every C library helps a file system that cannot (NFS, ZFS, FUSE): the trouble there would never be over."""
