@@ -131,6 +131,8 @@ class Buffer:
     """The user wanted nothing to be seen here, and has not scrolled up since."""
     loading: int | None = None
     """The ref of the request for older messages that is on its way."""
+    reached: int | None = None
+    """The first message of those that were loaded on request, also if it is not shown; what follows is loaded, too."""
     people: dict[str, str] = dataclasses.field(default_factory=dict)
     """Who is in the room, as far as the server told: the names, by their folded form."""
     away: set[str] = dataclasses.field(default_factory=set)
@@ -161,9 +163,16 @@ class Buffer:
 
     @property
     def first_id(self) -> int | None:
-        """The id of the first message that is loaded. One that was refused has none: its key holds that of another one."""
-        said = (entry for entry in self.entries if isinstance(entry, Said) and entry.delivery is Delivery.COMMITTED)
-        return next((entry.key[0] for entry in said), None)
+        """The id of the first message that is loaded."""
+        if self.reached is not None:
+            return self.reached
+        at = self.before_messages
+        return self.entries[at].key[0] if at < len(self.entries) else None
+
+    @property
+    def before_messages(self) -> int:
+        """How many entries stand before the first message that is loaded. One that was refused was never the server's."""
+        return next((at for at, entry in enumerate(self.entries) if _is_loaded(entry)), len(self.entries))
 
     @property
     def last_key(self) -> Key:
@@ -188,7 +197,7 @@ class Buffer:
         """Forgets the oldest entries when there are too many: later where somebody may be reading them."""
         if len(self.entries) > (_ENTRIES_KEPT if self.viewport.follows else 2 * _ENTRIES_KEPT):
             del self.entries[: _ENTRIES_KEPT // 5]
-            self.older_exist = self.kind is not Kind.SERVER
+            self.reached, self.older_exist = None, self.kind is not Kind.SERVER
 
     def drop(self, sender: str) -> None:
         """Forgets what somebody else said."""
@@ -202,10 +211,20 @@ class Buffer:
         """
         self.entries = [] if by_user else [e for e in self.entries if isinstance(e, Said) and e.delivery is Delivery.FAILED]
         self.cleared = by_user
-        self.viewport.to_end()
         self.unread_from = None
         self.older_exist = self.kind is not Kind.SERVER
 
+        self._load_anew()
+
+    def unload(self) -> None:
+        """Forgets the messages, which are loaded again; what the server does not have keeps its place between them."""
+        self.entries = [entry for entry in self.entries if not _is_loaded(entry)]
+        self._load_anew()
+
+    def _load_anew(self) -> None:
+        """What is on its way by an earlier request would leave out what follows it."""
+        self.viewport.to_end()
+        self.reached = self.loading = None
     # --- one's own messages -------------------------------------------------------------------------------------------
 
     def add_pending(self, ref: int, sender: str, text: str, time_ms: int, topic: bool = False) -> None:
@@ -302,6 +321,11 @@ class Buffer:
 
 def _renamed(told: Iterable[tuple[str, str]], renamed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Who goes by several names one after the other is told with the first and the last; not at all if they are the same."""
+def _is_loaded(entry: Entry) -> bool:
+    """Whether it is a message that the server has."""
+    return isinstance(entry, Said) and entry.delivery is Delivery.COMMITTED
+
+
     names = {now: first for first, now in told}
     for name, before in renamed.items():
         first = names.pop(before, before)

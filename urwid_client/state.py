@@ -211,8 +211,7 @@ class Chat(Sending):
             raise WrongInput(f"you do not ignore {clean_line(name)}")
         self.ignored_as.pop(fold(name), None)
         for buffer in self.buffers:
-            if buffer.kind is not Kind.SERVER:
-                buffer.clear()
+            buffer.unload()
 
     def load_older(self) -> None:
         """Asks for earlier messages of the active buffer, if there are any and none are on their way."""
@@ -561,8 +560,10 @@ class Chat(Sending):
         if buffer.conv is None and "conv" in page.options:
             buffer = self.bind(buffer, page.options["conv"])
         buffer.older_exist = bool(page.rows) and page.options.get("more", False)
-        for row in page.rows:
-            message = m.Msg(*row)
+        messages = [m.Msg(*row) for row in page.rows]
+        if messages:
+            buffer.reached = min(messages[0].id, buffer.first_id or messages[0].id)
+        for message in messages:
             self.meet(buffer, message)
             if not self._is_ignored(message):
                 buffer.add(self.said_of(message))

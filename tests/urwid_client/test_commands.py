@@ -220,6 +220,9 @@ def test_ignoring_and_its_end_are_told() -> None:
     ada = talk()
     enter(ada, "/ignore", "/ignore bob", "/ignore", "/unignore BOB")
     assert [text.partition(";")[0] for text in notes(ada.chat.lobby)] == [
+        "you ignore nobody",
+        "you ignore bob",
+        "you ignore bob",
         "you do not ignore BOB any more",
     ]
     assert ada.chat.ignored == {}

@@ -1133,6 +1133,49 @@ def test_who_is_ignored_without_being_there_is_known_once_they_say_something() -
     assert ada.chat.ignored_as == {"bob": identity_of("bob")}
 
 
+def test_where_those_who_are_ignored_have_said_much_it_is_looked_further_back() -> None:
+    server = filled(3)
+    for number in range(PAGE * 2):
+        server.say("cyd", m.LOBBY, str(number))
+    ada = talk(server=server)
+    ada.chat.ignore("cyd")
+    for _ in range(3):
+        ada.chat.load_older()
+        ada.exchange()
+    assert texts(ada.chat.lobby) == ["0", "1", "2"]
+    assert not ada.chat.lobby.older_exist
+
+
+def test_who_is_not_ignored_any_more_is_read_again_and_nothing_else_changes_its_place() -> None:
+    ada = talk()
+    for text in ("before", "between", "behind"):
+        ada.server.say("bob", m.LOBBY, text)
+        ada.server.say("cyd", m.LOBBY, text)
+        ada.exchange()
+        ada.chat.note(f"noted {text}", NOON)
+    presence(ada, m.LOBBY, joined=["bob"], left=[], count=2)
+    before = list(map(type, ada.chat.lobby.shown()))
+    ada.chat.ignore("bob")
+    ada.chat.unignore("bob")
+    assert notes(ada.chat.lobby) == ["noted before", "noted between", "noted behind"]
+    ada.chat.load_older()
+    ada.exchange()
+    assert list(map(type, ada.chat.lobby.shown())) == before
+
+
+def test_a_page_that_was_asked_for_before_everything_is_loaded_anew_is_not_taken_for_the_newest() -> None:
+    ada = talk(server=filled(PAGE * 2))
+    ada.chat.load_older()
+    ada.exchange()
+    ada.chat.load_older()
+    ada.chat.ignore("cyd")
+    ada.chat.unignore("cyd")
+    ada.exchange()
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby) == [str(number) for number in range(PAGE, PAGE * 2)]
+
+
 def test_one_does_not_ignore_oneself_by_a_name_that_was_that_of_an_ignored_one() -> None:
     ada = talk("bert")
     ada.chat.ignore("bob")

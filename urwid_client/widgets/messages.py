@@ -213,8 +213,9 @@ class MessageList:
 
     @property
     def wants_older(self) -> bool:
-        """Whether the view has come near the first message that is loaded."""
-        return self._top < _LOAD_WITHIN and not self._buffer.cleared
+        """Whether the view has come near the first message that is loaded; what the program said may stand above it."""
+        buffer = self._buffer
+        return buffer.older_exist and not buffer.cleared and self._top - buffer.before_messages < _LOAD_WITHIN
 
     @property
     def at_end(self) -> bool:

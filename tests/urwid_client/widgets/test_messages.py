@@ -253,6 +253,17 @@ def test_earlier_messages_are_wanted_near_the_top_and_do_not_move_the_view() -> 
     assert wanted == [False, True, False]
 
 
+def test_earlier_messages_are_wanted_also_where_much_that_is_no_message_stands_above() -> None:
+    buffer = Buffer(Kind.ROOM, "#dev")
+    for number in range(60):
+        buffer.note(str(number), 0, after=0)
+    view = MessageList(buffer)
+    rows(view)
+    assert view.wants_older
+    buffer.older_exist = False
+    assert not view.wants_older
+
+
 def test_an_empty_list_wants_earlier_messages() -> None:
     view = MessageList(Buffer(Kind.ROOM, "#dev"))
     assert rows(view) == [""] * 5
