@@ -201,8 +201,10 @@ class Buffer:
 
     def drop(self, sender: str) -> None:
         """Forgets what somebody else said."""
-        name = fold(sender)
-        self.entries = [e for e in self.entries if not (isinstance(e, Said) and not e.own and fold(e.sender) == name)]
+        senders = {entry.sender for entry in self.entries if isinstance(entry, Said) and not entry.own}
+        dropped = {name for name in senders if fold(name) == fold(sender)}
+        if dropped:
+            self.entries = [e for e in self.entries if not (isinstance(e, Said) and not e.own and e.sender in dropped)]
 
     def clear(self, by_user: bool = False) -> None:
         """Shows nothing any more. What the server has is loaded again: at once, or when the user, who cleared it, scrolls up.
@@ -212,8 +214,6 @@ class Buffer:
         self.entries = [] if by_user else [e for e in self.entries if isinstance(e, Said) and e.delivery is Delivery.FAILED]
         self.cleared = by_user
         self.unread_from = None
-        self.older_exist = self.kind is not Kind.SERVER
-
         self._load_anew()
 
     def unload(self) -> None:
@@ -225,6 +225,8 @@ class Buffer:
         """What is on its way by an earlier request would leave out what follows it."""
         self.viewport.to_end()
         self.reached = self.loading = None
+        self.older_exist = self.kind is not Kind.SERVER
+
     # --- one's own messages -------------------------------------------------------------------------------------------
 
     def add_pending(self, ref: int, sender: str, text: str, time_ms: int, topic: bool = False) -> None:
@@ -319,13 +321,13 @@ class Buffer:
         self.head_count = len(self.people) if count is None else count
 
 
-def _renamed(told: Iterable[tuple[str, str]], renamed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Who goes by several names one after the other is told with the first and the last; not at all if they are the same."""
 def _is_loaded(entry: Entry) -> bool:
     """Whether it is a message that the server has."""
     return isinstance(entry, Said) and entry.delivery is Delivery.COMMITTED
 
 
+def _renamed(told: Iterable[tuple[str, str]], renamed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Who goes by several names one after the other is told with the first and the last; not at all if they are the same."""
     names = {now: first for first, now in told}
     for name, before in renamed.items():
         first = names.pop(before, before)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import cProfile
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.names import fold
 from tests.urwid_client.talk import notes, texts, traffic
 from urwid_client.buffers import Buffer, Delivery, Kind, Said, Traffic
 
@@ -126,6 +129,30 @@ def test_clearing_shows_nothing_but_what_is_on_its_way() -> None:
     assert texts(buffer) == ["one"], "it is nowhere else"
     buffer.clear(by_user=True)
     assert texts(buffer) == []
+
+
+def test_what_the_server_does_not_have_stays_where_it_is_when_messages_are_loaded_anew() -> None:
+    buffer = room()
+    for number in (1, 2):
+        buffer.add(said(number))
+        buffer.note(f"behind {number}", 0, after=number)
+    buffer.reached, buffer.older_exist = 1, False
+    buffer.unload()
+    assert notes(buffer) == ["behind 1", "behind 2"]
+    assert (buffer.first_id, buffer.older_exist) == (None, True)
+    buffer.add(said(2))
+    assert [getattr(entry, "text", "") for entry in buffer.shown()] == ["behind 1", "2", "behind 2"]
+    assert (buffer.first_id, buffer.before_messages) == (2, 1)
+
+
+def test_what_it_costs_to_drop_somebody_grows_with_those_who_spoke_and_not_with_what_they_said() -> None:
+    buffer = room()
+    for number in range(1_000):
+        buffer.add(said(number)._replace(sender=f"näme{number % 5}"))
+    profile = cProfile.Profile()
+    profile.runcall(buffer.drop, "NÄME1")
+    assert len(buffer.entries) == 800
+    assert sum(entry.callcount for entry in profile.getstats() if entry.code is fold.__code__) < 20
 
 
 def test_too_many_are_forgotten_unless_they_are_being_read() -> None:
