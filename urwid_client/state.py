@@ -7,7 +7,7 @@ send afterwards. Times are given by the caller (milliseconds since 1970). What t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from common import messages as m
@@ -181,7 +181,14 @@ class Chat(Sending):
             raise WrongInput("that is you")
         self._hide(name)
         if self.online:
-            self.lookups[self.protocol.whois(name)] = Lookup(self.active, name, Purpose.IDENTITY)
+            self._ask_who_is_ignored([name])
+
+    def _ask_who_is_ignored(self, names: Iterable[str]) -> None:
+        """Of those who go by these names now: who is ignored, and known only by the name, could be read again by another one."""
+        unknown = self.ignored.keys() - self.ignored_as.keys()
+        for name in names:
+            if fold(name) in unknown:
+                self.lookups[self.protocol.whois(name)] = Lookup(self.active, name, Purpose.IDENTITY)
 
     def _learn_who_is_ignored(self, name: str, identity: str | None) -> None:
         """Whoever goes by the name of somebody who is ignored, where it was not known yet who that is."""
@@ -366,6 +373,7 @@ class Chat(Sending):
         self.rooms_seen.setdefault(fold(buffer.title), buffer.title)
         if buffer is self.lobby:
             self.ask_who_is([direct.title for direct in self.buffers if fold(direct.title) in buffer.people])
+            self._ask_who_is_ignored(buffer.people.values())
 
     def _tell_who_changed(self, buffer: Buffer, before: dict[str, str], now: int) -> None:
         """After a break: who was there `before` it, and who came in it. Whoever is missing is waited for a while."""
@@ -438,6 +446,7 @@ class Chat(Sending):
             self.follow(renamed, now)
             self._go_on_ignoring(renamed, now)
             self.ask_who_is(came)
+            self._ask_who_is_ignored(came)
         known = {**before, **self._missing.of(fold(buffer.title))}
         if buffer.head_count <= _TRAFFIC_SHOWN:
             told = {name: former for name, former in renamed.items() if fold(former) in known or buffer.unsay_that_left(former)}

@@ -1133,6 +1133,21 @@ def test_who_is_ignored_without_being_there_is_known_once_they_say_something() -
     assert ada.chat.ignored_as == {"bob": identity_of("bob")}
 
 
+def test_who_is_ignored_without_being_there_is_known_once_they_come() -> None:
+    ada = talk()
+    ada.chat.ignore("bob")
+    ada.chat.ignore("cyd")
+    ada.exchange()
+    bob = talk("bob", ada.server)
+    presence(ada, m.LOBBY, joined=["bob"], left=[], count=2)
+    ada.exchange()
+    assert ada.chat.ignored_as == {"bob": bob.chat.identity}
+    ada.disconnect()
+    cyd = talk("cyd", ada.server)
+    ada.connect()
+    assert ada.chat.ignored_as["cyd"] == cyd.chat.identity
+
+
 def test_where_those_who_are_ignored_have_said_much_it_is_looked_further_back() -> None:
     server = filled(3)
     for number in range(PAGE * 2):
