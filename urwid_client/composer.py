@@ -55,7 +55,7 @@ class Composer:
         written = self._editor.draft if self._before is None else self._before
         if (waiting := self.history.waiting_behind(written.text)) is not None:
             written = Draft(waiting, len(waiting))
-        return written._replace(pasted=self.pasted)
+        return written._replace(pasted=self.pasted, pasted_at=self._editor.mark) if self.pasted else written
 
     @property
     def shown(self) -> Draft:
@@ -171,15 +171,17 @@ class Composer:
         text = text.strip("\n")
         if self.mode is Mode.SEARCHING:
             self._search(self.query + clean_line(text), None)
-        elif "\n" in text:
-            self.pasted = f"{self.pasted}\n{text}".removeprefix("\n")
-        else:
+        elif "\n" not in text:
             self._editor.insert(text)
+        elif self.pasted:
+            self.pasted += f"\n{text}"
+        else:
+            self.pasted, self._editor.mark = text, self._editor.cursor
 
     def _confirm(self, action: Action) -> bool:
         """Whether the action answers the question; the line can be written on meanwhile."""
         if action is Action.SEND:
-            self._editor.insert(self.pasted)
+            self._editor.insert_lines_at_mark(self.pasted)
         if action in (Action.SEND, Action.CLOSE, Action.INTERRUPT):
             self.pasted = ""
             return True

@@ -24,6 +24,8 @@ class Draft(NamedTuple):
     cursor: int = 0
     pasted: str = ""
     """Several lines that were pasted here, and wait to be confirmed."""
+    pasted_at: int = 0
+    """Where in the text they belong."""
 
     @property
     def empty(self) -> bool:
@@ -36,6 +38,8 @@ class Editor:
     def __init__(self) -> None:
         self.text = ""
         self.cursor = 0
+        self.mark = 0
+        """A place that stays between the characters where it is, whatever is written before or behind it."""
         self._killed: list[str] = []
         self._undo: list[Draft] = []
         self._last = ""
@@ -52,6 +56,7 @@ class Editor:
     def load(self, draft: Draft) -> None:
         """Another line altogether; there is no way back by `undo`."""
         self._set(draft)
+        self.mark = min(draft.pasted_at, len(draft.text))
         self._undo.clear()
         self._settle("")
 
@@ -70,12 +75,23 @@ class Editor:
         self._settle("undo")
 
     def _set(self, draft: Draft) -> None:
+        if not draft.text.startswith(self.text[: self.mark]):
+            self.mark = len(draft.text)
         self.text, self.cursor = draft.text, draft.cursor
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def insert(self, text: str) -> None:
         self._change("insert" if not text.isspace() else "space", self.cursor, self.cursor, text)
+
+    def insert_lines_at_mark(self, lines: str) -> None:
+        """Puts lines of their own there; the cursor stays where it is in what was written."""
+        before, behind = self.text[: self.mark], self.text[self.mark :]
+        start = "\n" if before and not before[-1].isspace() else ""
+        end = "\n" if behind and not behind[0].isspace() else ""
+        text, cursor = f"{start}{lines}{end}", self.cursor
+        self._change("lines", self.mark, self.mark, text)
+        self.cursor = cursor if cursor < self.mark else cursor + len(text)
 
     def newline(self) -> None:
         self.insert("\n")
@@ -243,6 +259,8 @@ class Editor:
         if start == end and not text:
             return
         self._remember(kind)
+        if start < self.mark:
+            self.mark = max(self.mark, end) + len(text) - (end - start)
         self.text = self.text[:start] + text + self.text[end:]
         self.cursor = start + len(text)
 

@@ -170,7 +170,8 @@ def _restore(chat: Chat, told: dict[str, Any]) -> None:
         buffer.peer, buffer.former = told["peer"] or None, told.get("former", False)
     if buffer is None:  # a room that could not be joined any more
         return
-    buffer.draft = Draft(told["draft"], len(told["draft"]), told.get("pasted", ""))
+    pasted, end = told.get("pasted", ""), len(told["draft"])
+    buffer.draft = Draft(told["draft"], end, pasted, end if pasted else 0)
     if buffer is not chat.active:
         buffer.unread, buffer.mentions = told["unread"], told["mentions"]
         buffer.unread_from = (told["read"], -1) if told["read"] else None

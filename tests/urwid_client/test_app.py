@@ -365,7 +365,7 @@ def test_a_paste_waits_in_its_conversation_and_one_can_write_on(tmp_path: Path) 
     shown = run(screen, settings(tmp_path))
     assert ["2 lines were pasted" in text for text in shown] == [False, True, False, True, False]
     assert [prompt(text) for text in shown[2:4]] == [">", "> three"]
-    assert shown[4].splitlines()[-2:] == ["> threeone", "two"]
+    assert shown[4].splitlines()[-2:] == ["two", "three"]
 
 
 def test_what_is_told_of_keys_is_what_is_bound(tmp_path: Path) -> None:

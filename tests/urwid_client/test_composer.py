@@ -154,19 +154,61 @@ def test_several_lines_are_confirmed() -> None:
     assert line.do(Action.DELETE_BACK)
     assert line.do(Action.SEARCH_INPUT)
     assert line.do(Action.SEND)
-    assert line.shown.text == "so: soone\ntwo\t!"
+    assert line.shown.text == "so: one\ntwo\t!\nso"
     assert mode(line) == "writing"
 
 
 def test_a_paste_waits_in_its_conversation() -> None:
     line = composer(text="so: ")
     paste(line, *"one", "enter", *"two")
+    write(line, "what is it?")
     here = line.draft
     line.load(Draft("elsewhere"))
     assert (mode(line), line.draft) == ("writing", Draft("elsewhere"))
     line.load(here)
     assert line.do(Action.SEND)
-    assert line.shown.text == "so: one\ntwo"
+    assert line.shown.text == "so: one\ntwo\nwhat is it?"
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "became"),
+    [
+        ("", "", "one\ntwo"),
+        ("so:", "", "so:\none\ntwo"),
+        ("so: ", "", "so: one\ntwo"),
+        ("", "end", "one\ntwo\nend"),
+        ("```\n", "\n```", "```\none\ntwo\n```"),
+    ],
+)
+def test_a_paste_has_lines_of_its_own(before: str, behind: str, became: str) -> None:
+    line = composer()
+    line.load(Draft(before + behind, len(before)))
+    paste(line, *"one", "enter", *"two")
+    line.do(Action.SEND)
+    assert line.shown.text == became
+
+
+def test_a_paste_stands_where_the_cursor_was_whatever_is_written_meanwhile() -> None:
+    line = composer(text="lok: ")
+    paste(line, *"one", "enter", *"two")
+    write(line, "is it bo")
+    line.do(Action.COMPLETE)
+    line.do(Action.LINE_START)
+    for action in (Action.RIGHT, Action.RIGHT):
+        line.do(action)
+    write(line, "o")
+    line.do(Action.SEND)
+    assert line.shown == Draft("look: one\ntwo\nis it bob ", 3)
+    line.do(Action.UNDO)
+    assert line.shown == Draft("look: is it bob ", 3)
+
+
+def test_where_what_stood_before_a_paste_is_gone_it_stands_at_the_end() -> None:
+    line = composer("sent", text="so: ")
+    paste(line, *"one", "enter", *"two")
+    line.do(Action.OLDER_INPUT)
+    line.do(Action.SEND)
+    assert line.shown.text == "sent\none\ntwo"
 
 
 def test_what_is_pasted_while_a_paste_waits_is_not_lost() -> None:
@@ -175,7 +217,7 @@ def test_what_is_pasted_while_a_paste_waits_is_not_lost() -> None:
     paste(line, *"three", "enter", *"four")
     paste(line, *"five")
     line.do(Action.SEND)
-    assert line.shown.text == "fiveone\ntwo\nthree\nfour"
+    assert line.shown.text == "one\ntwo\nthree\nfour\nfive"
 
 
 def test_what_is_pasted_into_a_search_is_searched_for() -> None:

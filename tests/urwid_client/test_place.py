@@ -109,7 +109,7 @@ def test_a_paste_that_waits_is_kept_also_where_nothing_else_is() -> None:
     ada.chat.active.draft = Draft("so: ", 4, "one\ntwo")
     place = left(ada)
     assert has_drafts(place)
-    assert back(ada.server, place).chat.find_directs("bob")[0].draft == Draft("so: ", 4, "one\ntwo")
+    assert back(ada.server, place).chat.find_directs("bob")[0].draft == Draft("so: ", 4, "one\ntwo", 4)
     ada.chat.active.draft = Draft(pasted="one\ntwo")
     place = left(ada)
     assert has_drafts(place)
