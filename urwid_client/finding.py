@@ -17,12 +17,12 @@ _PAGES = 20
 _MEANWHILE = frozenset({Action.PAGE_UP, Action.PAGE_DOWN, Action.TO_START, Action.TO_END, Action.REDRAW})
 """What can be done without ending the search."""
 _HELP: tuple[tuple[Action, str], ...] = (
-    (Action.SEND, "goes to an earlier one"),
-    (Action.NEWER_INPUT, "to a later one"),
-    (Action.CLOSE, "ends the search"),
+    (Action.SEND, "goes earlier"),
+    (Action.NEWER_INPUT, "later"),
+    (Action.CLOSE, "ends"),
 )
 """What keys do while one is searching."""
-_FURTHER: tuple[tuple[Action, str], ...] = ((Action.SEND, "searches further back"),)
+_FURTHER: tuple[tuple[Action, str], ...] = ((Action.SEND, "looks further"),)
 _NOTHING_SO_FAR = "nothing so far"
 _LOADING = "searching further back …"
 _NOT_LOADED = "there is none in what is loaded; you are not connected, so earlier ones cannot be"

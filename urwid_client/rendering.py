@@ -433,8 +433,8 @@ def pasted(text: str, keymap: KeyMap) -> list[Spans]:
     """The question what is to become of several lines."""
     lines = clean(text).split("\n")
     first = clean_line(next((line for line in lines if line.strip()), ""))
-    answers = keymap.told((Action.SEND, "puts them into the message"), (Action.CLOSE, "drops them"))
+    answers = keymap.told((Action.SEND, "puts them in"), (Action.CLOSE, "drops them"))
     return [
-        [("faint", f"  {first} …")],
-        [("important", f"  {len(lines):,} lines were pasted"), ("text", f": {answers}")],
+        [("important", f"  {len(lines):,} lines were pasted"), ("faint", f": {first} …")],
+        [("text", f"  {answers}")],
     ]

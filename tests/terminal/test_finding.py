@@ -31,7 +31,7 @@ def test_messages_are_found_back_to_the_first_and_what_was_written_stays(
     ada.wait_for("hay 259")
     ada.type("half a thought")
     ada.press("ctrl f")
-    ada.wait_for("find:", "Esc ends the search")
+    ada.wait_for("find:", "Esc ends")
     ada.type("NEEDLE")
     ada.wait_until(lambda: [cell.reverse for cell in cells(ada, "needle")] == [True], "the newest is found and marked")
     assert not cells(ada, "a needle")[0].reverse, "and nothing beside it"

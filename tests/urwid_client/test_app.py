@@ -342,7 +342,7 @@ def test_a_paste_is_written_and_not_done(tmp_path: Path) -> None:
     screen = Waiting(["begin paste", *"/quit", "enter", "tab", "f1", "ctrl c", "ü"], ["end paste"], ["enter"])
     shown = run(screen, settings(tmp_path))
     assert shown[1].splitlines()[-1] == ">"
-    assert "2 lines were pasted: Enter puts them into the message" in shown[2]
+    assert "2 lines were pasted: /quit …" in shown[2]
     assert shown[3].splitlines()[-2:] == ["> /quit", "    ü"]
 
 
@@ -373,7 +373,7 @@ def test_what_is_told_of_keys_is_what_is_bound(tmp_path: Path) -> None:
     shown = run(Waiting([*"ada", "enter"], ["ctrl g"], waits=["F2 help"]), settings(tmp_path, name=None), likes=likes)
     assert "and F2 helps" in shown[0]
     assert "Ctrl+G is bound to keys.find and to" in shown[1]
-    assert "F3 ends the search" in shown[2]
+    assert "F3 ends" in shown[2]
 
 
 def test_escape_closes_the_help_and_nothing_else(tmp_path: Path) -> None:

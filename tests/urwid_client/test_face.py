@@ -15,9 +15,9 @@ def face(ada: Talk, composer: Composer | None = None) -> Face:
     return Face(ada.chat, composer or Composer(Words), KeyMap({}))
 
 
-def shown(of: Face, welcome: Welcome | None = None) -> str:
+def shown(of: Face, welcome: Welcome | None = None, cols: int = 80) -> str:
     of.refresh(welcome, None, "host:1", 0.0)
-    return "\n".join(row.decode().rstrip() for row in of.screen.render((80, 24)).text)
+    return "\n".join(row.decode().rstrip() for row in of.screen.render((cols, 24)).text)
 
 
 def test_what_is_asked_stands_in_the_place_of_the_chat() -> None:
@@ -71,6 +71,19 @@ def test_what_is_written_decides_what_stands_beside_it() -> None:
     assert shown(of).endswith("failing search q:")
 
 
+def test_at_40_columns_every_key_that_answers_can_be_read() -> None:
+    composer = Composer(Words)
+    of = face(talk(), composer)
+    for key in ("begin paste", *"a longer line", "enter", *"b", "end paste"):
+        composer.paste(key)
+    assert "Enter puts them in, Esc drops them\n" in shown(of, cols=40)
+    composer.do(Action.CLOSE)
+    composer.do(Action.INTERRUPT)
+    assert "Ctrl+C again or Enter leaves" in shown(of, cols=40)
+    of.finder.begin()
+    assert "Enter goes earlier, ↓ later, Esc ends\n" in shown(of, cols=40)
+
+
 def test_a_search_in_the_messages_has_the_line_and_ends_with_its_conversation() -> None:
     ada = talk()
     ada.server.say("bob", "#lobby", "the needle")
@@ -82,7 +95,7 @@ def test_a_search_in_the_messages_has_the_line_and_ends_with_its_conversation() 
     of.finder.begin()
     for character in "Needle":
         of.finder.write(character)
-    assert shown(of).endswith("Esc ends the search\nfind: Needle")
+    assert shown(of).endswith("Esc ends\nfind: Needle")
     ada.chat.open(ada.chat.server)
     of.turn_to_active()
     assert shown(of).endswith("> d")

@@ -96,7 +96,7 @@ def test_one_key_does_not_look_through_all_that_was_ever_said() -> None:
         shelf.page_comes()
     assert shelf.asked < 30
     assert shelf.finder.outcome == "nothing so far"
-    assert KeyMap({}).told(*shelf.finder.help) == "Enter searches further back"
+    assert KeyMap({}).told(*shelf.finder.help) == "Enter looks further"
     shelf.finder.do(Action.SEND)
     assert shelf.finder.waits
 
