@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from typing import Any, TextIO
 
@@ -12,6 +13,10 @@ from urwid.display.common import InputClosedError
 
 _ESCAPE_SECONDS = 0.05
 """How long the rest of a key's sequence may take; Esc alone is known after that."""
+_SEQUENCE_SECONDS = 1.0
+"""How long it may where so much of it has come that it can be nothing else, over a slow network."""
+_BEGUN = re.compile(rb"\x1b\[[0-?]*\Z")
+"""The beginning of a sequence: of the mark of a paste, say."""
 _BUFFER_BYTES = 65_536
 
 
@@ -20,7 +25,6 @@ class Terminal(urwid.display.raw.Screen):
 
     def __init__(self) -> None:
         super().__init__(output=_whole(), bracketed_paste_mode=True, focus_reporting=True, extended_keys=True)
-        self.set_input_timeouts(complete_wait=_ESCAPE_SECONDS)
         self.set_terminal_properties(hyperlinks=self.term != "linux")  # the console's older versions show what they do not know
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
@@ -28,6 +32,11 @@ class Terminal(urwid.display.raw.Screen):
         context = super().start(*args, **kwargs)
         self.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
         return context
+
+    def parse_input(self, event_loop: Any, callback: Any, codes: list[int], wait_for_more: bool = True) -> Any:
+        """Takes what was typed; what has only begun is waited for."""
+        self.set_input_timeouts(complete_wait=_SEQUENCE_SECONDS if _BEGUN.search(bytes(codes)) else _ESCAPE_SECONDS)
+        return super().parse_input(event_loop, callback, codes, wait_for_more)
 
     def _stop(self) -> None:
         """Gives the terminal back. Where another program has it now (the shell, if what started this one was killed), that has

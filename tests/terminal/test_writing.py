@@ -70,6 +70,17 @@ def test_a_paste_ends_also_where_its_end_comes_in_pieces(open_client: Open, piec
     ada.wait_for_line(rf"{name} pasted and typed +│")
 
 
+@pytest.mark.parametrize("pieces", [("\x1b[", "200~"), ("\x1b[20", "0~"), ("\x1b[200", "~")])
+def test_a_paste_begins_also_where_its_beginning_comes_in_pieces(open_client: Open, pieces: tuple[str, str]) -> None:
+    ada = open_client(f"ada41{len(pieces[0])}")
+    first, rest = pieces
+    ada.type(f"first, {first}")
+    ada.settle(0.3)
+    ada.type(f"{rest}one\rtwo\x1b[201~")
+    ada.wait_for("2 lines were pasted", "> first,")
+    assert prompt(ada) == "first,"
+
+
 def test_a_paste_whose_end_is_lost_swallows_no_more_than_what_comes_at_once(open_client: Open) -> None:
     ada = open_client("ada37")
     ada.type("\x1b[200~from elsewhere")
