@@ -16,16 +16,15 @@ _PAGES = 20
 """So many pages of earlier messages one key has looked through."""
 _MEANWHILE = frozenset({Action.PAGE_UP, Action.PAGE_DOWN, Action.TO_START, Action.TO_END, Action.REDRAW})
 """What can be done without ending the search."""
-_HELP: tuple[tuple[Action, str], ...] = (
-    (Action.SEND, "goes earlier"),
-    (Action.NEWER_INPUT, "later"),
-    (Action.CLOSE, "ends"),
-)
-"""What keys do while one is searching."""
-_FURTHER: tuple[tuple[Action, str], ...] = ((Action.SEND, "looks further"),)
-_NOTHING_SO_FAR = "nothing so far"
+_NOTHING_SO_FAR = "none so far"
 _LOADING = "searching further back …"
 _NOT_LOADED = "there is none in what is loaded; you are not connected, so earlier ones cannot be"
+_ENDS = (Action.CLOSE, "ends")
+_HELP: dict[str, tuple[tuple[Action, str], ...]] = {
+    "": ((Action.SEND, "goes earlier"), (Action.NEWER_INPUT, "later"), _ENDS),
+    _NOTHING_SO_FAR: ((Action.SEND, "goes on"), _ENDS),
+}
+"""What keys do while one is searching, by what came of it."""
 
 
 class Messages(Protocol):
@@ -62,8 +61,8 @@ class Finder:
 
     @property
     def help(self) -> tuple[tuple[Action, str], ...]:
-        """What keys do now, as far as there is something to say of it."""
-        return () if self.outcome not in ("", _NOTHING_SO_FAR) else _FURTHER if self.outcome else _HELP
+        """What keys do now."""
+        return _HELP.get(self.outcome, (_ENDS,))
 
     @property
     def waits(self) -> bool:

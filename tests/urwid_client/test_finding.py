@@ -88,6 +88,7 @@ def test_where_there_is_none_it_is_looked_further_back() -> None:
     shelf.finder.do(Action.SEND)
     assert not shelf.finder.waits
     assert shelf.finder.outcome == "there is no earlier one here"
+    assert KeyMap({}).told(*shelf.finder.help) == "Esc ends"
 
 
 def test_one_key_does_not_look_through_all_that_was_ever_said() -> None:
@@ -95,8 +96,8 @@ def test_one_key_does_not_look_through_all_that_was_ever_said() -> None:
     while shelf.finder.waits:
         shelf.page_comes()
     assert shelf.asked < 30
-    assert shelf.finder.outcome == "nothing so far"
-    assert KeyMap({}).told(*shelf.finder.help) == "Enter looks further"
+    assert shelf.finder.outcome == "none so far"
+    assert KeyMap({}).told(*shelf.finder.help) == "Enter goes on, Esc ends"
     shelf.finder.do(Action.SEND)
     assert shelf.finder.waits
 
