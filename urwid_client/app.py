@@ -477,6 +477,7 @@ class App:
         }
 
     def _send(self) -> None:
+        self._face.screen.show_messages()
         self._face.screen.messages.to_end()
         text = self._composer.take()
         self._shown.draft = self._composer.draft  # it may be the end of this run that was asked for

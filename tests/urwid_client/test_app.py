@@ -382,6 +382,11 @@ def test_escape_closes_the_help_and_nothing_else(tmp_path: Path) -> None:
     assert [prompt(text) for text in shown[1:]] == ["> draft"] * 3
 
 
+def test_what_is_sent_can_be_seen_also_where_the_help_stood(tmp_path: Path) -> None:
+    shown = run(Waiting(["f1"], [*"/who", "enter"], waits=["#lobby", "Esc closes this", "no command /who"]), settings(tmp_path))
+    assert "Esc closes this" not in shown[2]
+
+
 def test_the_help_scrolls_and_the_messages_do_not(tmp_path: Path) -> None:
     shown = run(Waiting(["f1"], ["page down"], ["page up"], ["f1"]), settings(tmp_path))
     assert ["Esc closes this" in text for text in shown] == [False, True, False, True, False]
