@@ -5,6 +5,7 @@ from __future__ import annotations
 from urwid_client import commands, rendering
 from urwid_client.composer import Composer, Mode
 from urwid_client.connection import Connection
+from urwid_client.conversations import by_importance
 from urwid_client.editing import Draft
 from urwid_client.finding import Finder
 from urwid_client.keys import Action, KeyMap
@@ -73,7 +74,7 @@ class Face:
         screen.typing = rendering.typing(chat.typists.names(chat.active.conv)) if welcome is None else []
         key = self.help.keymap.called(Action.HELP)
         screen.help_hint = f"{key} help" if key else "/help"
-        screen.elsewhere = rendering.unread_elsewhere(chat.buffers, chat.active)
+        screen.elsewhere = rendering.unread_elsewhere(by_importance(chat.buffers), chat.active)
         screen.hint = rendering.below(screen.messages.at_end, screen.messages.newer())
 
     def _prompt(self) -> Span:

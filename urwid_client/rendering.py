@@ -308,7 +308,7 @@ def people(buffer: Buffer) -> Spans:
     return [*lines, ("faint", f"+{hidden:,} more")] if hidden > 0 else lines
 
 
-def unread_elsewhere(buffers: list[Buffer], active: Buffer) -> Spans:
+def unread_elsewhere(buffers: Sequence[Buffer], active: Buffer) -> Spans:
     """What waits in other conversations, for a screen without room for the list."""
     spans: Spans = []
     for buffer in buffers:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import cProfile
 
 from tests.urwid_client.talk import Talk, talk
-from urwid_client.buffers import Said
+from urwid_client.buffers import Buffer, Kind, Said
 from urwid_client.completion import Suggestion, Words
 from urwid_client.composer import Composer
 from urwid_client.face import Face
@@ -99,6 +99,14 @@ def test_a_search_in_the_messages_has_the_line_and_ends_with_its_conversation() 
     ada.chat.open(ada.chat.server)
     of.turn_to_active()
     assert shown(of).endswith("> d")
+
+
+def test_where_there_is_no_room_for_all_that_is_unread_elsewhere_one_is_told_first_where_one_is_meant() -> None:
+    ada = talk()
+    for number, mentions in enumerate((0, 1)):
+        buffer = ada.chat.add(Buffer(Kind.ROOM, f"#long-name-{number}"))
+        buffer.unread, buffer.mentions = 1, mentions
+    assert "#long-name-1" in shown(face(ada), cols=50)
 
 
 def test_what_is_written_can_be_shown_without_what_came_meanwhile() -> None:
