@@ -40,19 +40,19 @@ def test_two_people_on_two_workers_talk(open_client: Open, server: Server) -> No
 
 
 def test_where_one_looked_elsewhere_it_is_shown_where_the_new_ones_begin(open_client: Open) -> None:
-    ada, bob = open_client("ada190", "--room", "#room190"), open_client("bob190", "--room", "#room190")
-    ada.wait_for("#room190  2 people")
+    ada, bob = open_client("ada198", "--room", "#room198"), open_client("bob198", "--room", "#room198")
+    ada.wait_for("#room198  2 people")
     bob.enter("seen")
-    ada.wait_for("bob190 seen")
+    ada.wait_for("bob198 seen")
     ada.type("\x1b[O")  # as a terminal tells that another window has the focus
     ada.settle(0.2)
     assert "── new ──" not in ada.text
     bob.enter("not seen")
-    ada.wait_for("bob190 not seen", "── new ──")
+    ada.wait_for("bob198 not seen", "── new ──")
     ada.type("\x1b[I")
     bob.enter("seen again")
     ada.wait_for("seen again")
-    assert re.search(r" seen +│.*── new ──.*bob190 not seen +│[^─]* seen again ", ada.text, re.DOTALL), ada.text
+    assert re.search(r" seen +│.*── new ──.*bob198 not seen +│[^─]* seen again ", ada.text, re.DOTALL), ada.text
 
 
 def test_a_private_message_is_seen_by_both_and_nobody_else(open_client: Open) -> None:
