@@ -254,8 +254,9 @@ def heading(
         case Kind.ROOM:
             spans.append(("faint", "  joining …" if buffer.joining else "  you are not in this room"))
         case Kind.DIRECT:
-            where = ", not here now" if absent else ", away" if away else ""
-            spans.append(("faint", f"  between the two of you{where}{', and you ignore them' if ignored else ''}"))
+            where = "not here now" if absent else "away" if away else ""
+            told = filter(None, [where, "you ignore them" if ignored else "", "between the two of you"])
+            spans.append(("faint", f"  {', '.join(told)}"))
         case Kind.SERVER:
             connected = route and f"{route.encryption}, connected to {clean_line(route.server)}"
             spans.append(("faint", f"  {connected or 'what the program has to say'}"))

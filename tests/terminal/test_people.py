@@ -32,13 +32,13 @@ def test_who_is_away_is_dim_and_marked_and_said_once(open_client: Open) -> None:
     assert person(ada, "bob75")[1] != here[1]
     assert person(ada, "bob75")[1] == ada.colour_of("F1 help")
     ada.enter("/msg bob75 are you there?")
-    ada.wait_for("bob75  between the two of you, away", "bob75 is away: at the dentist")
+    ada.wait_for("bob75  away, between the two of you", "bob75 is away: at the dentist")
     ada.enter("hello?")
     ada.wait_for_line(r"ada75 hello\?$")
     assert ada.text.count("bob75 is away") == 1
     bob.enter("/back")
     bob.wait_for("you are back")
-    ada.wait_gone("the two of you, away")
+    ada.wait_gone("away, between")
     ada.press("alt 3")
     ada.wait_until(lambda: person(ada, "bob75") == here, "bob75 as before")
 

@@ -230,9 +230,10 @@ def test_where_nothing_was_written_it_is_said_what_can_be_done() -> None:
 
 def test_the_heading_tells_who_is_not_there() -> None:
     bob = Buffer(Kind.DIRECT, "bob")
-    for absent, ending in ((None, "between the two of you"), (False, "between the two of you"), (True, ", not here now")):
-        assert words(rendering.heading(bob, absent)).endswith(ending)
-    assert words(rendering.heading(bob, ignored=True)).endswith("between the two of you, and you ignore them")
+    usual = "bob  between the two of you"
+    for absent, heading in ((None, usual), (False, usual), (True, "bob  not here now, between the two of you")):
+        assert words(rendering.heading(bob, absent)) == heading
+    assert words(rendering.heading(bob, away=True, ignored=True)) == "bob  away, you ignore them, between the two of you"
 
 
 @pytest.mark.parametrize(
