@@ -170,6 +170,7 @@ class People:
         session.rooms[conv] = self._rooms.add(conv, name, session.worker, session.name)
         if conv != LOBBY:
             self._here[session.identity].enters(conv)
+            self.remember(session)
 
     def leave(self, session: Session, conv: str) -> None:
         """It is not in it any more."""
@@ -183,8 +184,6 @@ class People:
         self._check_rooms_of(self._here[session.identity], conv)
         self._check_room(session, conv, name)
         self.enter(session, conv, name)
-        if conv != LOBBY:
-            self.remember(session)
 
     def _check_rooms_of(self, person: Person, conv: str) -> None:
         """Raises `Refused` if they are in as many as they may be, and not in this one. The lobby counts, and is always free."""

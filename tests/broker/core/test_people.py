@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.log import Person, PersonUpdate
+from broker.log import Person, PersonUpdate, StorageFull
 from common import messages as m
 from common.errors import Code
 from common.limits import MEMBERS_SHOWN, ROOMS_SHOWN, Limits
@@ -84,6 +84,19 @@ def test_a_new_broker_keeps_the_names_of_those_who_were_here(ada_and_bob: Office
     assert office.log.people[ADA].kept_until_ms == office.now_ms + GRACE_MS
     office.now_ms += GRACE_MS
     assert office.hello(1, 1, CYD, "ada")[0] == "welcome"
+
+
+def test_who_is_in_a_room_is_stored_by_a_new_broker_if_the_one_before_could_not(office: Office) -> None:
+    office.hello(1, 1, ADA, "ada")
+    office.hello(1, 2, BOB, "bob")
+    office.log.next_failure = StorageFull("full")
+    office.ask(1, ["join", 1, 2, "#dev"])
+    assert office.log.people == {}
+    again = Office(log=office.log)
+    again.broker.begin(again.now_ms)
+    again.introduce(1, [1, ADA, "ada", ["#lobby", "#dev"]], [2, BOB, "bob", ["#lobby"]])
+    again.settle()
+    assert again.log.people == {ADA: Person(ADA, "ada", "ada", None)}, "who has only looked is not"
 
 
 def test_no_name_is_kept_for_longer_than_the_grace(ada_and_bob: Office) -> None:
