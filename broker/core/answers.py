@@ -131,7 +131,8 @@ class Answers:
             if anew:
                 items.append(self._present(room))
             elif came or left or room.is_large:
-                former = self._people.former_names(came)
+                former = self._people.renamed(room, came, left)
+                came = sorted({*came, *former})
                 items.append(["presence", room.conv, room.name, came, left, len(room.people), former])
             away = self._people.away_among([*dict.fromkeys([*came, *turned])])
             back = [name for name in turned if name not in away]
@@ -139,6 +140,7 @@ class Answers:
                 items.append(["turned", room.conv, room.name, away, back, len(room.people)])
             for number in room.workers:
                 self._out[number] += items
+        self._people.told_who_is_where()
 
     def tell_who_is_elsewhere(self, now_ms: int) -> None:
         """Of those who are at several workers, or owe something, and have come or gone in this turn."""

@@ -17,6 +17,8 @@ class Owner:
 
     identity: str
     name: str
+    number: int = 0
+    """Rises with each name that somebody takes."""
     sessions: int = 0
     left_ms: int = 0
     """Once there are no sessions: when the last one ended."""
@@ -33,8 +35,12 @@ class Names:
     def __init__(self, grace_ms: int) -> None:
         self.grace_ms = grace_ms
         self._owners: dict[str, Owner] = {}
-        self._left: dict[str, str] = {}
-        """The name that each identity left last, as long as it is kept, and they do not go by it again: its folded form."""
+        self._taken = 0
+        """How often a name was taken."""
+        self._left: dict[str, dict[str, None]] = {}
+        """The names that each identity left, folded and in that order, as long as they are kept and not gone by again."""
+        self._unheard: set[str] = set()
+        """Names that were taken since it was told last who is there."""
         self._looks = Looks()
 
     def claim(self, key: str, name: str, identity: str, now_ms: int) -> str:
@@ -49,8 +55,10 @@ class Names:
             self._check_looks(key, name, identity, now_ms)
             if owner is not None:
                 self._forget(key)
-            owner = self._owners[key] = Owner(identity, name)
+            self._taken += 1
+            owner = self._owners[key] = Owner(identity, name, self._taken)
             self._looks.put(key, name)
+            self._unheard.add(key)
         owner.sessions += 1
         return owner.name
 
@@ -68,7 +76,8 @@ class Names:
         if owner.sessions > 0:
             return None
         owner.left_ms, owner.kept_until_ms = now_ms, now_ms + self.grace_ms
-        self._left[owner.identity] = key
+        if key not in self._unheard:
+            self._left.setdefault(owner.identity, {})[key] = None
         return owner.kept_until_ms
 
     def free(self, key: str) -> None:
@@ -78,8 +87,10 @@ class Names:
 
     def _forget(self, key: str) -> None:
         identity = self._owners.pop(key).identity
-        if self._left.get(identity) == key:
-            del self._left[identity]
+        if (left := self._left.get(identity)) is not None:
+            left.pop(key, None)
+            if not left:
+                del self._left[identity]
         self._looks.drop(key)
 
     def keep(self, key: str, name: str, identity: str, until_ms: int) -> None:
@@ -102,11 +113,27 @@ class Names:
         owner = self._owners.get(key)
         return owner if owner is not None and owner.holds(now_ms) else None
 
+    def left_by(self, key: str) -> str | None:
+        """Who does not go by this name any more, as long as it is kept for them."""
+        owner = self._owners.get(key)
+        return owner.identity if owner is not None and not owner.sessions else None
+
+    def is_later(self, key: str, than: str) -> bool:
+        """Whether of these two names, which are in use or kept, this one was taken behind the other."""
+        return self._owners[key].number > self._owners[than].number
+
     def former(self, key: str) -> str | None:
-        """The name that whoever goes by this one left last, as long as it is kept for them."""
+        """The name that whoever goes by this one left last, as long as it is kept for them.
+
+        It was theirs when it was told last who is there: of one that they had only in between nobody has heard.
+        """
         owner = self._owners.get(key)
         left = self._left.get(owner.identity) if owner is not None and owner.sessions else None
-        return self._owners[left].name if left is not None else None
+        return self._owners[next(reversed(left))].name if left else None
+
+    def told(self) -> None:
+        """Everybody has heard who goes by which name now."""
+        self._unheard.clear()
 
     def forget_expired(self, now_ms: int) -> None:
         """Frees what is kept no longer."""

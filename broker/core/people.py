@@ -235,9 +235,24 @@ class People:
         """Who in the room is away; of a large room that is not told."""
         return [] if room.is_large else self._away.among(room.members())
 
-    def former_names(self, came: list[str]) -> dict[str, str]:
-        """Of those who came, by their names, who has gone by another one until just now: that one."""
-        return {name: former for name in came if (former := self._names.former(fold(name))) is not None}
+    def renamed(self, room: Room, came: list[str], left: list[str]) -> dict[str, str]:
+        """Of those who came, by their names, who has gone by another one until just now: that one.
+
+        Also of those who came before that and have left the other name only now: two workers do not wait for each other.
+        """
+        names = [*came, *filter(None, (self._stays_as(room, name) for name in left))]
+        return {name: former for name in names if (former := self._names.former(fold(name))) is not None}
+
+    def _stays_as(self, room: Room, name: str) -> str | None:
+        """By which name, taken later, somebody is still in the room who has left it by this one."""
+        key = fold(name)
+        sessions = self.sessions_of(self._names.left_by(key) or "")
+        there = [one.name for one in sessions if room.conv in one.rooms and self._names.is_later(one.key, key)]
+        return there[-1] if there else None
+
+    def told_who_is_where(self) -> None:
+        """All rooms have been told of all that changed."""
+        self._names.told()
 
     def presence(self, room: Room) -> m.Presence:
         """Who is there, whatever was told before."""

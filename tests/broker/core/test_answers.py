@@ -8,6 +8,7 @@ from broker.log import StorageError, StorageFull, StorageUnavailable
 from common import messages as m
 from common.errors import Code
 from common.limits import MEMBERS_SHOWN
+from common.routing import Item
 from tests.support.office import ADA, BOB, CYD, Office, ref, run, send, told_topic, topic
 
 # --- each in its place --------------------------------------------------------------------------------------------------
@@ -127,6 +128,46 @@ def test_who_comes_by_another_name_is_told_with_the_one_that_is_kept_for_them(of
     assert office.heard(2, presence=True)[-1] == ["presence", "#lobby", "#lobby", ["adele"], [], 2, {"adele": "ada"}]
     office.hello(1, 3, ADA, "ada")
     assert office.heard(2, presence=True)[-1] == ["presence", "#lobby", "#lobby", ["ada"], [], 3, {}]
+
+
+def test_who_leaves_the_former_name_after_they_came_by_the_other_one_is_told_so(office: Office) -> None:
+    """The new connection is at another worker than the old one, and their words come in any order."""
+    office.hello(1, 1, BOB, "bob")
+    office.hello(1, 2, ADA, "ada", "#dev")
+    office.hello(2, 1, ADA, "adele", known=True)
+    office.ask(1, ["gone", 2, False, 0])
+    (told,) = office.heard(1, presence=True)
+    assert told == ["presence", "#lobby", "#lobby", ["adele"], ["ada"], 2, {"adele": "ada"}]
+
+
+def test_who_only_tried_the_other_name_in_between_is_told_with_the_former_one(office: Office) -> None:
+    office.hello(1, 1, BOB, "bob")
+    office.hello(1, 2, ADA, "ada")
+    office.hello(2, 1, ADA, "adele", known=True)
+    office.ask(1, ["gone", 2, False, 0])
+    office.ask(2, ["gone", 1, False, 0])
+    office.hello(2, 2, ADA, "adele", known=True)
+    assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", ["adele"], [], 2, {"adele": "ada"}]
+
+
+def test_who_tries_another_name_and_leaves_it_goes_by_the_former_one_as_before(office: Office) -> None:
+    office.hello(1, 1, BOB, "bob")
+    office.hello(1, 2, ADA, "ada")
+    office.hello(2, 1, ADA, "adele", known=True)
+    office.ask(2, ["gone", 1, False, 0])
+    assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", [], ["adele"], 2, {}]
+
+
+def test_who_takes_two_names_one_after_the_other_is_told_with_the_one_that_was_known(office: Office) -> None:
+    office.hello(2, 1, BOB, "bob")
+    office.hello(1, 1, ADA, "ada")
+    hellos: list[Item] = [["hello", sid, 1, ADA, name, None, None, [], True] for sid, name in ((2, "anna"), (3, "adele"))]
+    office.ask(1, ["gone", 1, False, 0], hellos[0], ["gone", 2, False, 0], hellos[1])
+    (told,) = office.heard(2, presence=True)
+    assert told == ["presence", "#lobby", "#lobby", ["adele"], ["ada", "anna"], 2, {"adele": "ada"}]
+    office.ask(1, ["gone", 3, False, 0])
+    office.hello(1, 4, ADA, "anna", known=True)
+    assert office.heard(2, presence=True)[-1] == ["presence", "#lobby", "#lobby", ["anna"], [], 2, {"anna": "adele"}]
 
 
 def test_a_large_room_is_told_of_by_number_and_by_name_once_it_is_small_again(office: Office) -> None:

@@ -98,6 +98,7 @@ def test_the_name_that_was_left_last_is_known_as_long_as_it_is_kept() -> None:
     names = Names(GRACE_MS)
     for name in ("ada", "adele"):
         names.claim(name, name, "a", 0)
+    names.told()
     assert names.former("adele") is None
     names.release("ada", 0)
     assert (names.former("adele"), names.former("ada"), names.former("bob")) == ("ada", None, None)
@@ -109,8 +110,10 @@ def test_a_name_that_somebody_else_has_now_is_not_one_s_former_one() -> None:
     names = Names(GRACE_MS)
     names.claim("ada", "ada", "a", 0)
     names.claim("adele", "adele", "a", 0)
+    names.told()
     names.release("ada", 0)
     names.claim("ada", "ada", "b", GRACE_MS)
+    names.told()
     assert names.former("adele") is None
     names.release("ada", GRACE_MS)
     assert names.former("adele") is None
