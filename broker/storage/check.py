@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sqlite3
 from collections.abc import Generator, Iterator
 from itertools import islice
@@ -47,7 +48,11 @@ def check(data_dir: Path) -> list[str]:
             f"the log in {data_dir} cannot be read ({problem.strerror}): check it as the server's user"
         ) from None
     with contextlib.ExitStack() as stack:
-        stack.callback(os.close, files.lock(path.parent))
+        try:
+            stack.callback(os.close, files.lock(path.parent))
+        except files.InUse:
+            advice = f"stop that one first, or check a backup; chat-broker status {shlex.quote(str(data_dir))} tells how it is"
+            raise StorageRefused(f"a server uses the log in {data_dir}: {advice}") from None
         return list(islice(stack.enter_context(contextlib.closing(_findings(path))), _FINDINGS_MAX))
 
 

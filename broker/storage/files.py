@@ -10,11 +10,15 @@ from pathlib import Path
 from broker.log import StorageRefused
 
 
+class InUse(StorageRefused):
+    """Another process has taken the directory for itself."""
+
+
 def lock(data_dir: Path) -> int:
     """Takes the data directory for this process alone, until the descriptor that this returns is closed.
 
     It is closed by the process's end too, whatever way that comes. The directory itself carries the lock: a file in it could be
-    deleted, and then two would hold it. Raises `StorageRefused`.
+    deleted, and then two would hold it. Raises `StorageRefused`, of which `InUse` is one.
     """
     try:
         descriptor = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
@@ -25,7 +29,7 @@ def lock(data_dir: Path) -> int:
     except BlockingIOError:
         os.close(descriptor)
         advice = "stop that one, or use another --data-dir"
-        raise StorageRefused(f"the data directory {data_dir} is in use by another server: {advice}") from None
+        raise InUse(f"the data directory {data_dir} is in use by another server: {advice}") from None
     except OSError as problem:
         os.close(descriptor)
         raise unusable(data_dir, problem) from None

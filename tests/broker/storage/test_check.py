@@ -73,8 +73,10 @@ def test_nothing_is_wrong_with_a_copy_of_the_file_alone(at_rest: Path, tmp_path:
 
 
 def test_a_log_that_is_in_use_is_not_checked(tmp_path: Path) -> None:
-    with opened(tmp_path), pytest.raises(StorageRefused, match="is in use by another server"):
+    with opened(tmp_path), pytest.raises(StorageRefused) as refused:
         check(tmp_path)
+    advice = f"stop that one first, or check a backup; chat-broker status {tmp_path} tells how it is"
+    assert str(refused.value) == f"a server uses the log in {tmp_path}: {advice}"
 
 
 def test_where_no_log_is_there_is_nothing_to_check(tmp_path: Path) -> None:
