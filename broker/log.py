@@ -90,7 +90,7 @@ class Log(Protocol):
         """The message that this person sent with this ref."""
 
     def topic(self, conv: str) -> Entry | None:
-        """The message that set the topic of this conversation last."""
+        """The message that set the topic of this conversation last; None, too, if that one is damaged."""
 
     def newest_counter(self, identity: str, instance: int) -> int | None:
         """The greatest counter (lower 32 bits of a ref) of this person's messages of this instance (the upper 32)."""

@@ -6,6 +6,7 @@ No database is opened here: `broker.storage` writes the file, `workers.log_reade
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import struct
@@ -90,6 +91,24 @@ def run_of(row: Sequence[Any]) -> Run:
     if len(texts) != count or count > RUN_MESSAGES or last < count or counter + count > 1 << COUNTER_BITS:
         raise sqlite3.DatabaseError(f"there are not as many messages up to {last} as there should be")
     return Run(last - count + 1, time_ms, conv, recipient, sender, identity, unsigned(ref), texts, topic == 1)
+
+
+_DAMAGED_MOST = 1_000
+
+
+class Damage:
+    """Tells in the program's log which runs of messages are damaged, each once."""
+
+    def __init__(self, path: Path, logger: logging.Logger) -> None:
+        self._path = path
+        self._logger = logger
+        self._told: set[int] = set()
+        """The last ids of those runs."""
+
+    def tell(self, last: int, what: str) -> None:
+        if last not in self._told and len(self._told) < _DAMAGED_MOST:
+            self._told.add(last)
+            self._logger.error("the log %s is damaged, %s: run chat-broker check", self._path, what)
 
 
 # --- texts -------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from common.log import RUN_MESSAGES, Entry, LogUnreadable, Run
-from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, run_of, underlying, which_files, why
+from common.log_file import DATABASE_ERRORS, FILE_NAME, SELECT_RUNS, Damage, run_of, underlying, which_files, why
 from common.messages import ID_MAX
 from workers.streams import Following
 
@@ -61,7 +61,6 @@ _AMONG_AT_ONCE = 5_000
 _HEADS_PER_MESSAGE = 5
 _AMONG_PER_MESSAGE = 25
 """How many of them take as long as reading a message and sending it."""
-_DAMAGED_MOST = 1_000
 _GROWS_MOST = 1_000
 """So many bytes longer what is shown may be than what stands there: the longest text fits a frame all the same."""
 _RUNS = f"{SELECT_RUNS} WHERE last IN (SELECT value FROM json_each(?)) ORDER BY last"
@@ -75,8 +74,7 @@ class LogReader:
         self._uuid = ""
         self._db: sqlite3.Connection | None = None
         self._files: list[tuple[int, int]] = []
-        self._damaged: set[int] = set()
-        """The runs that could not be read, or not well, and that was told of, by their last ids."""
+        self._damage = Damage(self._path, logger)
         self._careful = False
         """Each text is looked at by itself, which takes a while: one could not be read as such."""
         self._no_text = False
@@ -143,18 +141,13 @@ class LogReader:
         for row in rows:
             if self._no_text:
                 self._no_text = False
-                self._tell_of_damage(row[0], f"the messages up to {row[0]} hold what is no text")
+                self._damage.tell(row[0], f"the messages up to {row[0]} hold what is no text")
             try:
                 run = run_of(row)
             except sqlite3.DatabaseError as damage:
-                self._tell_of_damage(row[0], str(damage))
+                self._damage.tell(row[0], str(damage))
             else:
                 yield run
-
-    def _tell_of_damage(self, last: int, damage: str) -> None:
-        if last not in self._damaged and len(self._damaged) < _DAMAGED_MOST:
-            self._damaged.add(last)
-            logger.error("the log %s is damaged, %s: run chat-broker check", self._path, damage)
 
     def _text_of(self, stored: bytes) -> str:
         """What stands in the file as text; where it is none, as much of it as may be."""

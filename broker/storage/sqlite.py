@@ -10,6 +10,7 @@ import contextlib
 import errno
 import functools
 import itertools
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from common.log_file import (
     DATABASE_ERRORS,
     FILE_NAME,
     SELECT_RUNS,
+    Damage,
     checksum,
     joined,
     link,
@@ -36,6 +38,8 @@ from common.log_file import (
 )
 from common.messages import COUNTER_BITS, make_ref, split_ref
 from common.names import fold
+
+logger = logging.getLogger("chat_broker.broker")
 
 _NUMBERS_REMEMBERED = 50_000
 """People, and as many conversations, whose numbers in the file are held in memory."""
@@ -121,6 +125,7 @@ class SqliteLog:
         self.count = 0
         self.written = 0
         self._path = path
+        self._damage = Damage(path, logger)
         self._lock: int | None = lock
         self._synchronous = synchronous
         self._used_id = 0
@@ -222,8 +227,12 @@ class SqliteLog:
         return None
 
     def topic(self, conv: str) -> Entry | None:
-        runs = self._runs(_SELECT_TOPIC, conv)
-        return runs[0].entries()[-1] if runs else None
+        for row in self._rows(_SELECT_TOPIC, conv):
+            try:
+                return run_of(row).entries()[-1]
+            except sqlite3.DatabaseError as damage:
+                self._damage.tell(row[0], str(damage))
+        return None
 
     def newest_counter(self, identity: str, instance: int) -> int | None:
         lowest = signed(make_ref(instance, 0))

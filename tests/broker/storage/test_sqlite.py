@@ -454,6 +454,18 @@ def test_a_damaged_run_refuses_what_needs_it_and_nothing_else(tmp_path: Path, da
         log.append([draft(2, identity="bob")], [])
 
 
+def test_a_damaged_topic_is_none_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with opened(tmp_path) as log:
+        log.append([draft(1, topic=True)], [])
+        with log._transaction() as db:
+            db.execute("UPDATE runs SET count = 0")
+        assert [log.topic("#lobby") for _ in range(3)] == [None] * 3
+        assert log._db is db, "nothing is wrong with the connection"
+    (told,) = caplog.records
+    what = "there are not as many messages up to 1 as there should be"
+    assert told.getMessage() == f"the log {tmp_path / FILE_NAME} is damaged, {what}: run chat-broker check"
+
+
 # --- a killed writer ---------------------------------------------------------------------------------------------------
 
 _WRITER = """
