@@ -30,8 +30,10 @@ class Child:
         """It owes an answer to `status`."""
         self.silent_beats = 0
         """For how many beats of the supervisor it has owed it."""
+        self.cut_off = False
+        """It is a worker, and the acceptor has lost its socket to it: it is given no connections."""
         self.deaf = False
-        """Its end of the control socket is closed: it is ending."""
+        """Its end of the control socket is closed: it is ending, or else cannot answer any more."""
         self.killed = False
 
     @property

@@ -167,14 +167,20 @@ class Supervisor:
             self._beat(now)
 
     def _beat(self, now: float) -> None:
-        """Kills who has not answered for long: one that is stopped or stuck holds up its clients, and names for all."""
+        """Kills who has not answered for long: one that is stopped or stuck holds up its clients, and names for all.
+
+        Of one that cannot answer any more nothing is awaited but its end, and who is cut off and lives is not dying.
+        """
         self._next_beat = now + self._plan.beat_seconds
         self._terminal.look()
         for child in self._children.values():
             child.silent_beats = child.silent_beats + 1 if child.asked else 0
-            if child.silent_beats >= _SILENT_BEATS:
+            if child.silent_beats >= (1 if child.deaf else _SILENT_BEATS):
                 _kill(child, "does not answer")
             self._ask(child)
+            if child.cut_off:
+                logger.warning("%s lost its socket to the acceptor and gets another one", child)
+                self._connect_acceptor(child)
 
     def _ask(self, child: Child) -> None:
         """For its status, unless it owes an answer: one that is stopped does not get a heap of questions."""
@@ -219,10 +225,19 @@ class Supervisor:
         for worker in self._workers() if key.role != "worker" else [self._children[key]]:
             if key != ACCEPTOR and (broker := self._children.get(BROKER)):
                 _connect_broker(broker, worker)
-            if key != BROKER and (acceptor := self._children.get(ACCEPTOR)):
-                _connect_acceptor(acceptor, worker)
+            if key != BROKER:
+                self._connect_acceptor(worker)
         if key == BROKER:
             self._children[BROKER].control.send("begin")
+
+    def _connect_acceptor(self, worker: Child) -> None:
+        """If there is one now. A new one is connected to all."""
+        worker.cut_off = False
+        if acceptor := self._children.get(ACCEPTOR):
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with ours, theirs:
+                acceptor.control.send("worker", _place(worker), [ours.fileno()])
+                worker.control.send("acceptor", fds=[theirs.fileno()])
 
     def _workers(self) -> list[Child]:
         return [child for key, child in self._children.items() if key.role == "worker"]
@@ -251,8 +266,10 @@ class Supervisor:
                 child.asked = False
                 if self._inquiry:
                     self._inquiry.answer(child.key, order.data)
-            case "late":
-                self._late(Key("worker", order.data["number"]), order.data["generation"])
+            case "late" if worker := self._worker(**order.data):
+                self._late(worker)
+            case "lost" if worker := self._worker(**order.data):
+                worker.cut_off = True
 
     def _ready(self, child: Child) -> None:
         child.ready_at = time.monotonic()
@@ -262,12 +279,14 @@ class Supervisor:
             self._ready_at = child.ready_at
             self._open_for_business()
 
-    def _late(self, key: Key, generation: int) -> None:
+    def _worker(self, number: int, generation: int) -> Child | None:
+        """The worker that another child speaks of, if it is still there."""
+        worker = self._children.get(Key("worker", number))
+        return worker if worker is not None and worker.generation == generation else None
+
+    def _late(self, worker: Child) -> None:
         """The broker cannot grant names because of this worker. One that has only just started is not to blame."""
-        worker = self._children.get(key)
-        if worker is None or worker.generation != generation or worker.ready_at is None:
-            return
-        if time.monotonic() >= worker.ready_at + _GET_TO_KNOW_SECONDS:
+        if worker.ready_at is not None and time.monotonic() >= worker.ready_at + _GET_TO_KNOW_SECONDS:
             _kill(worker, "does not introduce itself to the broker")
 
     def _all_ready(self) -> bool:
@@ -534,13 +553,6 @@ def _connect_broker(broker: Child, worker: Child) -> None:
     with ours, theirs:
         broker.control.send("worker", _place(worker), [ours.fileno()])
         worker.control.send("broker", fds=[theirs.fileno()])
-
-
-def _connect_acceptor(acceptor: Child, worker: Child) -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours, theirs:
-        acceptor.control.send("worker", _place(worker), [ours.fileno()])
-        worker.control.send("acceptor", fds=[theirs.fileno()])
 
 
 def _place(worker: Child) -> dict[str, Any]:

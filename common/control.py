@@ -19,6 +19,7 @@ An AF_UNIX SOCK_SEQPACKET socketpair; a packet is msgpack `[kind, data]` and up 
                              stop {}
     supervisor -> each       status {}
     broker -> supervisor     late {number, generation}         this worker has not introduced itself, and all wait for it
+    acceptor -> supervisor   lost {number, generation}         the handoff socket to this worker is closed
     each -> supervisor       ready {}
                              failed {status, text}             it cannot start; `text` is one line for the user
                              status {figure: value, …}

@@ -105,13 +105,18 @@ class Acceptor:
             self._selector.unregister(handoff)
             handoff.close()
 
+    def _lose_worker(self, number: int) -> None:
+        """Its handoff socket is closed. Mostly it is dead, and the supervisor will say so; else it is to get another one."""
+        self._drop_worker(number)
+        self._control.send("lost", {"number": number, "generation": self._generations[number]})
+
     def _hear(self, number: int, handoff: AcceptorEnd) -> None:
         if self._handoffs.get(number) is not handoff:
             return  # it was dropped earlier in this turn
         try:
             load = handoff.load()
         except HandoffClosed:
-            self._drop_worker(number)
+            self._lose_worker(number)
             return
         if load:
             self._placement.confirm(number, load.confirmed, load.open, time.monotonic())
@@ -179,7 +184,7 @@ class Acceptor:
             try:
                 self._handoffs[number].give(connection, host, port)
             except HandoffClosed:
-                self._drop_worker(number)
+                self._lose_worker(number)
                 continue
             except OSError as problem:
                 self._pause(problem)

@@ -5,13 +5,16 @@ What takes longer is in tests/faults; with the real children it is tested there 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -165,22 +168,44 @@ def orders_with_descriptors(run: Run, pid: int, told: dict[str, object]) -> int:
     return 2
 
 
+@contextlib.contextmanager
+def with_a_worker(tmp_path: Path, runs_seconds: float) -> Iterator[tuple[Supervisor, Child, socket.socket]]:
+    """A supervisor that does nothing by itself, a worker that has long been ready, and its end of the control socket."""
+    boot = Boot(parent=0, data_dir=str(tmp_path), limits=Limits(), log_format="text", log_level="info")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with socket.socket() as listener, theirs:
+        supervisor = Supervisor(Plan(boot, 1, resolve("127.0.0.1", 0)), listener, print)
+        process = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({runs_seconds})"])
+        worker = supervisor._children[Key("worker", 1)] = Child(Key("worker", 1), 0, process, Control(ours))
+        worker.ready_at = time.monotonic() - 60
+        supervisor._selector.register(worker.control, selectors.EVENT_READ)
+        try:
+            yield supervisor, worker, theirs
+        finally:
+            process.kill()
+            process.wait(seconds(5))
+            worker.control.close()
+            supervisor._selector.close()
+
+
 @pytest.mark.parametrize("lives", [True, False])
 def test_a_worker_that_has_just_died_is_not_told_to_be_killed(
     lives: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The broker notices its closed pipe, and may say so before the worker is reaped: what it died of is what counts."""
-    boot = Boot(parent=0, data_dir=str(tmp_path), limits=Limits(), log_format="text", log_level="info")
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with socket.socket() as listener, theirs:
-        supervisor = Supervisor(Plan(boot, 1, resolve("127.0.0.1", 0)), listener, print)
-        process = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({60 if lives else 0})"])
+    with with_a_worker(tmp_path, 60 if lives else 0) as (supervisor, worker, _):
         if not lives:
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        worker = supervisor._children[Key("worker", 1)] = Child(Key("worker", 1), 0, process, Control(ours))
-        worker.ready_at = time.monotonic() - 60
-        supervisor._late(worker.key, 0)
-        assert process.wait(seconds(5)) == (-signal.SIGKILL if lives else 0)
+            os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+        supervisor._late(worker)
+        assert worker.process.wait(seconds(5)) == (-signal.SIGKILL if lives else 0)
         assert ("does not introduce itself" in caplog.text) == lives
-        worker.control.close()
-        supervisor._selector.close()
+
+
+def test_one_that_cannot_answer_any_more_is_not_waited_for_as_long_as_one_that_is_late(tmp_path: Path) -> None:
+    with with_a_worker(tmp_path, 60) as (supervisor, worker, theirs):
+        theirs.shutdown(socket.SHUT_WR)
+        supervisor._attend(worker)
+        supervisor._beat(time.monotonic())
+        assert worker.process.poll() is None, "it may be about to end"
+        supervisor._beat(time.monotonic())
+        assert worker.process.wait(seconds(5)) == -signal.SIGKILL

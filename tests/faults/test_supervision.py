@@ -77,6 +77,18 @@ def test_one_that_is_stuck_is_replaced(tmp_path: Path) -> None:
         stop(run)
 
 
+def test_a_worker_that_the_acceptor_lost_is_connected_to_it_anew(tmp_path: Path) -> None:
+    with supervised(tmp_path, beat_seconds=BEAT, acceptor="loses_workers") as run:
+        run.wait_for("lost its socket to the acceptor and gets another one", count=2)
+        time.sleep(3 * BEAT)
+        assert "killed" not in run.err
+        stop(run)
+        places = [f'worker {{"number": {number}, "generation": 0}} +1' for number in (1, 2)]
+        assert [order for order in orders(run, "acceptor g0") if order.startswith("worker ")] == 2 * places
+        for number in (1, 2):
+            assert orders(run, f"worker {number} g0").count("acceptor {} +1") == 2
+
+
 def test_one_that_is_stopped_for_a_moment_is_waited_for(tmp_path: Path) -> None:
     with supervised(tmp_path, beat_seconds=BEAT) as run:
         run.wait_for("ready on")

@@ -58,6 +58,13 @@ def stumbles(boot: Boot, control: Control) -> None:
     behaves(boot, control)
 
 
+def loses_workers(boot: Boot, control: Control) -> None:
+    """An acceptor whose socket to each worker is closed as soon as it has it, the first time."""
+    for number in (1, 2):
+        control.send("lost", {"number": number, "generation": 0})
+    behaves(boot, control)
+
+
 def refuses(boot: Boot, control: Control) -> NoReturn:
     raise CannotStart("the log is from the future, install a newer chat-broker", status=1)
 
@@ -66,4 +73,7 @@ def refuses_silently(boot: Boot, control: Control) -> NoReturn:
     os._exit(3)
 
 
-MISDEEDS = {action.__name__: action for action in (disobeys, dies, dies_after_its_start, stumbles, refuses, refuses_silently)}
+MISDEEDS = {
+    action.__name__: action
+    for action in (disobeys, dies, dies_after_its_start, stumbles, loses_workers, refuses, refuses_silently)
+}

@@ -194,6 +194,17 @@ def test_what_a_dead_worker_had_not_taken_ends(acceptor: Acceptor) -> None:
     wait_until(lambda: replacement.serve() == 1, "the next waits for the new one")
 
 
+def test_a_lost_socket_is_told_and_another_one_takes_its_place(acceptor: Acceptor) -> None:
+    """The worker lives: it is the socket alone that was closed."""
+    acceptor.worker(1, generation=3).close()
+    [order] = wait_until(acceptor.control.receive, "it says so")
+    assert (order.kind, order.data) == ("lost", {"number": 1, "generation": 3})
+    worker = acceptor.worker(1, generation=3)
+    acceptor.listen()
+    acceptor.connect()
+    wait_until(lambda: worker.serve() == 1, "it gets the connection")
+
+
 def test_news_of_an_old_death_does_not_touch_the_new_worker(acceptor: Acceptor) -> None:
     acceptor.worker(1).close()
     worker = acceptor.worker(1, generation=1)

@@ -127,7 +127,7 @@ def takes_its_time(restarts: Any) -> None:
 @build("broker.supervisor")
 def waits_for_the_stopped(supervisor: Any) -> None:
     """A worker that does not introduce itself to a new broker is waited for."""
-    supervisor.Supervisor._late = lambda self, key, generation: None
+    supervisor.Supervisor._late = lambda self, worker: None
 
 
 @build("common.child")
