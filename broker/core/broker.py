@@ -186,6 +186,7 @@ class Broker:
             return
         self.ready = True
         self._rooms.take_changes()  # they are told all of it
+        self._people.told_who_is_where()
         for number in self._workers:
             self._answers.tell_who_is_where(number)
         postponed, self._postponed = self._postponed, []

@@ -170,6 +170,15 @@ def test_who_takes_two_names_one_after_the_other_is_told_with_the_one_that_was_k
     assert office.heard(2, presence=True)[-1] == ["presence", "#lobby", "#lobby", ["anna"], [], 2, {"anna": "adele"}]
 
 
+def test_a_name_that_was_known_to_the_broker_before_is_one_s_former_one() -> None:
+    office = Office()
+    office.introduce(1, [1, ADA, "ada", ["#lobby"]], [2, BOB, "bob", ["#lobby"]])
+    office.request(1, ["gone", 1, False, 0], ["hello", 3, 1, ADA, "adele", None, None, [], True])
+    office.broker.begin(office.now_ms)
+    office.settle()
+    assert office.heard(1, presence=True)[-1] == ["presence", "#lobby", "#lobby", ["adele"], ["ada"], 2, {"adele": "ada"}]
+
+
 def test_a_large_room_is_told_of_by_number_and_by_name_once_it_is_small_again(office: Office) -> None:
     people = range(MEMBERS_SHOWN)
     for sid in people:
