@@ -20,6 +20,8 @@ from urwid_client.widgets.screen import Screen
 
 _SUGGESTED = 6
 """How many words that could be written are shown."""
+_SEARCH_HELP = ((Action.SEND, "takes"), (Action.CLOSE, "ends"), (Action.SEARCH_INPUT, "earlier"))
+"""What keys do while one searches in what one sent."""
 
 
 class Face:
@@ -92,6 +94,8 @@ class Face:
         if composer.mode is Mode.LEAVING:
             again, enter = keymap.called(Action.INTERRUPT), keymap.called(Action.SEND)
             return [[("faint", f"  {again} again or {enter} leaves, any other key goes on")]]
+        if composer.mode is Mode.SEARCHING:
+            return [[("faint", f"  {keymap.told(*_SEARCH_HELP)}")]]
         if excess := self._chat.excess(commands.said(composer.shown.text)):
             return [[("important", f"  {too_long(excess, self._chat.most_bytes)}")]]
         shown, chosen = composer.suggestions()

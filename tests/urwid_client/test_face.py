@@ -80,6 +80,9 @@ def test_at_40_columns_every_key_that_answers_can_be_read() -> None:
     composer.do(Action.CLOSE)
     composer.do(Action.INTERRUPT)
     assert "Ctrl+C again or Enter leaves" in shown(of, cols=40)
+    composer.do(Action.CLOSE)
+    composer.do(Action.SEARCH_INPUT)
+    assert "Enter takes, Esc ends, Ctrl+R earlier\n" in shown(of, cols=40)
     of.finder.begin()
     assert "Enter goes earlier, ↓ later, Esc ends\n" in shown(of, cols=40)
 
