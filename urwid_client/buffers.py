@@ -7,7 +7,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import enum
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
@@ -121,7 +121,7 @@ class Buffer:
     """Whether somebody else goes by this name now."""
     entries: list[Entry] = dataclasses.field(default_factory=list)
     pending: dict[int, Said] = dataclasses.field(default_factory=dict)
-    """One's own messages that are not committed, by ref, in order."""
+    """One's own messages that are not committed, by ref, in order. Those that were given back stay until they are said again."""
     unread: int = 0
     mentions: int = 0
     unread_from: Key | None = None
@@ -209,9 +209,11 @@ class Buffer:
     def clear(self, by_user: bool = False) -> None:
         """Shows nothing any more. What the server has is loaded again: at once, or when the user, who cleared it, scrolls up.
 
-        What was refused is nowhere else, and stays unless it is the user's wish.
+        What was refused or given back is nowhere else, and stays unless it is the user's wish.
         """
         self.entries = [] if by_user else [e for e in self.entries if isinstance(e, Said) and e.delivery is Delivery.FAILED]
+        if by_user:
+            self._forget_given_back(lambda said: True)
         self.cleared = by_user
         self.unread_from = None
         self._load_anew()
@@ -227,15 +229,38 @@ class Buffer:
         self.reached = self.loading = None
         self.older_exist = self.kind is not Kind.SERVER
 
+    def begin_anew(self, after: int) -> None:
+        """In another log: nothing of the former one is shown or unread any more. What else stands here stands behind the message
+        `after`, since its place among those of the former one says nothing in this one.
+        """
+        if self.first_id is not None:
+            self.clear()
+        self.unread, self.mentions, self.unread_from = 0, 0, None
+        self._load_anew()
+        kept, self.entries = self.entries, []
+        for entry in kept:
+            self.entries.append(entry._replace(key=self._next_key(after)))
+        self.seen = self.last_key
+
     # --- one's own messages -------------------------------------------------------------------------------------------
 
     def add_pending(self, ref: int, sender: str, text: str, time_ms: int, topic: bool = False) -> None:
+        """On its way; if it was given back before, it is said again by that."""
+        self._forget_given_back(lambda said: (said.text, said.topic) == (text, topic))
         self.pending[ref] = Said((_PENDING_ID, ref), time_ms, sender, text, True, delivery=Delivery.PENDING, topic=topic)
 
     def fail(self, ref: int, problem: str, after: int) -> None:
         """A pending message was refused: it stays where it is now, and says why."""
         said = self.pending.pop(ref)
         self.entries.append(said._replace(key=self._next_key(after), delivery=Delivery.FAILED, problem=problem))
+
+    def give_back(self, ref: int, problem: str) -> None:
+        """A pending message is not sent any more, and nobody has refused it: it says why, and is still to be said."""
+        self.pending[ref] = self.pending[ref]._replace(delivery=Delivery.FAILED, problem=problem)
+
+    def _forget_given_back(self, is_meant: Callable[[Said], bool]) -> None:
+        pending = self.pending.items()
+        self.pending = {ref: said for ref, said in pending if said.delivery is Delivery.PENDING or not is_meant(said)}
 
     # --- notes --------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from common import messages as m
 from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
-from common.errors import Refused
+from common.errors import Code, Refused
 from common.limits import MEMBERS_SHOWN, Limits
 from common.names import as_room, check_name, fold
 from common.text import clean, clean_line, is_blank
@@ -277,7 +277,10 @@ class Sending(Filing):
         buffer, text = self.pending_in.pop(failed.ref, None), clean_line(failed.text)
         if buffer is None:
             return
-        buffer.fail(failed.ref, text, self.known)
+        if failed.code == Code.BAD_TOKEN:  # it is not the message that is wrong
+            buffer.give_back(failed.ref, text)
+        else:
+            buffer.fail(failed.ref, text, self.known)
         if buffer is not self.active:
             self.note(f"a message to {buffer.title} could not be sent: {text}", now, important=True)
 

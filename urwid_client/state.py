@@ -341,16 +341,16 @@ class Chat(Sending):
 
     def _on_welcomed(self, welcomed: Welcomed, now: int) -> None:
         self._welcomed, self._distrust = True, ""
-        if self.identity not in (None, welcomed.identity):
+        is_other = self.identity not in (None, welcomed.identity)
+        if is_other:
             self.begin_directs_anew()
         self.identity = welcomed.identity
         if welcomed.afresh:
             self.returning = False
             for buffer in self.buffers:
-                buffer.unread = buffer.mentions = 0
-                if buffer.first_id is not None:
-                    buffer.clear()
-                buffer.older_exist = buffer.kind is not Kind.SERVER  # whatever was known of another log
+                buffer.begin_anew(welcomed.cursor)
+        if is_other and welcomed.shown is not None:
+            self.note("the server knows you from before: you are again who you were then", now, important=True)
         for room in welcomed.late:
             if (late := self.find_room(room)) is not None and late.joined:
                 late.clear()

@@ -83,6 +83,40 @@ def test_a_name_that_was_taken_meanwhile_is_told_and_what_is_typed_is_no_answer(
         eve.wait_for("bea ok")
 
 
+def test_who_meets_another_server_at_the_same_port_loses_nothing(tmp_path: Path) -> None:
+    """Neither what was to be sent when it took the place of the right one, nor who they are there."""
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server(tmp_path / "home"))
+        port = str(server.port)
+        command = client_command(server, tmp_path / "ada", "--name", "ada")
+        ada = stack.enter_context(terminal(command, cols=200))
+        ada.wait_for("● ada")
+        ada.enter("said at home")
+        ada.wait_for("ada said at home")
+        ada.wait_gone("home …")
+        server.stop()
+        ada.wait_for("connection refused", limit=10)
+        ada.enter("an important message")
+        ada.wait_for("message …")
+        with running_server(tmp_path / "other", "--port", port):
+            ada.wait_for("an important message ✗ not sent: the server takes you for somebody new", limit=15)
+            ada.wait_for("you go on as somebody new")
+        stack.enter_context(running_server(tmp_path / "home", "--port", port))
+        ada.wait_for("you are again who you were then", "ada said at home", limit=15)
+        places = [ada.text.index(words) for words in ("said at home", "as somebody new", "again who you were", "message ✗")]
+        assert places == sorted(places)
+        ada.enter("/quit")
+        assert ada.wait_exit() == 0
+        ada.wait_for(f"chat-client: 1 message to 127.0.0.1:{port} was not sent; it is kept as a draft")
+        again = stack.enter_context(terminal(command))
+        again.wait_for("● ada", "> an important message")
+        again.press("enter")
+        again.wait_for_line(r"an important message +│")
+        again.enter("/quit")
+        again.wait_exit()
+        assert "not sent" not in again.text
+
+
 def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as place:
         port = str(place.getsockname()[1])

@@ -106,6 +106,37 @@ def test_what_is_pending_stands_at_the_end_and_goes_when_it_failed_to_where_it_i
     assert (failed.delivery, failed.problem) == (Delivery.FAILED, "too long")
 
 
+def test_what_was_given_back_stays_at_the_end_until_it_is_said_again() -> None:
+    buffer = room()
+    for ref, text in ((11, "one"), (12, "two")):
+        buffer.add_pending(ref, "ada", text, 0)
+        buffer.give_back(ref, "to whom?")
+    buffer.add(said(1))
+    buffer.clear()
+    buffer.add(said(2))
+    assert texts(buffer) == ["2", "one", "two"]
+    assert [entry.problem for entry in buffer.pending.values()] == ["to whom?", "to whom?"]
+    buffer.add_pending(13, "ada", "one", 0)
+    assert [*buffer.pending] == [12, 13]
+    buffer.clear(by_user=True)
+    assert [*buffer.pending] == [13]
+
+
+def test_in_another_log_what_stays_stands_behind_what_is_loaded() -> None:
+    buffer = room()
+    buffer.note("of the first", 0, after=40)
+    buffer.begin_anew(5)
+    buffer.note("of the second", 0, after=5)
+    buffer.add(said(3))
+    buffer.add(said(7))
+    assert [getattr(entry, "text", None) for entry in buffer.shown()] == ["3", "of the first", "of the second", "7"]
+    buffer.add_pending(11, "ada", "one", 0)
+    buffer.fail(11, "refused", after=7)
+    buffer.begin_anew(60)
+    buffer.add(said(50))
+    assert texts(buffer) == ["50", "one"]
+
+
 def test_what_was_refused_is_no_message_that_is_loaded() -> None:
     buffer = room()
     buffer.add_pending(11, "ada", "one", 0)

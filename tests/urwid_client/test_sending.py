@@ -4,6 +4,7 @@ import pytest
 
 from common import messages as m
 from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
+from common.errors import Code
 from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES, MEMBERS_SHOWN
 from tests.support.frames import request_of
@@ -155,6 +156,17 @@ def test_what_was_refused_stays_and_says_why() -> None:
     assert isinstance(entry, Said)
     assert (entry.delivery, entry.problem) == (Delivery.FAILED, "too long")
     assert notes(ada.server) == ["a message to #lobby could not be sent: too long"]
+
+
+def test_what_nobody_refused_is_still_to_be_said() -> None:
+    """Somebody who is new to the server cannot repeat what another person may have said."""
+    ada = sending()
+    ada.say("hello", NOON)
+    (ref,) = ada.pending_in
+    ada.on_send_failed(SendFailed(ref, m.LOBBY, "hello", Code.BAD_TOKEN, "you are somebody new"), NOON)
+    assert [entry.problem for entry in ada.lobby.pending.values()] == ["you are somebody new"]
+    ada.say("hello", NOON)
+    assert [entry.delivery for entry in ada.lobby.pending.values()] == [Delivery.PENDING]
 
 
 def test_what_has_to_wait_is_told_once() -> None:

@@ -858,6 +858,25 @@ def test_another_log_is_shown_afresh_and_what_is_pending_is_kept() -> None:
     assert texts(ada.chat.lobby) == ["a new world", "mine"]
 
 
+def test_who_meets_the_former_server_again_is_told_and_finds_all_in_order() -> None:
+    """Another one, whose ids are smaller, had its place meanwhile."""
+    home, other = filled(3), ModelServer("log-2", realm="@two")
+    ada = Talk(server=home)
+    for server in (home, other, home):
+        ada.server = server
+        ada.connect()
+        ada.chat.note(f"with {server.uuid}", NOON)
+        ada.disconnect()
+    ada.connect()
+    ada.chat.load_older()
+    ada.exchange()
+    home.say("bob", m.LOBBY, "now")
+    ada.exchange()
+    shown = [entry.text for entry in ada.chat.lobby.shown() if isinstance(entry, Said | Note)]
+    again = "the server knows you from before: you are again who you were then"
+    assert shown == [*texts(ada.chat.lobby)[:3], "with log-1", "with log-2", again, "with log-1", "now"]
+
+
 def test_what_was_empty_may_not_be_so_in_another_log() -> None:
     ada = talk()
     ada.chat.load_older()
