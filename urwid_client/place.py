@@ -1,7 +1,7 @@
 """One's place on a server: what is remembered of a `Chat`, and how one begins there again. Knows no files.
 
 What is remembered is one map that JSON can say: the cursor and the log that it belongs to, who one is there, the rooms; for each
-conversation what is unread and what was being written; what was sent; who is ignored.
+conversation what is unread, what was being written, and whether it was on the screen; what was sent; who is ignored.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def remember(chat: Chat, sent: Sequence[str]) -> Place:
         "cursor": protocol.cursor,
         "identity": chat.identity or "",
         "rooms": list(protocol.rooms),
-        "conversations": [told for told in map(_conversation, chat.buffers) if _is_worth_keeping(told)],
+        "conversations": [told for buffer in chat.buffers if _is_worth_keeping(told := _conversation(buffer, chat.active))],
         "sent": newest(sent),
         "ignored": list(chat.ignored.values()),
         "ignored_as": dict(chat.ignored_as),
@@ -61,6 +61,7 @@ def restore(chat: Chat, place: Place) -> None:
     for room in place["rooms"]:
         if chat.find_room(room) is None:
             chat.add(Buffer(Kind.ROOM, room))
+    chat.active.unread = chat.active.mentions = 0  # it is before the user's eyes now
     if place["log"] and place["cursor"] is not None:
         chat.protocol.log, chat.protocol.cursor = place["log"], place["cursor"]
         chat.returning = True
@@ -79,7 +80,7 @@ def merge(mine: Place, before: Place, theirs: Place) -> Place:
     for key in here.keys() & there.keys():
         if _written(here[key]) == _written(was.get(key, {})):
             here[key] = here[key] | _written(there[key])
-    opened = [told for key, told in there.items() if key not in was and key not in here]
+    opened = [{**told, "shown": False} for key, told in there.items() if key not in was and key not in here]
     known_rooms = {*map(fold, before["rooms"]), *map(fold, mine["rooms"])}
     return {
         **mine,
@@ -121,7 +122,7 @@ def is_place(place: object) -> bool:
     )
 
 
-def _conversation(buffer: Buffer) -> dict[str, Any]:
+def _conversation(buffer: Buffer, active: Buffer) -> dict[str, Any]:
     return {
         "kind": buffer.kind.value,
         "title": buffer.title,
@@ -133,6 +134,7 @@ def _conversation(buffer: Buffer) -> dict[str, Any]:
         "read": buffer.unread_from[0] if buffer.unread and buffer.unread_from else 0,
         "draft": _to_write(buffer),
         "pasted": buffer.draft.pasted,
+        "shown": buffer is active,
     }
 
 
@@ -172,9 +174,10 @@ def _restore(chat: Chat, told: dict[str, Any]) -> None:
         return
     pasted, end = told.get("pasted", ""), len(told["draft"])
     buffer.draft = Draft(told["draft"], end, pasted, end if pasted else 0)
-    if buffer is not chat.active:
-        buffer.unread, buffer.mentions = told["unread"], told["mentions"]
-        buffer.unread_from = (told["read"], -1) if told["read"] else None
+    buffer.unread, buffer.mentions = told["unread"], told["mentions"]
+    buffer.unread_from = (told["read"], -1) if told["read"] else None
+    if told.get("shown", False):
+        chat.active = buffer
 
 
 def _is_number(value: object) -> bool:
@@ -184,8 +187,10 @@ def _is_number(value: object) -> bool:
 def _is_conversation(told: object) -> bool:
     return (
         isinstance(told, dict)
-        and told.keys() - {"former", "pasted"} == {"kind", "title", "conv", "peer", "unread", "mentions", "read", "draft"}
+        and told.keys() - {"former", "pasted", "shown"}
+        == {"kind", "title", "conv", "peer", "unread", "mentions", "read", "draft"}
         and isinstance(told.get("former", False), bool)
+        and isinstance(told.get("shown", False), bool)
         and isinstance(told.get("pasted", ""), str)
         and all(isinstance(told[key], str) for key in ("title", "conv", "peer", "draft"))
         and told["kind"] in (Kind.ROOM.value, Kind.DIRECT.value)

@@ -277,6 +277,17 @@ def test_what_is_being_written_is_on_the_disk_a_moment_after_the_last_key(
             super().draw_screen(size, canvas)
             kept.append((tmp_path / "memory.json").read_text() if (tmp_path / "memory.json").exists() else "")
 
+def test_one_begins_where_one_was(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    run(
+        Waiting([*"/join #dev", "enter"], [*"half a line"], waits=["● ada", "#dev  1 person", "half a line"]),
+        settings(tmp_path),
+        listener,
+    )
+    (shown,) = run(Waiting(waits=["● ada"]), settings(tmp_path), listener)
+    assert prompt(shown) == "> half a line"
+
+
     screen = Looks([*"half a line"], [], waits=["bob is typing", "!is typing"])
     run(screen, settings(tmp_path), TellsOfTyping(ModelServer()))
     assert "half a line" not in kept[0]

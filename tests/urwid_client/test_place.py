@@ -152,6 +152,45 @@ def test_what_could_not_be_sent_is_to_be_written_again() -> None:
     assert back(ada.server, left(ada)).chat.lobby.draft.text == "first\nsecond\nthird"
 
 
+def test_what_was_given_back_is_to_be_written_again() -> None:
+    ada = talk()
+    ada.disconnect()
+    ada.chat.say("important", NOON)
+    ada.server = ModelServer("log-2", realm="@two")
+    ada.connect()
+    assert ada.given_back == ["important"]
+    assert back(ada.server, left(ada)).chat.lobby.draft.text == "important"
+
+
+def test_one_begins_in_the_conversation_where_one_was() -> None:
+    """What is unread in the others stays so, and what came into this one is marked there."""
+    ada = in_a_room()
+    ada.chat.open_next(1)
+    ada.server.say("bob", "#lobby", "ada: before")
+    ada.exchange()
+    place = left(ada)
+    ada.disconnect()
+    ada.server.say("bob", "#dev", "ada: look")
+    again = back(ada.server, place)
+    dev = again.chat.active
+    assert (dev.title, dev.unread, dev.unread_from) == ("#dev", 0, (dev.entries[0].key[0], -1))
+    assert (again.chat.lobby.unread, again.chat.lobby.mentions) == (1, 1)
+    assert notes(dev) == ["unread: 1 in #lobby (Alt+A leads there)"]
+    ada.chat.open(ada.chat.server)
+    elsewhere = back(ada.server, left(ada))
+    assert (elsewhere.chat.active.title, elsewhere.chat.active.unread) == ("#lobby", 0)
+
+
+def test_a_place_from_before_it_was_kept_which_conversation_was_on_the_screen_is_one() -> None:
+    place = left(in_a_room())
+    for told in place["conversations"]:
+        del told["shown"]
+    assert is_place(place)
+    assert back(ModelServer(), place).chat.active.title == "#lobby"
+    place["conversations"][0]["shown"] = 1
+    assert not is_place(place)
+
+
 def test_another_log_begins_afresh() -> None:
     ada = in_a_room()
     place = left(ada)
@@ -178,9 +217,11 @@ def test_of_two_clients_each_keeps_what_it_changed() -> None:
     assert is_place(kept)
     assert drafts(kept) == {"#lobby": "of the one", "#dev": "", "#ops": "of the other"}
     assert kept["rooms"] == ["#dev", "#ops"]
+    assert [told["title"] for told in kept["conversations"] if told["shown"]] == ["#ops"]
     began_at, one.chat.lobby.draft = left(one), Draft()
     kept = merge(left(one), began_at, kept)
     assert drafts(kept) == {"#lobby": "", "#dev": "", "#ops": "of the other"}
+    assert [told["title"] for told in kept["conversations"] if told["shown"]] == ["#lobby"]
     assert kept["rooms"] == ["#dev", "#ops"]
 
 
