@@ -12,6 +12,8 @@ from urwid_client.place import is_place, merge, newest
 from urwid_client.table_file import TableFile, Words, of_server
 
 FILE = "memory.json"
+_SERVERS_KEPT = 50
+"""So many servers are remembered, those that were used last."""
 
 
 class MemoryUnusable(Failed):
@@ -74,6 +76,8 @@ class Memory:
                 places |= dict.fromkeys(same, place)
             for known in servers.values():
                 known["places"] = _together(known["places"])
+            for forgotten in [*servers][:-_SERVERS_KEPT]:
+                del servers[forgotten]
 
 
 def _place(servers: dict[str, Any], server: str, name: str) -> dict[str, Any]:

@@ -50,6 +50,15 @@ def test_what_was_kept_when_large_letters_made_another_server_is_found(tmp_path:
     assert [memory.find("one:1", name)["rooms"] for name in ("ada", "lovelace", "eve")] == [["#dev"], ["#dev"], []]
 
 
+def test_the_servers_that_were_used_last_are_remembered(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    for number in (*range(1, 60), 12):
+        memory.keep(f"host:{number}", "ada", PLACE, {})
+    servers = [known.server for known in memory.servers()]
+    assert servers == ["host:12", *(f"host:{number}" for number in range(59, 9, -1) if number != 12)]
+    assert len(servers) == 50
+
+
 def test_a_place_under_several_names_is_written_once(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     memory.keep("one:1", "ada", PLACE, {})
