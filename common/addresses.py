@@ -21,6 +21,16 @@ def join(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def canonical(address: str) -> str:
+    """What is equal for all ways to write the address of one server, as far as they can be told without asking anybody."""
+    return re.sub(r"^localhost:", "127.0.0.1:", address.lower())
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two addresses (`host:port`) are those of one server."""
+    return canonical(one) == canonical(other)
+
+
 def split(text: str) -> tuple[str, int]:
     """Host and port of `host`, `host:port`, `[address]:port`, or an address by itself. Raises `ValueError`."""
     text = text.strip()

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import urwid
 from urwid.display.common import InputClosedError
 
+from common import addresses
 from common.client_protocol import ClientProtocol, NameRefused, Welcomed
 from common.errors import Code
 from common.invitations import Invitation
@@ -151,8 +152,8 @@ class App:
     def was_at(self) -> ClientSettings | None:
         """Where one was welcome last, and can go back to: here, or where one came from if one goes on here in another way."""
         here = self._where.settings
-        goes_on_here = self.go_on is not None and self.go_on.server == here.server
-        return here._replace(name=self._chat.name) if self._chat.was_welcome and not goes_on_here else self._came_from
+        goes_on_here = self.go_on is not None and addresses.is_same(self.go_on.server, here.server)
+        return here._replace(name=self._chat.name, room=None) if self._chat.was_welcome and not goes_on_here else self._came_from
 
     def run(self) -> int:
         """Returns the exit status."""
@@ -274,8 +275,7 @@ class App:
     def _on_event(self, event: Told) -> None:
         match event:
             case UnknownKey():
-                back = self._came_from.server if self._came_from is not None else ""
-                self._welcome = Welcome(server=event.server, fingerprint=event.fingerprint, came_from=back)
+                self._ask_about_key(event)
             case EncryptionRequired() if (encrypted := self._where.encrypted()) is not None:
                 self.go_on = encrypted
                 self._quit()
@@ -298,15 +298,44 @@ class App:
             self._ask_for_name(_why_refused(event))
         self._draw_soon()
 
-    def _ask_for_name(self, problem: str) -> None:
-        """Who is writing already is told, and asks for another one with a command: a question would take for its answer what is
-        typed at that moment.
+    @property
+    def _is_chatting(self) -> bool:
+        """Whether the user may be writing already. They are told then, and answer with a command: a question would take for its
+        answer what is typed at that moment.
         """
-        if self._chat.was_welcome or self._unsent() or not self._composer.draft.empty:
+        return self._chat.was_welcome or bool(self._unsent()) or not self._composer.draft.empty
+
+    @property
+    def _way_back(self) -> str:
+        """Where who does not answer a question goes back to; empty where there is nothing but the question."""
+        if self._is_chatting:
+            return "your conversations"
+        return self._came_from.server if self._came_from is not None else ""
+
+    def _go_back(self) -> None:
+        self._welcome = None
+        if self._came_from is not None and not self._is_chatting:
+            self.go_on = self._came_from
+            self._quit()
+
+    def _ask_for_name(self, problem: str) -> None:
+        if self._is_chatting:
             said = f"{problem.rstrip('.')}. /nick NAME goes on under another one, and what you write until then is sent then"
+            if self._came_from is not None and not self._chat.was_welcome:
+                said += f"; /connect {self._came_from.server} goes back"
             self._chat.note(said, _now(), important=True)
         else:
-            self._welcome = Welcome(self._chat.name, problem=problem)
+            self._welcome = Welcome(self._chat.name, self._where.settings.server, problem=problem, came_from=self._way_back)
+
+    def _ask_about_key(self, unknown: UnknownKey) -> None:
+        if self._is_chatting:
+            way = f"/connect {unknown.server} shows its key, and asks whether it is the right one"
+            self._chat.distrust(f"{unknown.server} is not known here yet; {way}", _now())
+        else:
+            self._show_key(unknown)
+
+    def _show_key(self, unknown: UnknownKey) -> None:
+        self._welcome = Welcome(server=unknown.server, fingerprint=unknown.fingerprint, came_from=self._way_back)
 
     def _on_status(self, status: Status) -> None:
         if status.stage is Stage.CONNECTING:
@@ -411,6 +440,8 @@ class App:
             self._quit()
         elif action in EDITING:
             getattr(welcome.editor, action.value)()
+        elif action is Action.CLOSE and welcome.came_from and not self._face.helps:
+            self._go_back()
         elif action in (Action.HELP, Action.CLOSE, Action.PAGE_UP, Action.PAGE_DOWN, Action.REDRAW):
             self._actions[action]()
         elif len(key) == 1:
@@ -433,12 +464,11 @@ class App:
         """The user has said whether the key is the server's."""
         if not welcome.refused:
             connection.believe(welcome.fingerprint)
-            return
-        if welcome.place is not None:
+        elif welcome.place is not None:
             self.go_on = self._where.elsewhere(welcome.place)
-        elif self._came_from is not None:
-            self.go_on = self._came_from
-        self._quit()
+            self._quit()
+        else:
+            self._go_back()
 
     def _on_mouse(self, event: str, button: int, col: int, row: int) -> None:
         """The wheel scrolls, a click on a conversation opens it."""
@@ -502,7 +532,8 @@ class App:
                 self._rename(name)
             case commands.ListServers():
                 here = self._where.settings.server
-                there = [f"{known.server} as {known.name}" for known in self._where.servers() if known.server != here]
+                others = [known for known in self._where.servers() if not addresses.is_same(known.server, here)]
+                there = [f"{known.server} as {known.name}" for known in others]
                 at = f"you are on {here} as {self._chat.name}" if self._chat.was_welcome else f"{here} has not answered yet"
                 self._chat.note("\n".join([at, *there, "/connect SERVER goes to another one"]), _now())
             case commands.Set(key, None):
@@ -518,9 +549,14 @@ class App:
     def _go_elsewhere(self, server: Invitation) -> None:
         """To another server, or to this one by another key, if it can be reached. Raises `WrongInput` and `Failed`."""
         key, here = server.fingerprint, self._where.settings
-        if server.server == here.server and (key is None or (self._chat.online and dialer_for(here).knows(key))):
-            already = f"you are on {server.server} already, as {self._chat.name}, and nothing had to be done"
-            said = already if self._chat.online else f"{server.server} is tried already"
+        is_here = addresses.is_same(server.server, here.server)
+        unknown = self._connection.unknown if self._connection is not None else None
+        if is_here and key is None and unknown is not None:
+            self._show_key(unknown)
+            return
+        if is_here and (key is None or (self._chat.online and dialer_for(here).knows(key))):
+            already = f"you are on {here.server} already, as {self._chat.name}, and nothing had to be done"
+            said = already if self._chat.online else f"{here.server} is tried already"
             is_new = server.room and self._chat.find_room(server.room) is None
             raise WrongInput(f"{said}; /join {server.room} goes into the room" if is_new else said)
         self._try(f"connecting to {server.server} …", self._reach(self._where.elsewhere(server)))
@@ -539,7 +575,7 @@ class App:
             return
         if problem:
             here, stay = self._where.settings.server, "you are still on" if self._chat.was_welcome else "still trying"
-            still = f"; {stay} {here}" if there.server != here else ""
+            still = f"; {stay} {here}" if not addresses.is_same(there.server, here) else ""
             self._chat.note(f"{problem}{still}", _now(), important=True)
             self._draw_soon()
         else:

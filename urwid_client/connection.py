@@ -93,6 +93,8 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
         self.route: Route | None = None
         """Which way goes what is said, while there is a connection."""
+        self.unknown: UnknownKey | None = None
+        """The server's key, as long as the user has not said that it is the right one."""
         self._answered = asyncio.Event()
         self._answered.set()
         self._leaving = False
@@ -141,6 +143,7 @@ class Connection:
     def believe(self, fingerprint: str) -> None:
         """Goes on after `UnknownKey`: the user says that this is the server's key. Raises `PinsUnusable`."""
         self._dialer.believe(fingerprint)
+        self.unknown = None
         self._answered.set()
 
     async def leave(self) -> None:
@@ -293,7 +296,9 @@ class Connection:
     def _ask(self, question: NameRefused | UnknownKey) -> None:
         """Waits until the user has answered."""
         self._answered.clear()
-        self._set(Status(Stage.ASKING))
+        self.unknown = question if isinstance(question, UnknownKey) else None
+        way = f"/connect {self.server} shows its key" if self.unknown else "/nick NAME goes on under another name"
+        self._set(Status(Stage.ASKING, advice=way))
         self._report(question)
 
     def _keep_token(self, welcomed: Welcomed) -> None:

@@ -36,16 +36,21 @@ class Face:
         self._composer = composer
 
     @property
+    def helps(self) -> bool:
+        """Whether the help is on top."""
+        return self.screen.overlay is self.help
+
+    @property
     def scrolled(self) -> Help | MessageList:
         """What can be scrolled at the moment."""
-        return self.help if self.screen.overlay is self.help else self.screen.messages
+        return self.help if self.helps else self.screen.messages
 
     def _load_older(self) -> bool:
         self._chat.load_older()
         return self._chat.active.loading is not None
 
     def toggle_help(self) -> None:
-        self.screen.overlay = None if self.screen.overlay is self.help else self.help
+        self.screen.overlay = None if self.helps else self.help
 
     def turn_to_active(self) -> None:
         """Shows the active conversation, and nothing that stood over the former one."""
@@ -58,7 +63,7 @@ class Face:
         """Shows what there is to show. `now` is by the clock of the connection's status."""
         chat, screen = self._chat, self.screen
         screen.buffers = chat.buffers
-        if screen.overlay is not self.help:
+        if not self.helps:
             screen.overlay = self._page if welcome is not None else None
         if welcome is not None:
             self._page.lines = rendering.welcome(welcome, self.help.keymap)

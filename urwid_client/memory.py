@@ -52,7 +52,7 @@ class Memory:
         servers: dict[str, Known] = {}
         for server, known in reversed(self._file.read().items()):
             address = addresses.join(*addresses.split(server))
-            servers.setdefault(address, Known(address, known["name"], _has_answered(known)))
+            servers.setdefault(addresses.canonical(address), Known(address, known["name"], _has_answered(known)))
         return [*servers.values()]
 
     def find(self, server: str, name: str) -> dict[str, Any]:

@@ -343,7 +343,7 @@ def status(
             spans += _lag(lag)
             return [*spans, ("away", "  away")] if away else spans
         case Stage.ASKING:
-            return [("bad", "○ not connected"), ("text", ": /nick NAME goes on under another name")]
+            return [("bad", "○ not connected"), ("text", f": {connection.advice}")]
         case Stage.CONNECTING | Stage.GREETING:
             return [("bad", "○ "), ("text", f"connecting to {clean_line(server)} …")]
         case Stage.WAITING:
@@ -407,7 +407,8 @@ def welcome(asked: Welcome, keymap: KeyMap) -> list[Spans]:
             otherwise = f"goes back to {asked.came_from}" if asked.came_from else "asks for another server"
             lines += [[("text", "Does its operator say the same? Write yes, or what you were told.")]]
             lines += [[("text", f"No {otherwise}.")], []]
-    now = keymap.told((Action.SEND, "goes on"), (Action.INTERRUPT, "leaves"))
+    back = [(Action.CLOSE, f"goes back to {asked.came_from}")] if asked.came_from else []
+    now = keymap.told((Action.SEND, "goes on"), *back, (Action.INTERRUPT, "leaves"))
     lines.append([("faint", f"{now}. Later /quit leaves, and {keymap.called(Action.HELP) or '/help'} helps.")])
     return [*lines, [], [("important", clean_line(asked.problem))]] if asked.problem else lines
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common import addresses
 from common.files import sync, without_waiting
 from urwid_client.errors import Failed
 
@@ -126,8 +127,8 @@ class TableFile:
 
 
 def of_server(table: dict[str, Any], server: str) -> list[Any]:
-    """What a table of servers has of this one: first by its address as it is written now, then as once in large letters."""
-    spellings = [known for known in table if known != server and known.lower() == server.lower()]
+    """What a table of servers has of this one: first by its address as it is written now, then by others of it."""
+    spellings = [known for known in table if known != server and addresses.is_same(known, server)]
     return [table[known] for known in (server, *spellings) if known in table]
 
 

@@ -41,8 +41,8 @@ class Welcome:
     ) -> None:
         """`name` and `server` are proposed; `problem` says why an answer that was given would not do.
 
-        With a `fingerprint` the first question is whether that is the one of the server's key. Who says no goes back to the
-        server that they `came_from`, or is asked for another one.
+        With a `fingerprint` the first question is whether that is the one of the server's key. Who says no goes back to where
+        they `came_from`, or is asked for another server.
         """
         self.name = name
         self.server = server

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from common import addresses
 from common.invitations import Invitation, understand
 from urwid_client.composer import Composer
 from urwid_client.memory import Known, Memory, MemoryUnusable
@@ -37,7 +38,7 @@ class Whereabouts:
         if not settings.server_given and known:
             last = understand(known[0].server)
             settings = settings._replace(host=last.host, port=last.port, server_given=True)
-        names = [there.name for there in known if there.server == settings.server]
+        names = [there.name for there in known if addresses.is_same(there.server, settings.server)]
         if settings.name is None and names:
             settings = settings._replace(name=names[0])
         self.settings = settings
@@ -99,17 +100,20 @@ class Whereabouts:
     def elsewhere(self, server: Invitation) -> ClientSettings:
         """Another server, under the name that one had there if there was one; or this one, by another key."""
         there = self.settings.at(server)
-        if there.server == self.settings.server:
+        if addresses.is_same(there.server, self.settings.server):
             return there
-        names = [known.name for known in self.servers() if known.server == there.server]
+        names = [known.name for known in self.servers() if addresses.is_same(known.server, there.server)]
         return there._replace(name=names[0] if names else there.name)
 
     def encrypted(self) -> ClientSettings | None:
-        """This server, encrypted, as it demands; None where that was tried, or the user does not want it."""
-        wishes = self.settings.wishes
-        return (
-            self.settings._replace(wishes=wishes._replace(demanded=True)) if not wishes.demanded and wishes.tls is None else None
-        )
+        """This server, encrypted, as it demands; None where that was tried, or the user does not want it.
+
+        Where one is there is remembered, if something is; else only in which room one wanted to begin.
+        """
+        wishes, room = self.settings.wishes, None if self._is_known else self.settings.room
+        if wishes.demanded or wishes.tls is not None:
+            return None
+        return self.settings._replace(wishes=wishes._replace(demanded=True), room=room)
 
     def go_by(self, name: str) -> None:
         """Another name here."""

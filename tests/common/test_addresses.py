@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from common import addresses
-from common.addresses import is_address, join, split
+from common.addresses import is_address, is_same, join, split
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,14 @@ def test_an_address_of_ipv6_stands_in_brackets() -> None:
 def test_a_server_has_one_address_however_its_host_is_spelled() -> None:
     assert join("LocalHost", 7) == join("localhost", 7) == "localhost:7"
     assert join("FE80::1%Eth0", 7) == "[fe80::1%Eth0]:7"
+
+
+def test_localhost_is_another_name_of_an_address() -> None:
+    assert is_same("LocalHost:7", "127.0.0.1:7")
+    assert is_same("Host:7", "host:7")
+    assert not is_same("localhost:7", "127.0.0.1:8")
+    assert not is_same("localhost:7", "[::1]:7"), "that is another address"
+    assert not is_same("localhost.example.org:7", "127.0.0.1:7")
 
 
 @pytest.mark.parametrize(

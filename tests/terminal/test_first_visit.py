@@ -114,8 +114,10 @@ def test_a_server_on_this_machine_that_takes_nothing_else_is_spoken_to_encrypted
         window.wait_for(f"connected as bob74 to {here}, not encrypted")
     command: list[str | Path] = [SCRIPTS / "chat-client", "--port", str(demanding)]
     (tmp_path / "bob" / "servers.json").unlink()
-    with terminal([*command, "--data-dir", tmp_path / "bob"]) as window:
-        window.wait_for(MADE.fingerprint, "No asks for another server.")  # and does not lead back there
+    with terminal([*command, "--data-dir", tmp_path / "bob"], cols=120) as window:
+        window.wait_for(f"{there} is not known here yet", f"not connected: /connect {there} shows its key")
+        window.enter(f"/connect {there}")
+        window.wait_for(MADE.fingerprint, "No goes back to your conversations.")  # and does not lead back there
     with terminal([*command, "--data-dir", tmp_path / "eve", "--name", "eve74"]) as window:
         window.wait_for(MADE.fingerprint, "No asks for another server.")
         window.enter("no")
@@ -143,6 +145,52 @@ def test_who_refuses_a_key_is_where_they_were(encrypted: Server, server: Server,
         window.enter(f"127.0.0.1:{server.port}")
         window.wait_for("● eve70")
     assert not [path for path in tmp_path.rglob("servers.json") if MADE.fingerprint in path.read_text()]
+
+
+def test_who_cannot_have_their_name_elsewhere_goes_back(server: Server, tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", workers=1) as other:
+        here, there = f"127.0.0.1:{server.port}", f"127.0.0.1:{other.port}"
+        command = client_command(server, tmp_path / "bob", "--name", "bob98", "--room", "#room98")
+        with terminal(client_command(other, tmp_path / "eve", "--name", "bob98")) as eve, terminal(command, cols=120) as window:
+            eve.wait_for("● bob98")
+            window.wait_for("#room98  1 person")
+            window.enter(f"/connect {there}")
+            window.wait_for("The name bob98 is taken", f"on {there}", f"Esc goes back to {here}")
+            window.press("f1")
+            window.wait_for("Commands")
+            window.press("esc")
+            window.wait_for("The name bob98 is taken")
+            window.press("esc")
+            window.wait_for("● bob98", "#room98  1 person")
+            window.enter("here again")
+            window.wait_for("bob98 here again")
+
+
+def test_a_question_about_a_key_does_not_take_the_line_of_who_is_chatting(tmp_path: Path) -> None:
+    """What is typed then is no answer, and is sent once the question is answered."""
+    with running_server(tmp_path / "data", "--tls-cert", str(MADE.write(tmp_path / "pem")), workers=1) as server:
+        there = f"127.0.0.1:{server.port}"
+        with terminal(client_command(server, tmp_path / "ada", "--name", "ada98", "--tls"), cols=120) as window:
+            window.wait_for("is this the server?")
+            window.enter("yes")
+            window.wait_for("● ada98")
+            (tmp_path / "ada" / "servers.json").unlink()
+            window.type("ye")
+            for pid in server.status()["workers"]:
+                os.kill(pid, signal.SIGKILL)
+            window.wait_for(f"not connected: /connect {there} shows its key", f"{there} is not known here yet", limit=15)
+            window.enter("s")
+            window.wait_for("ada98 yes …")
+            window.enter(f"/connect {there}")
+            window.wait_for(MADE.fingerprint, "No goes back to your conversations.")
+            window.press("esc")
+            window.wait_for("ada98 yes …", "not connected: /connect")
+            assert not (tmp_path / "ada" / "servers.json").exists()
+            window.enter(f"/connect {there}")
+            window.wait_for("Is it the same?")
+            window.enter("yes")
+            window.wait_for("● ada98")
+            window.wait_for_line(r"ada98 yes$|ada98 yes +│")
 
 
 def test_a_changed_key_is_told_on_the_screen_and_nothing_is_said(tmp_path: Path) -> None:

@@ -172,6 +172,19 @@ def test_an_invitation_to_where_one_is_changes_nothing_and_says_so(tmp_path: Pat
     assert listener.accepted == 1
 
 
+def test_by_another_name_of_this_machine_one_is_where_one_is(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    listener.port = free_port()
+    said = f"you are on 127.0.0.1:{listener.port} already, as ada"
+    run(
+        Waiting([*f"/connect localhost:{listener.port}", "enter"], waits=["● ada", said], size=(200, 40)),
+        settings(tmp_path),
+        listener,
+    )
+    unnamed = settings(tmp_path, name=None)._replace(host="localhost")
+    run(Waiting(waits=["● ada"]), unnamed, listener)
+
+
 def test_the_server_that_one_is_on_stands_where_there_is_room_for_it(tmp_path: Path) -> None:
     listener = Listener(ModelServer())
     listener.port = free_port()
@@ -264,6 +277,17 @@ def test_the_first_start_asks_for_a_name_and_a_server_and_the_next_for_nothing(t
     assert prompt(shown[1]) == "> a draft"
 
 
+def test_one_begins_where_one_was(tmp_path: Path) -> None:
+    listener = Listener(ModelServer())
+    run(
+        Waiting([*"/join #dev", "enter"], [*"half a line"], waits=["● ada", "#dev  1 person", "half a line"]),
+        settings(tmp_path),
+        listener,
+    )
+    (shown,) = run(Waiting(waits=["● ada"]), settings(tmp_path), listener)
+    assert prompt(shown) == "> half a line"
+
+
 def test_what_is_being_written_is_on_the_disk_a_moment_after_the_last_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,17 +300,6 @@ def test_what_is_being_written_is_on_the_disk_a_moment_after_the_last_key(
         def draw_screen(self, size: tuple[int, int], canvas: urwid.Canvas) -> None:
             super().draw_screen(size, canvas)
             kept.append((tmp_path / "memory.json").read_text() if (tmp_path / "memory.json").exists() else "")
-
-def test_one_begins_where_one_was(tmp_path: Path) -> None:
-    listener = Listener(ModelServer())
-    run(
-        Waiting([*"/join #dev", "enter"], [*"half a line"], waits=["● ada", "#dev  1 person", "half a line"]),
-        settings(tmp_path),
-        listener,
-    )
-    (shown,) = run(Waiting(waits=["● ada"]), settings(tmp_path), listener)
-    assert prompt(shown) == "> half a line"
-
 
     screen = Looks([*"half a line"], [], waits=["bob is typing", "!is typing"])
     run(screen, settings(tmp_path), TellsOfTyping(ModelServer()))

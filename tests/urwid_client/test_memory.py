@@ -50,6 +50,15 @@ def test_what_was_kept_when_large_letters_made_another_server_is_found(tmp_path:
     assert [memory.find("one:1", name)["rooms"] for name in ("ada", "lovelace", "eve")] == [["#dev"], ["#dev"], []]
 
 
+def test_localhost_is_no_other_server(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.keep("127.0.0.1:1", "ada", PLACE, {})
+    assert memory.find("localhost:1", "ada") == PLACE
+    memory.keep("localhost:1", "ada", {**PLACE, "rooms": ["#dev"]}, PLACE)
+    assert memory.servers() == [Known("localhost:1", "ada")]
+    assert memory.find("127.0.0.1:1", "ada")["rooms"] == ["#dev"]
+
+
 def test_the_servers_that_were_used_last_are_remembered(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     for number in (*range(1, 60), 12):

@@ -211,7 +211,7 @@ def test_how_the_connection_stands() -> None:
     assert status(Stage.WAITING, problem="connection refused", retry_at=102.6) == (
         "○ not connected, trying again in 3 s: connection refused"
     )
-    assert status(Stage.ASKING) == "○ not connected: /nick NAME goes on under another name"
+    assert status(Stage.ASKING, advice="/connect host:1 shows its key") == "○ not connected: /connect host:1 shows its key"
 
 
 def test_where_nothing_was_written_it_is_said_what_can_be_done() -> None:
@@ -291,7 +291,10 @@ def test_the_question_for_a_key() -> None:
     assert "SHA256:abc" in shown
     assert "No asks for another server." in shown
     there = Welcome(server="host:1", fingerprint="SHA256:abc", came_from="home:1")
-    assert "No goes back to home:1." in [words(spans) for spans in rendering.welcome(there, KeyMap({}))]
+    back = [words(spans) for spans in rendering.welcome(there, KeyMap({}))]
+    assert "No goes back to home:1." in back
+    assert back[-1].startswith("Enter goes on, Esc goes back to home:1, Ctrl+C leaves.")
+    assert shown[-1].startswith("Enter goes on, Ctrl+C leaves.")
     assert shown[0].startswith("host")
     assert "\x1b" not in shown[0]
 

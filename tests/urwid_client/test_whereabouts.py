@@ -74,7 +74,22 @@ def test_elsewhere_one_has_the_name_that_one_had_there_or_has_here(tmp_path: Pat
 def test_a_server_is_the_same_however_it_is_spelled(tmp_path: Path) -> None:
     remembered(tmp_path, "ada", "LocalHost:1")
     assert here(tmp_path, server="LOCALHOST:1").settings.name == "ada"
+    assert here(tmp_path, server="127.0.0.1:1").settings.name == "ada"
     assert here(tmp_path, "ada", "localhost:1").elsewhere(Invitation("LOCALHOST", 1)).server == "localhost:1"
+    remembered(tmp_path, "bob", "two:2")
+    assert here(tmp_path).elsewhere(Invitation("127.0.0.1", 1)).name == "ada"
+
+
+def test_the_room_of_the_command_line_is_gone_into_once(tmp_path: Path) -> None:
+    """Where a server demands to be spoken to encrypted one goes on where one is, and not where one began."""
+    where = Whereabouts(ClientSettings("127.0.0.1", 1, "ada", "#ops", tmp_path), told.append)
+    rooms = []
+    for chat in (Talk().chat, talk().chat):
+        where.remember(chat, Composer(Words))
+        encrypted = where.encrypted()
+        assert encrypted is not None
+        rooms.append(encrypted.room)
+    assert rooms == ["#ops", None]
 
 
 KEY = "SHA256:" + "A" * 43
