@@ -331,6 +331,8 @@ def test_two_terminals_of_one_person_leave_each_other_s_drafts_alone(server: Ser
     with terminal(command) as one, terminal([*command, "--room", "#room195"]) as other:
         one.wait_for("● ada195")
         other.wait_for("● ada195", "#room195")
+        one.press("alt 2")  # it may have begun where the other one is
+        one.wait_for_line("^ #lobby ")
         one.type("of the one")
         one.wait_for("> of the one")
         one.press("alt 1")
