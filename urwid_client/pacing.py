@@ -9,6 +9,8 @@ SOON = 0.03
 """What comes within so long is drawn at once."""
 PAUSE = 4
 """Between two drawings is so many times what one takes: most of the processor stays for others, however much comes in."""
+LONGEST = 2.0
+"""No pause is longer: what took so long may have been stopped in the middle, or the terminal took nothing for a while."""
 
 
 class Pace:
@@ -28,4 +30,4 @@ class Pace:
 
     def wait(self) -> float:
         """Seconds from a change to its drawing."""
-        return max(SOON, PAUSE * self._took)
+        return min(max(SOON, PAUSE * self._took), LONGEST)
