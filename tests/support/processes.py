@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -40,8 +41,10 @@ class Run:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
-        for pid in self.alive():
-            os.kill(pid, signal.SIGKILL)
+        while pids := self.alive():
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):  # it has died with one that was killed before it
+                    os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     @property
