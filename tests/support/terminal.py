@@ -156,7 +156,7 @@ class Terminal:
         end = time.monotonic() + seconds(limit)
         self.read()
         while not holds():
-            if time.monotonic() > end or not self.read(0.02):
+            if not self.read(0.02) or time.monotonic() > end:
                 if holds():
                     return
                 raise AssertionError(f"not within {seconds(limit):g} s: {what}. The screen:\n{self.text}")
@@ -167,7 +167,7 @@ class Terminal:
         while self.process.poll() is None:
             assert time.monotonic() < end, f"the program did not end. The screen:\n{self.text}"
             self.read(0.01)
-        self.read()
+        self.settle(0.05)  # its last words may still be on their way through the terminal
         return int(self.process.returncode)
 
     def settle(self, moment: float = 0.15) -> None:
