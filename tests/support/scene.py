@@ -45,7 +45,7 @@ def scene(directory: Path, cols: int, rows: int, *options: str) -> Iterator[Term
             )
             stack.callback(listening.wait)
             stack.callback(listening.terminate)
-        wait_until(lambda: server.status()["connections"] == 4, "the others are there", every=0.1)
+        wait_until(lambda: server.status()["users"] == 4, "the others are there", every=0.1)
         window = stack.enter_context(terminal([*_client(server, directory, "ada"), *options], cols, rows))
         window.wait_for("● ada")
         window.enter("/join #dev")
