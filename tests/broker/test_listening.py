@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 
 import pytest
 
 from broker.listening import Address, CannotListen, listen, resolve
+from tests.support.timeouts import seconds
 
 
 @pytest.mark.parametrize(
@@ -52,15 +54,21 @@ def test_a_listening_socket_takes_connections_and_never_blocks() -> None:
     with listen(resolve("127.0.0.1", 0)) as listener:
         with pytest.raises(BlockingIOError):
             listener.accept()
-        with socket.create_connection(listener.getsockname()), listener.accept()[0]:
+        with socket.create_connection(listener.getsockname()), accepted(listener):
             pass
+
+
+def accepted(listener: socket.socket) -> socket.socket:
+    """The next connection. Whoever makes it may know of it a moment before the socket does."""
+    select.select([listener], [], [], seconds(5))
+    return listener.accept()[0]
 
 
 def test_its_port_is_free_again_at_once() -> None:
     with listen(resolve("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
-            listener.accept()[0].close()  # leaves a connection in TIME_WAIT
+            accepted(listener).close()  # leaves a connection in TIME_WAIT
     listen(resolve("127.0.0.1", port)).close()
 
 
