@@ -345,7 +345,7 @@ def test_after_the_machine_slept_a_dead_connection_is_soon_known(tmp_path: Path,
     clock = connection_module._counting_sleep
     monkeypatch.setattr(connection_module, "_counting_sleep", lambda: clock() + slept)
     monkeypatch.setattr(connection_module, "_SLEEP_CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(reconnecting, "DOUBTED", 0.1)
+    monkeypatch.setattr(reconnecting, "DOUBTED", seconds(0.2))
 
     async def scene() -> None:
         nonlocal slept
@@ -354,7 +354,7 @@ def test_after_the_machine_slept_a_dead_connection_is_soon_known(tmp_path: Path,
             async with connected(client):
                 await client.until(lambda: client.reported(Welcomed))
                 slept = 3600.0
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(seconds(0.3))
                 assert client.connection.status.stage is Stage.ONLINE  # the network is as it was
                 server.silent = True
                 slept = 7200.0
@@ -402,15 +402,15 @@ def test_an_answer_that_does_not_come_is_told_meanwhile(tmp_path: Path, monkeypa
 
 
 def test_a_server_that_falls_silent_is_asked_and_then_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnecting, "PING_EVERY", 0.05)
-    monkeypatch.setattr(reconnecting, "DEAD", 0.2)
+    monkeypatch.setattr(reconnecting, "PING_EVERY", seconds(0.05))
+    monkeypatch.setattr(reconnecting, "DEAD", seconds(0.25))
 
     async def scene() -> None:
         async with listening(ModelServer()) as server:
             client = Client(server.port, tmp_path)
             async with connected(client):
                 await client.until(lambda: client.reported(Welcomed))
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(seconds(0.35))
                 assert client.connection.status.stage is Stage.ONLINE  # it answers its pings
                 server.silent = True
                 await client.until(lambda: client.connection.status.stage is Stage.WAITING)
@@ -471,7 +471,8 @@ def test_one_does_not_go_where_no_chat_broker_answers(
     answer: bytes | None, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only who waits for the end of a line, as servers of HTTP do, has to be told that it has come."""
-    monkeypatch.setattr(connection_module, "CONNECT_SECONDS", 0.3)
+    if answer is None:
+        monkeypatch.setattr(connection_module, "CONNECT_SECONDS", 0.3)
     asked = b""
 
     async def scene() -> None:

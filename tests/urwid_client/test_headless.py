@@ -79,6 +79,7 @@ def test_no_more_than_a_few_are_on_their_way(tmp_path: Path) -> None:
         async with listening(ModelServer()) as server:
             server.silent = True
             sending = asyncio.create_task(headless._Send(settings(tmp_path, server.port), m.LOBBY).run(counted()))
+            await until(lambda: taken > headless._PIPELINED)
             await asyncio.sleep(0.3)
             sending.cancel()
             await asyncio.wait([sending])
@@ -119,7 +120,7 @@ def test_a_refused_line_is_named_and_nothing_behind_it_is_sent(tmp_path: Path) -
 
 
 def test_a_server_that_takes_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headless, "PATIENCE", 0.3)
+    monkeypatch.setattr(headless, "PATIENCE", seconds(0.3))
     monkeypatch.setattr(client_protocol, "RETRY_SECONDS", 0.05)
 
     async def scene() -> None:

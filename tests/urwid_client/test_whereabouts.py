@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.invitations import Invitation
+from tests.support.timeouts import seconds
 from tests.urwid_client.talk import Talk, talk
 from urwid_client import table_file
 from urwid_client.completion import Words
@@ -135,8 +136,9 @@ def test_an_address_of_ipv6_is_remembered_as_well(tmp_path: Path) -> None:
     assert (again.host, again.port, again.name) == ("::1", 7, "ada")
 
 
-def test_what_cannot_be_written_now_is_written_later(tmp_path: Path) -> None:
+def test_what_cannot_be_written_now_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails once may be another client that has the file for a moment; nobody waits for it, but at the end."""
+    monkeypatch.setattr(table_file, "_LOCK_SECONDS", seconds(10))
     told.clear()
     where, ada, composer = here(tmp_path, "ada", "one:1"), talk(), Composer(Words)
     where.enter(ada.chat, composer)
