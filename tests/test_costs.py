@@ -6,6 +6,7 @@ database, commits, batches and buffers. A change that makes a message dearer for
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +91,7 @@ class Chat:
 
 
 def instructions(work: Callable[[], object]) -> int:
-    """How many instructions of Python are carried out."""
+    """How many instructions of Python are carried out; none of those that clear up what other tests have left."""
     count = 0
 
     def note(frame: FrameType, event: str, argument: object) -> Any:
@@ -100,6 +101,8 @@ def instructions(work: Callable[[], object]) -> int:
         return note
 
     before = sys.gettrace()
+    gc.collect()
+    gc.disable()
     sys.settrace(note)
     (lambda: None)()  # Python 3.12 counts instructions only from the next time on at which it is asked to
     sys.settrace(note)
@@ -108,6 +111,7 @@ def instructions(work: Callable[[], object]) -> int:
         work()
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 
