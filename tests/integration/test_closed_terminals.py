@@ -96,7 +96,7 @@ def test_it_ends_with_its_terminal(line: str, tmp_path: Path) -> None:
         group = os.getpgid(home.pid)
         window.hang_up()
         wait_until(lambda: not home.is_there(), "the server has ended", limit=6)
-        assert not members(group)
+        wait_until(lambda: not members(group), "nobody is left of it")
 
 
 def test_it_ends_with_its_pane_of_tmux(tmp_path: Path) -> None:

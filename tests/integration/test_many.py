@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import selectors
 import socket
@@ -60,10 +61,15 @@ class Client:
 
 
 def test_a_crowd_hears_everything_once_and_in_order(tmp_path: Path) -> None:
-    with running_server(tmp_path / "data", workers=WORKERS) as server, selectors.DefaultSelector() as selector:
+    with (
+        running_server(tmp_path / "data", workers=WORKERS) as server,
+        selectors.DefaultSelector() as selector,
+        contextlib.ExitStack() as stack,
+    ):
         pids = server.children()
         clients = [Client(server, number) for number in range(CLIENTS)]
         for client in clients:
+            stack.enter_context(client.socket)
             selector.register(client.socket, selectors.EVENT_READ, client)
         read_until(selector, lambda: all(client.in_lobby for client in clients))
         for sender, client in enumerate(clients[:SENDERS]):
@@ -80,8 +86,6 @@ def test_a_crowd_hears_everything_once_and_in_order(tmp_path: Path) -> None:
         assert sum(worker["connections"] for worker in status["per_worker"]) == CLIENTS
         assert min(worker["connections"] for worker in status["per_worker"]) > CLIENTS // WORKERS // 2
         assert server.children() == pids
-        for client in clients:
-            client.socket.close()
     first = clients[0].messages
     messages = [message for body in first if isinstance(message := m.parse_reply(body), m.Msg)]
     assert [message.id for message in messages] == sorted({message.id for message in messages})

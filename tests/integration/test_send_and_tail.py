@@ -114,9 +114,13 @@ def test_a_person_without_a_room(shell: Shell) -> None:
     refused = shell.send("ada", "nobody-of-this-name", "hello")
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
-    listening = subprocess.Popen(shell.command("tail", "--name", "bob", "--count", "1"), stdout=subprocess.PIPE, text=True)
-    wait_until(lambda: shell.send("ada", "bob", "psst").returncode == 0, "bob is there", every=0.1)
-    assert listening.communicate(timeout=seconds(5))[0].endswith(" bob ada: psst\n")
+    command = shell.command("tail", "--name", "bob", "--count", "1")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listening:
+        try:
+            wait_until(lambda: shell.send("ada", "bob", "psst").returncode == 0, "bob is there", every=0.1)
+            assert listening.communicate(timeout=seconds(5))[0].endswith(" bob ada: psst\n")
+        finally:
+            listening.kill()
 
 
 def test_a_reader_that_has_seen_enough_ends_it(shell: Shell) -> None:
@@ -142,10 +146,14 @@ def test_a_reader_that_has_seen_enough_ends_it(shell: Shell) -> None:
 def test_ctrl_c_is_quiet(shell: Shell, form: list[str], status: int) -> None:
     name = f"ctrlc{len(form)}"
     command = shell.command(*form, "--name", name)
-    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_until(lambda: name in (shell.directory / "tokens.json").read_text(), "it is connected")
-    running.send_signal(signal.SIGINT)
-    output, error = running.communicate(timeout=seconds(5))
+    tokens = shell.directory / "tokens.json"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        try:
+            wait_until(lambda: tokens.exists() and name in tokens.read_text(), "it is connected")
+            running.send_signal(signal.SIGINT)
+            output, error = running.communicate(timeout=seconds(5))
+        finally:
+            running.kill()
     assert (running.returncode, output, error) == (status, b"", b"")
 
 
