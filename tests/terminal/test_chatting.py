@@ -40,19 +40,19 @@ def test_two_people_on_two_workers_talk(open_client: Open, server: Server) -> No
 
 
 def test_where_one_looked_elsewhere_it_is_shown_where_the_new_ones_begin(open_client: Open) -> None:
-    ada, bob = open_client("ada198", "--room", "#room198"), open_client("bob198", "--room", "#room198")
-    ada.wait_for("#room198  2 people")
+    ada, bob = open_client("ada185", "--room", "#room185"), open_client("bob185", "--room", "#room185")
+    ada.wait_for("#room185  2 people")
     bob.enter("seen")
-    ada.wait_for("bob198 seen")
+    ada.wait_for("bob185 seen")
     ada.type("\x1b[O")  # as a terminal tells that another window has the focus
     ada.settle(0.2)
     assert "── new ──" not in ada.text
     bob.enter("not seen")
-    ada.wait_for("bob198 not seen", "── new ──")
+    ada.wait_for("bob185 not seen", "── new ──")
     ada.type("\x1b[I")
     bob.enter("seen again")
     ada.wait_for("seen again")
-    assert re.search(r" seen +│.*── new ──.*bob198 not seen +│[^─]* seen again ", ada.text, re.DOTALL), ada.text
+    assert re.search(r" seen +│.*── new ──.*bob185 not seen +│[^─]* seen again ", ada.text, re.DOTALL), ada.text
 
 
 def test_a_private_message_is_seen_by_both_and_nobody_else(open_client: Open) -> None:
@@ -174,10 +174,14 @@ def test_earlier_messages_are_there_and_come_while_scrolling(open_client: Open, 
     say(server, tmp_path, "bob7", "#room7", *(f"message {number}" for number in range(300)))
     ada = open_client("ada7", "--room", "#room7")
     ada.wait_for("message 299")
-    for _ in range(30):
+
+    def is_there_after_a_page() -> bool:
         ada.press("page up")
         ada.settle(0.03)
-    ada.wait_for("message 0")
+        return "message 0" in ada.text
+
+    wait_until(is_there_after_a_page, "the first of them", limit=10)
+    ada.settle()
     before = ada.lines[1:-3]
     say(server, tmp_path, "bob7", "#room7", "one more", "and another")
     ada.wait_for_line(r"↓ 2 new$")
