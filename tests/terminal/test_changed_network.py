@@ -8,7 +8,7 @@ from pathlib import Path
 from common import messages as m
 from tests.support.cable import Cable, apart
 from tests.support.network import run_in_own_network
-from tests.support.server import SCRIPTS, running_server
+from tests.support.server import SCRIPTS, Server, running_server
 from tests.support.terminal import terminal
 from tests.support.timeouts import wait_until
 from tests.support.wire import Wire
@@ -23,6 +23,14 @@ def heard_by(wire: Wire, last: str) -> list[str]:
     while last not in texts:
         texts.append(wire.expect(m.Msg).text)
     return texts
+
+
+def said(server: Server) -> list[str]:
+    """All that was said in the lobby."""
+    with Wire(server.host, server.port) as reader:
+        reader.hello("reader")
+        reader.send(m.History(2, m.LOBBY, {}))
+        return [row[5] for row in reader.expect(m.Page).rows]
 
 
 def goes_into_another_network(folder: str) -> None:
@@ -83,5 +91,6 @@ def test_a_client_that_was_stopped_for_too_long_comes_back_by_itself(tmp_path: P
         ada.wait_for("● ada", "bob missed", "ada typed while it was stopped", limit=10)
         ada.wait_gone("stopped …")
         ada.enter("here again")
-        assert heard_by(bob, "here again") == ["typed while it was stopped", "here again"]
+        ada.wait_for_line(r"here again +│")
+        assert said(server) == ["missed", "typed while it was stopped", "here again"]
         assert ada.text.count("typed while it was stopped") == 1
