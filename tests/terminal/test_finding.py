@@ -43,4 +43,4 @@ def test_messages_are_found_back_to_the_first_and_what_was_written_stays(
     ada.wait_until(lambda: [cell.reverse for cell in cells(ada, "needle")] == [True], "the later one")
     ada.press("esc")
     ada.wait_for("> half a thought")
-    assert [cell.reverse for cell in cells(ada, "needle")] == [False]
+    ada.wait_until(lambda: [cell.reverse for cell in cells(ada, "needle")] == [False], "nothing is marked any more")

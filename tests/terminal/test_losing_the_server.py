@@ -43,7 +43,9 @@ def test_it_says_so_and_comes_back_with_everything(tmp_path: Path) -> None:
                 bob.wait_for("ada written while it was away", limit=15)
                 bob.enter("welcome back")
                 ada.wait_for("bob welcome back")
-                ada.settle()
+                for window in (ada, bob):
+                    window.wait_for("connected again after ")
+                    window.settle()
                 assert ada.text.count("written while it was away") == 1
                 assert bob.text.count("written while it was away") == 1
                 assert ada.text.count("ada before") == 1

@@ -75,6 +75,7 @@ def test_who_is_typing_is_told_calmly_and_can_be_turned_off(open_client: Open) -
     assert ada.colour_of("is typing") == ada.colour_of("F1 help")
     bob.enter("lo")
     ada.wait_for("bob78 hello")
+    ada.settle()
     assert "is typing" not in ada.text
     ada.enter("/set typing off")
     ada.wait_for("typing is off now")

@@ -54,6 +54,7 @@ def test_a_paste_is_not_sent_by_its_line_feeds(open_client: Open) -> None:
     assert "ada22 first" not in ada.text
     ada.press("enter")
     ada.wait_for("ada22 first line")
+    ada.settle()
     assert prompt(ada) == ""
 
 
@@ -98,7 +99,7 @@ def test_a_paste_that_waits_is_there_again_after_a_crash(open_client: Open, tmp_
     ada.paste("one\rtwo\rthree")
     ada.wait_for("3 lines were pasted")
     memory = tmp_path / "ada39" / "memory.json"
-    ada.wait_until(lambda: "one\\ntwo\\nthree" in memory.read_text(), "it is kept", limit=3)
+    ada.wait_until(lambda: memory.exists() and "one\\ntwo\\nthree" in memory.read_text(), "it is kept", limit=3)
     ada.process.kill()
     ada.process.wait(seconds(5))
     again = open_client("ada39")
@@ -328,8 +329,9 @@ def test_a_terminal_that_cannot_is_told_what_can(env: dict[str, str]) -> None:
 
 def test_two_terminals_of_one_person_leave_each_other_s_drafts_alone(server: Server, tmp_path: Path) -> None:
     command = client_command(server, tmp_path / "ada195", "--name", "ada195")
-    with terminal(command) as one, terminal([*command, "--room", "#room195"]) as other:
+    with terminal(command) as one, contextlib.ExitStack() as stack:
         one.wait_for("● ada195")
+        other = stack.enter_context(terminal([*command, "--room", "#room195"]))
         other.wait_for("● ada195", "#room195")
         one.press("alt 2")  # it may have begun where the other one is
         one.wait_for_line("^ #lobby ")
