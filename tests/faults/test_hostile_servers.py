@@ -179,7 +179,7 @@ def all_at_once(start: Start, scripts: Mapping[str, Script]) -> dict[str, str]:
     with contextlib.ExitStack() as stack:
         servers = {what: stack.enter_context(HostileServer(script)) for what, script in scripts.items()}
         clients = {what: start(server, "tail") for what, server in servers.items()}
-        wait_until(lambda: all(server.visits >= 2 for server in servers.values()), "all come back", limit=10)
+        wait_until(lambda: all(server.visits >= 2 for server in servers.values()), "all come back", limit=20)
         for client in clients.values():
             client.stop()
         return {what: client.err for what, client in clients.items()}
@@ -329,9 +329,11 @@ def answering(answer: Callable[[socket.socket], object]) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def saying(data: bytes) -> Callable[[socket.socket], object]:

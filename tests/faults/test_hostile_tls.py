@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import ssl
 import time
@@ -28,9 +29,8 @@ _HELLO = m.encode(m.Hello(1, m.VERSION, "stranger", {}))
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("hostile")
-    with running_server(
-        folder / "data", *tls_options(folder, True), limits={"handshake_seconds": 1, "login_seconds": 1}
-    ) as server:
+    limits = dict.fromkeys(("handshake_seconds", "login_seconds"), math.ceil(seconds(1)))
+    with running_server(folder / "data", *tls_options(folder, True), limits=limits) as server:
         yield server
 
 

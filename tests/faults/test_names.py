@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import re
+import select
 import signal
 import time
 from collections import Counter
@@ -67,6 +68,10 @@ def worker_of(server: Server, name: str) -> str:
 
 def kill_broker(server: Server) -> None:
     os.kill(server.children()["broker"], signal.SIGKILL)
+
+
+def await_another_broker(server: Server, before: int) -> None:
+    wait_until(lambda: server.children().get("broker", before) != before, "there is another broker")
 
 
 def broker_is_old_enough(server: Server, since: str) -> None:
@@ -134,11 +139,13 @@ def claim_before_the_owner_is_known(data_dir: Path) -> None:
             log = server.log.read_text()
             with two(server) as (ada, other):
                 ada.hello(f"ada{number}")
-                slow = server.children()[worker_of(server, f"ada{number}")]
+                children = server.children()
+                slow = children[worker_of(server, f"ada{number}")]
                 os.kill(slow, signal.SIGSTOP)
                 kill_broker(server)
                 ask(other, f"ada{number}")
-                time.sleep(min(seconds(0.5), LATE_SECONDS - 0.5))
+                await_another_broker(server, children["broker"])
+                select.select([other.socket], [], [], min(seconds(1), LATE_SECONDS - 0.5))
                 os.kill(slow, signal.SIGCONT)
                 assert getattr(answer(other), "code", None) == Code.NAME_TAKEN, "it was given to somebody else"
                 ada.send(m.Ping(7))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from common import messages as m
 from common.errors import MEANINGS, Code
+from common.log_file import FILE_NAME
 from tests.faults.broken import broken
 from tests.faults.disk import Disk, calls, traced
 from tests.support.groups import rounds
 from tests.support.seeds import seeded
-from tests.support.server import running_server
+from tests.support.server import Server, running_server
+from tests.support.timeouts import wait_until
 from tests.support.wire import Wire
 
 PEOPLE = 4
@@ -45,7 +47,7 @@ def power_cut(scratch: Path, turns: int, *, failing_syncs: str | None = None) ->
         children = server.children()
         disk = Disk(scratch / "data", chance)
         with traced([children["broker"], children["worker 1"], children["worker 2"]], scratch / "trace", failing_syncs):
-            refused = talk(server.host, server.port, turns)
+            refused = talk(server, turns)
     told: set[str] = set()
     moments = 0
     for call in calls(scratch / "trace"):
@@ -63,24 +65,39 @@ def power_cut(scratch: Path, turns: int, *, failing_syncs: str | None = None) ->
     assert bool(failing_syncs) == bool(disk.failures) == bool(refused)
 
 
-def talk(host: str, port: int, turns: int) -> int:
+def talk(server: Server, turns: int) -> int:
     """Several people say something at once, again and again, and again what was refused. How often it was.
 
     In the middle they are quiet for long enough that the log is tidied up.
     """
-    refused = 0
+    refused, tidied = 0, False
     with ExitStack() as stack:
-        wires = [stack.enter_context(Wire(host, port)) for _ in range(PEOPLE)]
+        wires = [stack.enter_context(Wire(server.host, server.port)) for _ in range(PEOPLE)]
         for number, wire in enumerate(wires):
             wire.hello(f"user{number}")
         for turn in range(1, turns + 1):
+            before = written_at(server)
             sends = [m.Send(m.make_ref(n + 1, turn), m.LOBBY, f"message {turn} of {n}", {}) for n in range(PEOPLE)]
             for wire, send in zip(wires, sends, strict=True):
                 wire.send(send)
             for wire, send in zip(wires, sends, strict=True):
                 refused += until_acknowledged(wire, send)
-            time.sleep(2.2 if turn == turns // 2 else 0)
+            if turn >= turns // 2 and not tidied:
+                tidied = is_tidied_up(server, before)
     return refused
+
+
+def written_at(server: Server) -> int:
+    """When the log's file was written the last time: that is what tidying up does."""
+    return (server.data_dir / FILE_NAME).stat().st_mtime_ns
+
+
+def is_tidied_up(server: Server, since: int) -> bool:
+    """Waits for it. It is tried once, and fails where a sync of it does."""
+    with suppress(AssertionError):
+        wait_until(lambda: written_at(server) != since, "the log is tidied up", limit=3)
+        return True
+    return False
 
 
 def until_acknowledged(wire: Wire, send: m.Send) -> int:

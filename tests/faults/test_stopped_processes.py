@@ -133,7 +133,7 @@ def newcomers_are_served(load: Load) -> None:
     """Only who comes before it shows that the worker does not take anybody may have to try again."""
     load.add()
     load.add()
-    load.run(2 * SLOW_SECONDS)
+    load.run(seconds(2 * SLOW_SECONDS))
     newcomers = [load.add() for _ in range(5)]
     load.run_until(lambda: all(talker.live for talker in newcomers), "newcomers are served", 1)
 

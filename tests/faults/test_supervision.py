@@ -21,9 +21,9 @@ BEAT = seconds(0.15)
 
 
 def test_one_that_never_gets_ready_ends_it_all(tmp_path: Path) -> None:
+    began = time.monotonic()
     with supervised(tmp_path, worker="dies") as run:
-        began = time.monotonic()
-        assert run.end() == 1
+        assert run.end(limit=10) == 1
         assert time.monotonic() - began >= 0.1 + 0.2 + 0.4
         [said] = [line for line in run.err.splitlines() if line.startswith("chat-broker: ")]
         assert re.fullmatch(
@@ -58,7 +58,7 @@ def test_one_that_does_not_stop_is_killed(tmp_path: Path) -> None:
         run.send(signal.SIGINT)
         began = time.monotonic()
         assert run.end() == 0
-        assert 0.5 < time.monotonic() - began < 2
+        assert 0.5 < time.monotonic() - began < min(seconds(2), 3.5), "after one signal alone it would have taken longer"
         assert len(re.findall(r"worker \d \(pid \d+\) did not stop in time and is killed\n", run.err)) == 2
         assert orders(run, "broker g0")[-1] == "stop {} +0"
 

@@ -39,7 +39,7 @@ def terminate(server: Server, load: Load, chance: random.Random) -> float:
     ended = load.run_until(lambda: server.process.poll() is not None, "the server has ended", END_SECONDS)
     assert server.process.returncode == 0
     server.check()
-    load.run(0.05)  # what it said last is read
+    load.run_until(lambda: not any(talker.live for talker in load.talkers), "what it said last is read")
     untold = sum(talker.farewells == before for talker, before in zip(load.talkers, farewells, strict=True))
     assert not untold, f"{untold} clients were not told that the server stops"
     return ended
