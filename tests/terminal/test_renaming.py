@@ -157,6 +157,7 @@ def test_who_had_the_name_of_somebody_for_a_moment_is_not_taken_for_them(tmp_pat
                 other.hello("kate", token=token)
                 other.say(1, "#lobby", "it is me, cat")
                 ada.wait_for("kate it is me, cat")
+                ada.wait_for_line(r"│ kate$")  # that they came is told a moment later, and nothing of who is gone by then
                 other.say(2, "ada", "look")
                 ada.wait_for_line(r"^ 4 kate +1 │")
                 ada.press("alt 3")
