@@ -16,9 +16,29 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Callable, Container, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from common import messages as m
+from common.client_absence import Absence
+from common.client_events import (
+    Acknowledged,
+    AwayDelayed,
+    AwayRefused,
+    Broken,
+    CaughtUp,
+    Closed,
+    Delivered,
+    Event,
+    JoinRefused,
+    NameRefused,
+    RequestFailed,
+    RoomJoined,
+    RoomParted,
+    SendDelayed,
+    SendFailed,
+    Topic,
+    Welcomed,
+)
 from common.codec import ARRAY_ITEMS
 from common.errors import PASSING, Code, Refused, wait_in
 from common.framing import FrameDecoder
@@ -49,171 +69,6 @@ class Phase(enum.Enum):
     """One side said bye."""
 
 
-# --- events -----------------------------------------------------------------------------------------------------------
-
-
-class Welcomed(NamedTuple):
-    """The token is to be stored before `token_kept` is called. `afresh`: what was shown before may miss something."""
-
-    name: str
-    identity: str
-    token: str
-    afresh: bool
-    refused: dict[str, str]
-    """Rooms that could not be joined again, with the code that says why."""
-    cursor: int
-    """What is delivered from here on has greater ids."""
-    shown: str | None = None
-    """The token by which the server knew who one is; None for somebody new."""
-    late: tuple[str, ...] = ()
-    """Rooms that were not in the hello, and are joined now: of those that one was in before, what was missed is not delivered."""
-
-
-class NameRefused(NamedTuple):
-    """The connection stays; `choose_name` tries another."""
-
-    name: str
-    code: str
-    text: str
-
-
-class Topic(NamedTuple):
-    """What a room is about at some place in the log; without a text it has no topic."""
-
-    text: str = ""
-    by: str = ""
-    """Who set it: their name at that time."""
-    time_ms: int = 0
-    at: int = 0
-    """The id up to which this is so: messages with greater ones may set another, those up to there are history."""
-
-
-class RoomJoined(NamedTuple):
-    room: str
-    conv: str
-    position: int
-    """What is live has greater ids; older ones come as pages."""
-    people: int
-    """How many are in the room; `members` has the first of them."""
-    members: list[str]
-    away: Sequence[str] = ()
-    """Who of the members is away."""
-    topic: Topic = Topic()
-
-
-class JoinRefused(NamedTuple):
-    """One cannot be in a room that was asked for, and it is not asked for again."""
-
-    room: str
-    code: str
-    text: str
-
-
-class RoomParted(NamedTuple):
-    room: str
-
-
-class Delivered(NamedTuple):
-    """A message of the live stream or of the replay. Its id is greater than that of every `Delivered` before it."""
-
-    message: m.Msg
-
-
-class Acknowledged(NamedTuple):
-    """One's own message is in the log. Comes before its `Delivered`, or instead of it when that came earlier."""
-
-    ref: int
-    message: m.Msg
-
-
-class SendFailed(NamedTuple):
-    """One's own message was refused for good, and is no longer in the outbox."""
-
-    ref: int
-    to: str
-    body: str
-    code: str
-    text: str
-
-
-class SendDelayed(NamedTuple):
-    """The server cannot take one's own message now (its disk is full, say). It stays in the outbox, and waits for `retry`."""
-
-    ref: int
-    code: str
-    text: str
-
-
-class AwayRefused(NamedTuple):
-    """What was said of being away was refused for good."""
-
-    code: str
-    text: str
-    away: str
-    """What holds again: why one is away, empty if one is not."""
-
-
-class AwayDelayed(NamedTuple):
-    """The server cannot take now what was said of being away. It is said again by `retry`."""
-
-    code: str
-    text: str
-
-
-class RequestFailed(NamedTuple):
-    """Another request was refused."""
-
-    ref: int | None
-    code: str
-    text: str
-
-
-class CaughtUp(NamedTuple):
-    """The replay is complete: all that was missed has been delivered."""
-
-    id: int
-
-
-class Closed(NamedTuple):
-    """The server said goodbye."""
-
-    reason: str
-    text: str
-
-
-class Broken(NamedTuple):
-    """What the server sent cannot be understood: the connection must be closed, and may be tried again later."""
-
-    text: str
-
-
-Event: TypeAlias = (
-    Welcomed
-    | NameRefused
-    | RoomJoined
-    | JoinRefused
-    | RoomParted
-    | Delivered
-    | Acknowledged
-    | SendFailed
-    | SendDelayed
-    | AwayRefused
-    | AwayDelayed
-    | RequestFailed
-    | CaughtUp
-    | Closed
-    | Broken
-    | m.Page
-    | m.MemberList
-    | m.RoomList
-    | m.Presence
-    | m.Away
-    | m.Whois
-    | m.IsTyping
-    | m.Pong
-)
-
-
 class _Outgoing(NamedTuple):
     """A message that is not known to be committed."""
 
@@ -221,68 +76,6 @@ class _Outgoing(NamedTuple):
     conv: str | None
     text: str
     topic: bool
-
-
-class _Absence:
-    """Whether one is away: what was said of it here, and what the server says of it, for it may be said on another device."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        """Why one is; empty while one is not."""
-        self.unsaid = False
-        """That has been said here, and the server has not answered."""
-        self.asked: set[int] = set()
-        """The requests that say so, or said something else before, and are not answered."""
-        self._newest: int | None = None
-        """The one of them that counts."""
-        self.waits = False
-        """It was refused for a passing reason."""
-        self._there = ""
-        """What the server said last."""
-
-    def lost(self) -> None:
-        """The connection is gone, and what was asked on it."""
-        self.asked.clear()
-        self._newest, self.waits = None, False
-
-    def say(self, text: str) -> None:
-        self.text, self.unsaid = text, True
-
-    def ask(self, ref: int) -> None:
-        """It is on its way."""
-        self.asked.add(ref)
-        self._newest, self.waits = ref, False
-
-    def welcomed(self, told: str | None) -> bool:
-        """Whether it has to be said again. `told` is what the server knows, if one is here with other devices, too."""
-        self._there = told or ""
-        if told is not None and not self.unsaid:
-            self.text = told
-        return self.unsaid or self.text != self._there
-
-    def told(self, ref: int | None, text: str) -> None:
-        """By the answer, or since it was said on another device: that counts unless one has said otherwise meanwhile."""
-        self._there = text
-        if self._answers(ref):
-            self.unsaid = False
-        if not self.unsaid:
-            self.text = text
-
-    def refused(self, ref: int | None, passing: bool) -> bool:
-        """Whether that counts: nothing else has been said since."""
-        if not self._answers(ref):
-            return False
-        self.waits = passing
-        if not passing:
-            self.text, self.unsaid = self._there, False
-        return True
-
-    def _answers(self, ref: int | None) -> bool:
-        """Whether an answer is that to what was said last."""
-        if ref not in self.asked:
-            return False
-        self.asked.remove(ref)
-        return ref == self._newest
 
 
 class ClientProtocol:
@@ -300,7 +93,7 @@ class ClientProtocol:
         """The rooms to be in, in the order of joining; they are joined again after a reconnect. Without the lobby."""
         self.outbox: dict[int, _Outgoing] = {}
         """What was sent and is not yet known to be committed, by ref, in order."""
-        self._absence = _Absence()
+        self._absence = Absence()
         self._typing: int | None = 0
         """The ref of what told last that one is typing; None where the server does not know what to make of that."""
         self.use_tokens([] if token is None else [token])

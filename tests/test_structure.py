@@ -17,6 +17,7 @@ PROGRAMS = ("broker", "common", "urwid_client", "workers")
 WITHOUT_TESTS = {
     "broker.core.sessions": "data without behaviour",
     "broker.core.steps": "data without behaviour",
+    "common.client_events": "data without behaviour",
     "common.confusables": "a table; tests/common/test_names.py tests what is made of it",
     "common.routing": "what worker and broker tell each other, in words; the tests of both, and the simulation, hold them to it",
     "urwid_client.errors": "two exceptions without code",

@@ -15,7 +15,8 @@ import urwid
 from urwid.display.common import InputClosedError
 
 from common import addresses
-from common.client_protocol import ClientProtocol, NameRefused, Welcomed
+from common.client_events import NameRefused, Welcomed
+from common.client_protocol import ClientProtocol
 from common.errors import Code
 from common.invitations import Invitation
 from common.text import clean, clean_line

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
-from common.client_protocol import Topic
+from common.client_events import Topic
 from common.names import fold
 from urwid_client.editing import Draft
 from urwid_client.scrolling import Key, Viewport

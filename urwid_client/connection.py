@@ -17,7 +17,8 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from common.addresses import is_loopback
-from common.client_protocol import Broken, ClientProtocol, Closed, Event, NameRefused, Phase, RequestFailed, Welcomed
+from common.client_events import Broken, Closed, Event, NameRefused, RequestFailed, Welcomed
+from common.client_protocol import ClientProtocol, Phase
 from common.errors import Code
 from common.messages import Ping, Pong, encode
 from common.text import clean_line

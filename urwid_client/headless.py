@@ -18,18 +18,17 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from common import messages as m
-from common.client_protocol import (
+from common.client_events import (
     Acknowledged,
-    ClientProtocol,
     Delivered,
     NameRefused,
-    Phase,
     RequestFailed,
     RoomJoined,
     SendDelayed,
     SendFailed,
     Welcomed,
 )
+from common.client_protocol import ClientProtocol, Phase
 from common.errors import PASSING, Code, Refused
 from common.limits import PAGE_MESSAGES
 from common.names import as_room, check_name, fold

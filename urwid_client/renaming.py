@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 
-from common.client_protocol import ClientProtocol, NameRefused, Welcomed
+from common.client_events import NameRefused, Welcomed
+from common.client_protocol import ClientProtocol
 from urwid_client.connection import Connection, TokenNotKept, Told
 from urwid_client.dialing import dialer_for
 from urwid_client.errors import Failed

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from common import messages as m
-from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
+from common.client_events import Acknowledged, SendDelayed, SendFailed
+from common.client_protocol import ClientProtocol, Phase
 from common.errors import Code, Refused
 from common.limits import MEMBERS_SHOWN, Limits
 from common.names import as_room, check_name, fold

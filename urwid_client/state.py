@@ -11,12 +11,11 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from common import messages as m
-from common.client_protocol import (
+from common.client_events import (
     Acknowledged,
     AwayDelayed,
     AwayRefused,
     CaughtUp,
-    ClientProtocol,
     Delivered,
     Event,
     JoinRefused,
@@ -28,6 +27,7 @@ from common.client_protocol import (
     Topic,
     Welcomed,
 )
+from common.client_protocol import ClientProtocol
 from common.errors import MEANINGS, PASSING, Code
 from common.names import as_room, check_name, check_room, fold
 from common.text import clean_line

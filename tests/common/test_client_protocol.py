@@ -8,20 +8,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from common import messages as m
-from common.client_protocol import (
-    TOKENS_SHOWN,
+from common.client_events import (
     Acknowledged,
     AwayDelayed,
     AwayRefused,
     Broken,
     CaughtUp,
-    ClientProtocol,
     Closed,
     Delivered,
     Event,
     JoinRefused,
     NameRefused,
-    Phase,
     RequestFailed,
     RoomJoined,
     RoomParted,
@@ -30,6 +27,7 @@ from common.client_protocol import (
     Topic,
     Welcomed,
 )
+from common.client_protocol import TOKENS_SHOWN, ClientProtocol, Phase
 from common.codec import ARRAY_ITEMS, encode
 from common.errors import Code
 from common.framing import HEADER

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
+from common import client_events as ce
 from common import client_protocol as cp
 from common import messages as m
 from common.errors import Reason
@@ -94,23 +95,23 @@ class Talker(Witness):
         self._asked_for.add(fold(room))
         self.protocol.join(room)
 
-    def handle(self, event: cp.Event) -> None:
+    def handle(self, event: ce.Event) -> None:
         super().handle(event)
         match event:
-            case cp.RoomJoined():
+            case ce.RoomJoined():
                 self._asked_for.discard(event.conv)
                 if event.conv == m.LOBBY:
                     self._welcomed_at = event.position
-            case cp.Welcomed():
+            case ce.Welcomed():
                 self._delay = _FIRST_DELAY
-            case cp.NameRefused() if self.protocol.identity is None and self.cuts["greeting"]:
+            case ce.NameRefused() if self.protocol.identity is None and self.cuts["greeting"]:
                 self.protocol.choose_name(f"{event.name}_")  # its welcome was lost with its worker, and what proves whose it is
-            case cp.NameRefused():
+            case ce.NameRefused():
                 raise AssertionError(f"{event.name} was refused its own name: {event.text}")
-            case cp.Acknowledged():
+            case ce.Acknowledged():
                 self.waits.append(time.monotonic() - self._sent_at.pop(event.ref))
                 self.told_late += event.message.id <= self._welcomed_at
-            case cp.Closed():
+            case ce.Closed():
                 self.farewells += event.reason == Reason.SHUTDOWN
                 self.kicks += event.reason == Reason.ERROR
 

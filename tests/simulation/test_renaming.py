@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from common import client_protocol as cp
+from common import client_events as ce
 from common import messages as m
 from tests.simulation.world import SimClient, SimWorker, World
 from workers import tokens
@@ -21,7 +21,7 @@ class Listener(SimClient):
         super().__init__("bob", world.rng)
         self.told: list[m.Options] = []
 
-    def handle(self, event: cp.Event) -> None:
+    def handle(self, event: ce.Event) -> None:
         if isinstance(event, m.Presence):
             self.told.append(event.options)
         super().handle(event)

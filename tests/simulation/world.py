@@ -16,6 +16,7 @@ import msgpack
 
 from broker.core.broker import Broker
 from broker.log import StorageFull, StorageUnavailable
+from common import client_events as ce
 from common import client_protocol as cp
 from common import messages as m
 from common.limits import Limits
@@ -75,23 +76,23 @@ class SimClient(Witness):
         self.away.clear()
         super().connected()
 
-    def handle(self, event: cp.Event) -> None:
+    def handle(self, event: ce.Event) -> None:
         match event:
-            case cp.SendDelayed(_, code, _):
+            case ce.SendDelayed(_, code, _):
                 self.delayed.add(code)
-            case cp.NameRefused():
+            case ce.NameRefused():
                 self.names += 1
                 self.protocol.choose_name(f"{self.protocol.name[:6]}{self.names}")
-            case cp.RoomJoined():
+            case ce.RoomJoined():
                 self.topics[event.conv] = event.topic.at, event.topic.text
                 self.people[event.conv] = set(event.members)
                 self.away[event.conv] = set(event.away)
-            case cp.RoomParted():
+            case ce.RoomParted():
                 self.people.pop(fold(event.room), None)
             case m.Presence() if fold(event.room) in self.people:
                 self.hear_of_people(self.people[fold(event.room)], event.options)
                 self.hear_of_away(self.away[fold(event.room)], event.options)
-            case cp.Delivered(msg) if msg.options.get("topic"):
+            case ce.Delivered(msg) if msg.options.get("topic"):
                 at, _ = self.topics.get(msg.options["conv"], (0, ""))
                 if msg.id > at:
                     self.topics[msg.options["conv"]] = msg.id, msg.text

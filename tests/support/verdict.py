@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from common import client_protocol as cp
+from common import client_events as ce
 from common import messages as m
 from common.client_protocol import ClientProtocol
 from common.log import Entry, is_direct, parties
@@ -22,7 +22,7 @@ class StrictProtocol(ClientProtocol):
 
     doubled: tuple[m.Msg, ...] = ()
 
-    def _on_msg(self, msg: m.Msg) -> list[cp.Event]:
+    def _on_msg(self, msg: m.Msg) -> list[ce.Event]:
         if not msg.options.get("again") and msg.id <= (self.cursor or 0):
             self.doubled += (msg,)
         return super()._on_msg(msg)
@@ -65,29 +65,29 @@ class Witness:
         self.protocol.part(room)
         self._no_longer_in(room)
 
-    def handle(self, event: cp.Event) -> None:
+    def handle(self, event: ce.Event) -> None:
         match event:
-            case cp.Welcomed():
+            case ce.Welcomed():
                 if event.afresh:
                     assert self.began_at is None, "a client that was here before had to start afresh"
                     self.began_at = event.cursor
                 self._resumes_at = event.cursor
                 self.protocol.token_kept()
-            case cp.RoomJoined():
+            case ce.RoomJoined():
                 self._now_in(event)
-            case cp.RoomParted():
+            case ce.RoomParted():
                 self._no_longer_in(event.room)
-            case cp.Delivered():
+            case ce.Delivered():
                 self.delivered.append(event.message)
-            case cp.Acknowledged():
+            case ce.Acknowledged():
                 assert event.ref not in self.acknowledged, "acknowledged twice"
                 self.acknowledged[event.ref] = event.message
-            case cp.SendFailed():
+            case ce.SendFailed():
                 self.failed.add(event.ref)
-            case cp.Broken():
+            case ce.Broken():
                 raise AssertionError(f"the client could not understand the server: {event.text}")
 
-    def _now_in(self, joined: cp.RoomJoined) -> None:
+    def _now_in(self, joined: ce.RoomJoined) -> None:
         conv = joined.conv
         if conv in self._resumed_rooms:
             self._replayed.append((conv, self._resumes_at))

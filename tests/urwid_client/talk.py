@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from common.client_protocol import ClientProtocol, Event, SendFailed, Welcomed
+from common.client_events import Event, SendFailed, Welcomed
+from common.client_protocol import ClientProtocol
 from tests.support.model_server import ModelConnection, ModelServer
 from urwid_client.buffers import Buffer, Note, Said, Traffic
 from urwid_client.reconnecting import Route

@@ -12,7 +12,8 @@ import pytest
 
 from common import client_protocol
 from common import messages as m
-from common.client_protocol import Acknowledged, ClientProtocol, Closed, Delivered, NameRefused, SendDelayed, Welcomed
+from common.client_events import Acknowledged, Closed, Delivered, NameRefused, SendDelayed, Welcomed
+from common.client_protocol import ClientProtocol
 from common.errors import Code
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds

@@ -13,7 +13,7 @@ import pytest
 
 from common import client_protocol
 from common import messages as m
-from common.client_protocol import Delivered
+from common.client_events import Delivered
 from common.errors import Code
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds

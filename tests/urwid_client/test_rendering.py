@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.client_protocol import Topic
+from common.client_events import Topic
 from common.text import clean
 from urwid_client import rendering
 from urwid_client.buffers import Buffer, Delivery, Kind, Note, Said, Traffic

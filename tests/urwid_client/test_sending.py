@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from common import messages as m
-from common.client_protocol import Acknowledged, ClientProtocol, Phase, SendDelayed, SendFailed
+from common.client_events import Acknowledged, SendDelayed, SendFailed
+from common.client_protocol import ClientProtocol, Phase
 from common.errors import Code
 from common.framing import FrameDecoder
 from common.limits import FRAME_BYTES, MEMBERS_SHOWN

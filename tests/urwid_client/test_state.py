@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import messages as m
-from common.client_protocol import Delivered, RequestFailed, RoomJoined, SendFailed, Welcomed
+from common.client_events import Delivered, RequestFailed, RoomJoined, SendFailed, Welcomed
 from common.codec import ARRAY_ITEMS
 from common.errors import Code
 from common.log import direct
