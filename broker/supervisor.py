@@ -7,6 +7,7 @@ something is due. No other module of `broker` may name the workers; this one doe
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -15,7 +16,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -234,10 +235,11 @@ class Supervisor:
         """If there is one now. A new one is connected to all."""
         worker.cut_off = False
         if acceptor := self._children.get(ACCEPTOR):
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with ours, theirs:
-                acceptor.control.send("worker", _place(worker), [ours.fileno()])
-                worker.control.send("acceptor", fds=[theirs.fileno()])
+            with _killing(worker):
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                with ours, theirs:
+                    acceptor.control.send("worker", _place(worker), [ours.fileno()])
+                    worker.control.send("acceptor", fds=[theirs.fileno()])
 
     def _workers(self) -> list[Child]:
         return [child for key, child in self._children.items() if key.role == "worker"]
@@ -549,10 +551,20 @@ def _only_wake(number: int, frame: FrameType | None) -> None:
 def _connect_broker(broker: Child, worker: Child) -> None:
     from multiprocessing.connection import Pipe  # slow to import: the children do the same meanwhile
 
-    ours, theirs = Pipe()
-    with ours, theirs:
-        broker.control.send("worker", _place(worker), [ours.fileno()])
-        worker.control.send("broker", fds=[theirs.fileno()])
+    with _killing(worker):
+        ours, theirs = Pipe()
+        with ours, theirs:
+            broker.control.send("worker", _place(worker), [ours.fileno()])
+            worker.control.send("broker", fds=[theirs.fileno()])
+
+
+@contextlib.contextmanager
+def _killing(worker: Child) -> Iterator[None]:
+    """A worker that cannot be connected, for want of descriptors, say, is of no use: another one is started later."""
+    try:
+        yield
+    except OSError as problem:
+        _kill(worker, f"cannot be connected ({problem.strerror})")
 
 
 def _place(worker: Child) -> dict[str, Any]:

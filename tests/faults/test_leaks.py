@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import resource
 import signal
 import socket
 import struct
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from common import messages as m
 from tests.faults.broken import broken
 from tests.support.encrypted import tls_options
 from tests.support.groups import rounds
+from tests.support.processes import no_descriptor_left
 from tests.support.server import Server, members, running_server
 from tests.support.timeouts import seconds, wait_until
 from tests.support.wire import Wire, trusting
@@ -97,18 +95,6 @@ def test_it_shows_when_the_acceptor_keeps_its_copies(tmp_path: Path) -> None:
 
 
 # --- the want of descriptors -------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def no_descriptor_left(pid: int) -> Iterator[None]:
-    """The process can have no descriptor but those that it has."""
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    used = descriptors(pid)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(fd for fd in itertools.count() if fd not in used), hard))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def acceptor_without_descriptors(data_dir: Path) -> None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from broker.status_socket import ask
-from tests.support.processes import Run
+from tests.support.processes import Run, no_descriptor_left
 from tests.support.server import SCRIPTS
 from tests.support.small_server import orders, stop, supervised
 from tests.support.timeouts import seconds
@@ -87,6 +87,19 @@ def test_a_worker_that_the_acceptor_lost_is_connected_to_it_anew(tmp_path: Path)
         assert [order for order in orders(run, "acceptor g0") if order.startswith("worker ")] == 2 * places
         for number in (1, 2):
             assert orders(run, f"worker {number} g0").count("acceptor {} +1") == 2
+
+
+def test_a_worker_that_cannot_be_connected_anew_is_replaced(tmp_path: Path) -> None:
+    with supervised(tmp_path, beat_seconds=BEAT, acceptor="loses_a_worker") as run:
+        for number in (1, 2):
+            run.wait_for(f"worker {number} g0: acceptor {{}} +1")
+        with no_descriptor_left(run.pid):
+            (tmp_path / "lose").touch()
+            run.wait_for("cannot be connected (Too many open files) and is killed")
+        run.wait_for("is back")
+        run.wait_for("ready on")
+        assert len(re.findall("is killed", run.err)) == 1
+        stop(run)
 
 
 def test_one_that_is_stopped_for_a_moment_is_waited_for(tmp_path: Path) -> None:

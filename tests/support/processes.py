@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import resource
 import signal
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.figures import descriptors
 from tests.support.timeouts import seconds, wait_until
 
 _MARK = "CHAT_BROKER_TEST_MARK"
@@ -93,3 +96,15 @@ class Run:
         assert "Traceback" not in self.err, self.err
         assert "Exception ignored" not in self.err, self.err
         return status
+
+
+@contextlib.contextmanager
+def no_descriptor_left(pid: int) -> Iterator[None]:
+    """The process can have no descriptor but those that it has."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = descriptors(pid)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(fd for fd in itertools.count() if fd not in used), hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))

@@ -65,6 +65,14 @@ def loses_workers(boot: Boot, control: Control) -> None:
     behaves(boot, control)
 
 
+def loses_a_worker(boot: Boot, control: Control) -> None:
+    """An acceptor whose socket to the first worker is closed when the file `lose` appears; it is ready behind that."""
+    while not os.path.exists(os.path.join(boot.data_dir, "lose")):
+        time.sleep(0.01)
+    control.send("lost", {"number": 1, "generation": 0})
+    behaves(boot, control)
+
+
 def refuses(boot: Boot, control: Control) -> NoReturn:
     raise CannotStart("the log is from the future, install a newer chat-broker", status=1)
 
@@ -75,5 +83,5 @@ def refuses_silently(boot: Boot, control: Control) -> NoReturn:
 
 MISDEEDS = {
     action.__name__: action
-    for action in (disobeys, dies, dies_after_its_start, stumbles, loses_workers, refuses, refuses_silently)
+    for action in (disobeys, dies, dies_after_its_start, stumbles, loses_workers, loses_a_worker, refuses, refuses_silently)
 }
