@@ -42,9 +42,9 @@ class Limits:
     hellos_refused: int = _limit(100, "refused hellos after which a connection is closed")
     messages_per_second: int = _limit(200, "messages that one connection may send, in the long run")
     user_messages_per_second: int = _limit(400, "messages that all connections of one person may send, in the long run")
-    burst_seconds: int = _limit(25, "who was quiet for so long may send at once what they might have sent meanwhile", most=3_600)
+    burst_seconds: int = _limit(25, "after so long a silence, what might have been sent in it may be sent at once", most=3_600)
     rooms_per_user: int = _limit(100, "rooms that one person may be in, with all their connections")
-    members_per_room: int = _limit(10_000, "people in one room; in the lobby is everybody")
+    members_per_room: int = _limit(10_000, "people in one room; the lobby has room for all")
     requests_pending: int = _limit(256, "unanswered requests of a connection before the server stops reading from it")
     backlog_bytes: int = _limit(
         65_536, "unsent bytes of a connection before it is served from the log instead", most=1_000_000_000

@@ -53,7 +53,7 @@ class _Keys(Kind):
         return [keys.understand(key) for key in named]
 
 
-DATA_DIR = Setting("data_dir", Location("DIR"), "where is kept who you are", default_text="chat-client in your data directory")
+DATA_DIR = Setting("data_dir", Location("DIR"), "where your identity is kept", default_text="chat-client in your data directory")
 NAME = Setting("name", Text("NAME"), "your name", default_text="you are asked; send and tail take your user name")
 
 _DESKTOP = Choice("auto", "osc9", "osc777", "off")
@@ -63,9 +63,9 @@ PREFERENCES = (
     Setting("theme", Choice(*THEMES), "the colours", "auto"),
     Setting("emoji", Choice("plain", "full"), "plain, or full if the terminal draws 👍🏽 as one sign", "plain"),
     Setting("mouse", Switch(), "the mouse scrolls and opens; Shift helps to select text", True),
-    Setting("bell", Switch(), "ring the terminal's bell when you are meant", True),
-    Setting("desktop", _DESKTOP, "ask the terminal for a notification when you are meant", "auto"),
-    Setting("alert", _ALERTS, "what you are alerted of", "mentions"),
+    Setting("bell", Switch(), "ring the terminal's bell at an alert", True),
+    Setting("desktop", _DESKTOP, "ask the terminal for a notification at an alert", "auto"),
+    Setting("alert", _ALERTS, "which messages alert you", "mentions"),
     Setting("typing", Switch(), "tell others that you are typing, and show who is", True),
 )
 """What can be changed while the client runs, and is no option of a form without a screen."""
@@ -79,9 +79,9 @@ _TABLES = (
 )
 
 TLS, INSECURE, FINGERPRINT, ACCEPT_NEW = ENCRYPTION = (
-    Setting("tls", Flag(), "encrypt, also on this machine; other machines are spoken to so anyway", False),
+    Setting("tls", Flag(), "encrypt on this machine, too; connections to others always are encrypted", False),
     Setting("insecure", Flag(), "do not encrypt: others can read and change what is said", False),
-    Setting("fingerprint", _Fingerprint(), "the server's key has to be this one"),
+    Setting("fingerprint", _Fingerprint(), "the fingerprint that the server's key must have"),
     Setting("accept_new", Flag(), "believe a server whose key has never been seen", False),
 )
 
