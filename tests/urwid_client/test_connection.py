@@ -396,7 +396,7 @@ def test_an_answer_that_does_not_come_is_told_meanwhile(tmp_path: Path, monkeypa
                 server.silent = True
                 client.stages.clear()
                 client.send("hello")
-                await client.until(lambda: (client.connection.lag or 0) > 0.2)
+                await client.until(lambda: (client.connection.lag or 0) > 0.2 and client.stages)
                 assert {status.stage for status in client.stages} == {Stage.ONLINE}  # so it is drawn anew
 
     play(scene())
