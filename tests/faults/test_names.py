@@ -22,7 +22,7 @@ from tests.faults.broken import broken
 from tests.support.groups import LONG, rounds
 from tests.support.seeds import seeded
 from tests.support.server import Server, running_server
-from tests.support.timeouts import seconds, wait_until
+from tests.support.timeouts import wait_until
 from tests.support.wire import Wire
 
 LATE_SECONDS = 2.0
@@ -145,7 +145,7 @@ def claim_before_the_owner_is_known(data_dir: Path) -> None:
                 kill_broker(server)
                 ask(other, f"ada{number}")
                 await_another_broker(server, children["broker"])
-                select.select([other.socket], [], [], min(seconds(1), LATE_SECONDS - 0.5))
+                select.select([other.socket], [], [], LATE_SECONDS / 2)
                 os.kill(slow, signal.SIGCONT)
                 assert getattr(answer(other), "code", None) == Code.NAME_TAKEN, "it was given to somebody else"
                 ada.send(m.Ping(7))
