@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from common.limits import DEFAULT_PORT
@@ -40,8 +41,10 @@ def split(text: str) -> tuple[str, int]:
     host = host.removeprefix("[").removesuffix("]")
     if not host or not host.isprintable() or " " in host or not port.isascii() or not port.isdecimal():
         raise ValueError(text)
-    if not 1 <= int(port) <= 65535:
+    if host.isdecimal() or not 1 <= int(port) <= 65535:  # a number by itself is a port
         raise ValueError(text)
+    if ":" in host:
+        ipaddress.IPv6Address(host)
     return host, int(port)
 
 

@@ -71,7 +71,7 @@ def parse(text: str) -> Invitation:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise NoInvitation("the server's address in it cannot be understood, it is written chat://HOST:PORT/ROOM") from None
+        raise NoInvitation("the invitation's server cannot be understood, it is written chat://HOST:PORT/ROOM") from None
     if not is_invitation(text) or not host or parts.username is not None:
         raise NoInvitation("an invitation is written chat://HOST:PORT/ROOM")
     if port == 0:
@@ -95,7 +95,7 @@ def _checked_room(room: str) -> str | None:
     try:
         return check_room(as_room(room)) if room else None
     except Refused as refused:
-        raise NoInvitation(f"the room in it is none: {refused.text}") from None
+        raise NoInvitation(f"the invitation's room is none: {refused.text}") from None
 
 
 def _fingerprint(query: str) -> str | None:
@@ -106,5 +106,5 @@ def _fingerprint(query: str) -> str | None:
     try:
         (only,) = {as_fingerprint(value) for value in found}
     except ValueError:
-        raise NoInvitation("its fp is not one fingerprint like SHA256:…, so it was cut off or changed on its way") from None
+        raise NoInvitation("the invitation's fp is no fingerprint like SHA256:…; it was cut off or changed on its way") from None
     return only

@@ -15,6 +15,7 @@ from common.addresses import is_address, is_same, join, split
         ("::1", ("::1", 65432)),
         ("[::1]:7", ("::1", 7)),
         ("[::1]", ("::1", 65432)),
+        ("fe80::1%eth0", ("fe80::1%eth0", 65432)),
     ],
 )
 def test_what_people_write(text: str, place: tuple[str, int]) -> None:
@@ -23,7 +24,9 @@ def test_what_people_write(text: str, place: tuple[str, int]) -> None:
     assert split(join(*place)) == place
 
 
-@pytest.mark.parametrize("text", ["", ":7", "host:", "host:0", "host:65536", "host:x", "two words", "host:٣", "a\x1bb"])
+@pytest.mark.parametrize(
+    "text", ["", ":7", "host:", "host:0", "host:65536", "host:x", "two words", "host:٣", "a\x1bb", "65432", "a:1b:2", "[a:1]:2"]
+)
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         split(text)

@@ -281,7 +281,11 @@ def test_the_question_for_a_server() -> None:
     assert words(rendering.asking(asked)) == "○ pick a name"
     asked.answer()
     assert words(rendering.asking(asked)) == "○ pick a server"
-    assert any("Which server?" in words(spans) for spans in rendering.welcome(asked, KeyMap({})))
+    shown = [words(spans) for spans in rendering.welcome(asked, KeyMap({}))]
+    assert any("Which server?" in line for line in shown)
+    assert shown[-1].startswith("Enter goes on, Ctrl+U clears the line, Ctrl+C leaves."), (
+        "what is proposed may not be what is wanted"
+    )
 
 
 def test_the_question_for_a_key() -> None:
