@@ -314,7 +314,8 @@ def _value_in_file(known: Mapping[str, Setting], key: str, value: Any, place: st
 
 def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
     """The setting that a key stands for; `known` has them by their keys."""
-    return known.get(key) or known.get(f"{key.partition('.')[0]}.{ANY}")
+    section, dot, _ = key.partition(".")
+    return known.get(key) or known.get(f"{section}{dot}{ANY}")
 
 
 def _read_text(path: Path) -> str:

@@ -61,6 +61,7 @@ def test_what_is_set_holds_and_is_kept(tmp_path: Path) -> None:
         ("keys.undo", "x", "keys.undo must be a key like"),
         ("alerts.#dev", "loud", "alerts.#dev must be one of"),
         ("alerts.*", "all", "there is no setting"),
+        ("alerts", "all", "there is no setting alerts, did you mean alert?"),
         ("alert.#dev", "all", "did you mean alerts.#dev?"),
         ("keys", "x", "did you mean keys.switch?"),
         ("key.undo", "x", "did you mean keys.undo?"),

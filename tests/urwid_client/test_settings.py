@@ -138,6 +138,7 @@ def test_what_only_the_screen_knows_may_stand_in_a_file_for_all_forms(tmp_path: 
         ('[keys]\nundo = "x"', "keys.undo must be a key like Ctrl+X"),
         ('[keys]\nundoo = "f5"', "did you mean keys.undo?"),
         ('[alerts]\n"#dev" = "loud"', "alerts.#dev must be one of mentions, all, none"),
+        ('alerts = "none"', "did you mean alert?"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, line: str, words: str) -> None:
