@@ -631,7 +631,8 @@ class App:
     def _open_link(self, number: int) -> None:
         link = rendering.links(self._chat.active, number)
         if not link:
-            self._chat.note("there is no such link here", _now(), important=True)
+            missing = "there is no link here" if number == 1 else "there are not so many links here"
+            self._chat.note(missing, _now(), important=True)
         elif open_link(link):
             self._chat.note(f"opened {link}", _now())
         else:

@@ -67,7 +67,7 @@ class Preferences:
 
     def problems(self) -> list[str]:
         """What whoever wrote the file did wrong, a line for each: values that are none, and keys that two actions have."""
-        return [f"{wrong}; until that is mended it is as usual" for wrong in self._wrong] + [
+        return [f"{wrong} (until that is mended, it is as usual)" for wrong in self._wrong] + [
             f"{called(key)} is bound to keys.{winner.value} and to keys.{loser.value}: it does the first;"
             f" /set keys.{loser.value} gives the other another key"
             for key, winner, loser in self.keymap().conflicts

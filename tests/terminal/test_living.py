@@ -134,7 +134,7 @@ def test_a_wrong_preference_is_told_and_one_goes_on(server: Server, tmp_path: Pa
     command = client_command(server, tmp_path, "--name", "ada175")
     with terminal(command, cols=200) as window:
         window.wait_for("● ada175", "F2 help")
-        usual = "until that is mended it is as usual"
+        usual = "(until that is mended, it is as usual)"
         window.wait_for(
             "line 1: theme must be one of auto, dark", "not 'nosuch'", "line 4: there is no setting 'keys.nosuch'", usual
         )
