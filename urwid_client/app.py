@@ -557,7 +557,7 @@ class App:
             return
         if is_here and (key is None or (self._chat.online and dialer_for(here).knows(key))):
             already = f"you are on {here.server} already, as {self._chat.name}, and nothing had to be done"
-            said = already if self._chat.online else f"{here.server} is tried already"
+            said = already if self._chat.online else f"{here.server} is being tried already"
             is_new = server.room and self._chat.find_room(server.room) is None
             raise WrongInput(f"{said}; /join {server.room} goes into the room" if is_new else said)
         self._try(f"connecting to {server.server} …", self._reach(self._where.elsewhere(server)))

@@ -200,7 +200,12 @@ def test_a_server_that_never_answered_is_none_that_one_was_on(tmp_path: Path) ->
         [*"/connect 127.0.0.1:1", "enter"],
         [*"/connect 127.0.0.1:2", "enter"],
         [*"half a line"],
-        waits=["/connect SERVER goes to another one", "has not answered yet", "is tried already", "still trying 127.0.0.1:1"],
+        waits=[
+            "/connect SERVER goes to another one",
+            "has not answered yet",
+            "is being tried already",
+            "still trying 127.0.0.1:1",
+        ],
         size=(300, 40),
     )
     shown = run(screen, settings(tmp_path))
