@@ -408,7 +408,7 @@ def welcome(asked: Welcome, keymap: KeyMap) -> list[Spans]:
             lines += [[("text", "Does its operator say the same? Write yes, or what you were told.")]]
             lines += [[("text", f"No {otherwise}.")], []]
     back = [(Action.CLOSE, f"goes back to {asked.came_from}")] if asked.came_from else []
-    clear = [(Action.KILL_TO_START, "clears the line")] if asked.question is Question.SERVER else []
+    clear = [(Action.KILL_TO_START, "clears the line")] if asked.proposed else []
     now = keymap.told((Action.SEND, "goes on"), *clear, *back, (Action.INTERRUPT, "leaves"))
     lines.append([("faint", f"{now}. Later /quit leaves, and {keymap.called(Action.HELP) or '/help'} helps.")])
     return [*lines, [], [("important", clean_line(asked.problem))]] if asked.problem else lines

@@ -65,6 +65,11 @@ class Welcome:
         return self._left[0]
 
     @property
+    def proposed(self) -> str:
+        """What stands in the line before anything is written."""
+        return {Question.NAME: self.name, Question.SERVER: self.server, Question.KEY: ""}[self.question]
+
+    @property
     def asks_server(self) -> bool:
         """Whether the server is asked for, now or afterwards."""
         return Question.SERVER in self._left
@@ -127,8 +132,7 @@ class Welcome:
             raise ValueError("This is neither yes nor no, nor its fingerprint. Nothing was said to the server.")
 
     def _propose(self) -> None:
-        text = {Question.NAME: self.name, Question.SERVER: self.server, Question.KEY: ""}[self.question]
-        self.editor.load(Draft(text, len(text)))
+        self.editor.load(Draft(self.proposed, len(self.proposed)))
 
 
 def _as_told(text: str) -> str:
