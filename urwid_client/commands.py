@@ -220,7 +220,8 @@ def _ignore(chat: Chat, argument: str, now: int) -> None:
 
 def _unignore(chat: Chat, argument: str, now: int) -> None:
     chat.unignore(argument)
-    chat.note(f"you do not ignore {argument} any more", now)
+    unopened = "" if chat.find_directs(argument) else f"; /query {argument} shows what they wrote to you alone"
+    chat.note(f"you do not ignore {argument} any more{unopened}", now)
 
 
 def _nick(chat: Chat, argument: str, now: int) -> Wish:

@@ -228,6 +228,16 @@ def test_ignoring_and_its_end_are_told() -> None:
     assert ada.chat.ignored == {}
 
 
+def test_where_is_told_what_somebody_wrote_who_was_ignored() -> None:
+    """A conversation that they began meanwhile was not opened."""
+    ada = talk()
+    enter(ada, "/ignore bob", "/unignore bob")
+    assert notes(ada.chat.lobby)[-1].endswith("; /query bob shows what they wrote to you alone")
+    ada.chat.direct("bob")
+    enter(ada, "/ignore bob", "/unignore bob")
+    assert notes(ada.chat.lobby)[-1] == "you do not ignore bob any more"
+
+
 def test_being_away_and_back() -> None:
     ada = talk()
     enter(ada, "/away at  lunch")
