@@ -113,13 +113,16 @@ class Preferences:
             raise WrongInput(f"{key} must be {setting.kind.wants}, or {_RESET}") from None
 
     def show(self, key: str | None) -> str:
-        """What one setting is and may be; without a `key`, all of them. Raises `WrongInput`."""
-        if key is not None:
+        """What one setting is and may be, or those of a section are; without a `key`, all of them. Raises `WrongInput`."""
+        of_section = [known for known in self._values if known.startswith(f"{key}.")]
+        if key is not None and not of_section:
             setting, key = self._find(key)
             return f"{key} is {self._said(key)}: {setting.help} ({setting.kind.wants}, or {_RESET})"
-        shown = [key for key, value in self._values.items() if not key.startswith("keys.") or value is not None]
-        lines = [f"{key} = {self._said(key)}" for key in shown]
-        return "\n".join([*lines, f"/set SETTING tells more; /set SETTING VALUE changes it{self._kept_in()}"])
+        shown = of_section or [known for known, value in self._values.items() if not _is_of_keys(known) or value is not None]
+        lines = [f"{known} = {self._said(known)}" for known in shown]
+        return "\n".join(
+            [*lines, f"/set SETTING tells more, /set keys lists the keys; /set SETTING VALUE changes it{self._kept_in()}"]
+        )
 
     def suggestions(self) -> list[Suggestion]:
         """The keys with their help, for completion."""

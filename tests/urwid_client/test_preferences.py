@@ -121,6 +121,10 @@ def test_what_there_is_is_shown() -> None:
     assert "alerts.#dev = all" in shown
     assert "keys.undo = F5" in shown
     assert likes.show("theme") == "theme is auto: the colours (one of auto, dark, light, contrast, 16, none, or default)"
+    keys = likes.show("keys").splitlines()
+    assert {"keys.send = Enter", "keys.undo = F5"} < {*keys}
+    assert not any(line.startswith(("theme", "alerts")) for line in keys)
+    assert likes.show("alerts").splitlines()[0] == "alerts.#dev = all"
     assert {suggestion.word for suggestion in likes.suggestions()} >= {"theme", "keys.send"}
 
 
