@@ -42,6 +42,8 @@ class _Changes:
     def add(self, came: Iterable[str], left: Iterable[str], count: int, former: Mapping[str, str]) -> None:
         self.count = count
         self.untold = SHARES
+        for name in came:
+            self.former.pop(name, None)  # whoever came by it a moment ago may have been somebody else
         self.former.update(former)
         _move(came, self.left, self.came)
         _move(left, self.came, self.left)

@@ -53,6 +53,16 @@ def test_who_goes_by_several_names_within_a_moment_is_told_with_the_first() -> N
     assert "renamed" not in presence.options
 
 
+def test_a_name_that_somebody_else_got_within_the_moment_is_theirs() -> None:
+    """Nobody had heard that it was granted before: so it was free at once when its connection ended."""
+    collector = PresenceCollector()
+    collector.add("#a", "#a", ["adele"], ["ada"], 1, {"adele": "ada"}, 10.0)
+    collector.add("#a", "#a", [], ["adele"], 0, {}, 10.01)
+    collector.add("#a", "#a", ["adele"], [], 1, {}, 10.02)
+    (presence,) = told(collector, 10.2)
+    assert "renamed" not in presence.options
+
+
 def test_each_room_has_its_own_moment() -> None:
     collector = PresenceCollector()
     collector.add("#a", "#a", ["ada"], [], 1, {}, 10.0)
