@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from common import addresses
 from common.fingerprints import as_fingerprint
 from urwid_client.table_file import TableFile, Words, of_server
 from urwid_client.trust import AUTHORITY, Unsafe
@@ -30,10 +31,14 @@ class Pins:
         return next(iter(of_server(self._file.read(), server)), None)
 
     def keep(self, server: str, known_by: str) -> None:
-        """Stores that; it is on the disk when this returns. Raises `PinsUnusable`."""
-        if self.find(server) != known_by:
+        """Stores that; it is on the disk when this returns. Raises `PinsUnusable`.
+
+        A key that was replaced is not to be believed where the same address is written in another way.
+        """
+        if {*of_server(self._file.read(), server)} != {known_by}:
             with self._file.changing() as table:
-                table[server] = known_by
+                spellings = [known for known in table if addresses.is_same(known, server)]
+                table.update(dict.fromkeys([server, *spellings], known_by))
 
 
 def _is_table(table: object) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ def test_a_server_is_known_by_what_was_kept_last_and_nobody_else_can_read_it(tmp
     assert pins.find("host:1") == OTHER
     assert (tmp_path / "new" / FILE).stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_key_that_was_replaced_is_believed_by_no_other_spelling_of_the_address(tmp_path: Path) -> None:
+    """It may have been stolen."""
+    (tmp_path / FILE).write_text(json.dumps(dict.fromkeys(("localhost:1", "127.0.0.1:1", "LOCALHOST:1", "localhost:2"), ONE)))
+    pins = Pins(tmp_path)
+    pins.keep("127.0.0.1:1", OTHER)
+    assert [pins.find(server) for server in ("localhost:1", "127.0.0.1:1", "LOCALHOST:1")] == [OTHER] * 3
+    assert pins.find("localhost:2") == ONE
 
 
 @pytest.mark.parametrize(
