@@ -218,7 +218,8 @@ class Chat(Sending):
             raise WrongInput(f"you do not ignore {clean_line(name)}")
         self.ignored_as.pop(fold(name), None)
         for buffer in self.buffers:
-            buffer.unload()
+            if buffer.conv is not None:  # else it was had as somebody else, and cannot be loaded again
+                buffer.unload()
 
     def load_older(self) -> None:
         """Asks for earlier messages of the active buffer, if there are any and none are on their way."""
