@@ -285,6 +285,11 @@ class Sending(Filing):
         if buffer is not self.active:
             self.note(f"a message to {buffer.title} could not be sent: {text}", now, important=True)
 
+    def forget_given_back(self, buffer: Buffer, message: m.Msg) -> None:
+        """What was given back is not to be said any more where the server turns out to have it."""
+        if self.is_own(message) and message.ref not in self.pending_in:
+            buffer.pending.pop(message.ref, None)
+
     def on_send_delayed(self, delayed: SendDelayed, now: int) -> None:
         """Said once: as long as it lasts the same answer comes every second."""
         buffer = self.pending_in.get(delayed.ref)

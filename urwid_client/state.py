@@ -525,6 +525,7 @@ class Chat(Sending):
         self.tell_whose_name_it_is(message, buffer, now)
         if buffer is None:
             return
+        self.forget_given_back(buffer, message)
         said = self.said_of(message)
         if not buffer.add(said):
             return
@@ -575,6 +576,7 @@ class Chat(Sending):
             buffer.reached = min(messages[0].id, buffer.first_id or messages[0].id)
         for message in messages:
             self.meet(buffer, message)
+            self.forget_given_back(buffer, message)
             if not self._is_ignored(message):
                 buffer.add(self.said_of(message))
 

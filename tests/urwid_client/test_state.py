@@ -877,6 +877,27 @@ def test_who_meets_the_former_server_again_is_told_and_finds_all_in_order() -> N
     assert shown == [*texts(ada.chat.lobby)[:3], "with log-1", "with log-2", again, "with log-1", "now"]
 
 
+def test_what_was_given_back_is_not_to_be_said_again_where_the_former_server_has_it() -> None:
+    """It had committed it, and was gone before it could say so; then another one had its place."""
+    home, other = filled(3), ModelServer("log-2", realm="@two")
+    ada = talk(server=home)
+    ada.chat.say("mine", NOON)
+    assert ada.line is not None
+    ada.line.receive(ada.chat.protocol.data_to_send())
+    ada.disconnect()
+    ada.server = other
+    ada.connect()
+    assert ada.given_back == ["mine"]
+    ada.disconnect()
+    ada.server = home
+    ada.connect()
+    assert len(ada.chat.lobby.pending) == 1, "nothing of the log is loaded yet"
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(ada.chat.lobby)[-1] == "mine"
+    assert not ada.chat.lobby.pending
+
+
 def test_what_was_empty_may_not_be_so_in_another_log() -> None:
     ada = talk()
     ada.chat.load_older()
@@ -1195,6 +1216,24 @@ def test_who_is_not_ignored_any_more_is_read_again_and_nothing_else_changes_its_
     ada.chat.load_older()
     ada.exchange()
     assert list(map(type, ada.chat.lobby.shown())) == before
+
+
+def test_what_cannot_be_loaded_again_stays_where_somebody_is_not_ignored_any_more() -> None:
+    """A conversation that one had as somebody else."""
+    ada = talk()
+    ada.server.say("bob", "ada", "do you know me?")
+    ada.exchange()
+    ada.disconnect()
+    ada.server.expired.add("token of idada")
+    ada.server.taken.add("ada")
+    ada.chat.protocol.choose_name("lovelace")
+    ada.connect()
+    ada.chat.ignore("cyd")
+    ada.chat.unignore("cyd")
+    ada.chat.open(buffer_of(ada.chat, "bob"))
+    ada.chat.load_older()
+    ada.exchange()
+    assert texts(buffer_of(ada.chat, "bob")) == ["do you know me?"]
 
 
 def test_a_page_that_was_asked_for_before_everything_is_loaded_anew_is_not_taken_for_the_newest() -> None:
