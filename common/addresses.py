@@ -24,7 +24,13 @@ def join(host: str, port: int) -> str:
 
 def canonical(address: str) -> str:
     """What is equal for all ways to write the address of one server, as far as they can be told without asking anybody."""
-    return re.sub(r"^localhost:", "127.0.0.1:", address.lower())
+    host, colon, port = address.lower().rpartition(":")
+    return called(host) + colon + port
+
+
+def called(host: str) -> str:
+    """What to connect to for this host. The system may take ::1 for `localhost`, whose port may be another program's."""
+    return "127.0.0.1" if host.lower() == "localhost" else host
 
 
 def is_same(one: str, other: str) -> bool:

@@ -42,7 +42,7 @@ class Dialer:
         """A connection that may be used. Raises `Unsafe`, and `OSError` or `ValueError` where there is none at all."""
         known_by = self._pins.find(self.server)
         if not trust.encrypts(self._host, self._wishes, known_by):
-            return _to_another(await asyncio.open_connection(self._host, self._port))
+            return _to_another(await asyncio.open_connection(addresses.called(self._host), self._port))
         if trust.expected_key(self._wishes, known_by) is None:
             with contextlib.suppress(ssl.SSLCertVerificationError):
                 return await self._vouched_for()
@@ -86,7 +86,8 @@ class Dialer:
     async def _open(self, context: ssl.SSLContext) -> Streams:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
-            return await asyncio.open_connection(self._host, self._port, ssl=context, server_hostname=self._host)
+            host = addresses.called(self._host)
+            return await asyncio.open_connection(host, self._port, ssl=context, server_hostname=self._host)
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError as problem:

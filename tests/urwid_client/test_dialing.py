@@ -289,6 +289,23 @@ def test_somebody_who_watches_is_asked_about_an_unknown_key_and_nothing_is_said_
     play(scene())
 
 
+def test_localhost_is_called_where_its_secrets_belong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On most machines it is ::1 first: a port that anybody may take beside the one of a server on 127.0.0.1."""
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest: look_up("::1" if str(host).lower() == "localhost" else host, *rest)
+    )
+
+    async def call(port: int) -> tuple[str, int]:
+        _, writer = await Dialer("LocalHost", port, Wishes(), Pins(tmp_path)).dial()
+        peer: tuple[str, int] = writer.get_extra_info("peername")
+        writer.transport.abort()
+        return peer
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert asyncio.run(call(server.getsockname()[1])) == server.getsockname()
+
+
 def call_the_only_port(directory: str) -> None:
     """In a network where whoever calls somebody does so from the very port that is called."""
     Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40001 40001")
