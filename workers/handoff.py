@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
 import socket
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ _PACKET_BYTES = 8 * 1024
 _SOURCES = 100
 """The most in one packet."""
 _AT_ONCE = 64
+_RESERVED = 16
+"""So many descriptors are no clients': a worker where a new broker's pipe cannot arrive ends, and cuts off all that it has."""
 
 
 class HandoffClosed(Exception):
@@ -115,10 +118,10 @@ class WorkerEnd:
             if not packet:
                 break  # the end is seen again by the next call
             self._taken += 1
-            if flags & _CUT_SHORT or len(fds) != 1:
+            if flags & _CUT_SHORT or len(fds) != 1 or _is_one_of_the_last(fds[0]):
                 for fd in fds:
                     os.close(fd)
-                continue  # the kernel had no descriptor left for it: this connection is lost, and closed by that
+                continue  # there is no descriptor left for it: this connection is lost, and closed by that
             host, port = msgpack.unpackb(packet)
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             taken.append(Passed(socket.socket(family, socket.SOCK_STREAM, 0, fds[0]), host, port))
@@ -145,6 +148,12 @@ class WorkerEnd:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _is_one_of_the_last(fd: int) -> bool:
+    """Whether hardly any descriptors are left: the kernel gives the lowest that is free."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most != resource.RLIM_INFINITY and fd >= most - _RESERVED
 
 
 def _adopt(fd: int) -> socket.socket:

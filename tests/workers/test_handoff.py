@@ -99,6 +99,25 @@ def test_a_worker_without_descriptors_loses_that_connection_alone(ends: tuple[Ac
     assert acceptor.load() == Load(confirmed=2, open=0, sources={}), "the acceptor does not wait for them"
 
 
+def test_the_last_descriptors_are_no_clients(ends: tuple[AcceptorEnd, WorkerEnd]) -> None:
+    """A new broker's pipe is to arrive: a worker that cannot take it ends, and all of its clients with it."""
+    acceptor, worker = ends
+    for _ in range(40):
+        give(acceptor).close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    held = [os.dup(0) for _ in range(highest + 3)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 1 + 24, hard))
+    try:
+        held += [passed.connection.detach() for passed in worker.take()]
+        assert len(held) > highest + 3, "there was room for some"
+        held += [fd for _ in range(4) for fd in os.pipe()]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in held:
+            os.close(fd)
+
+
 def test_an_acceptor_that_does_not_read_blocks_no_worker(ends: tuple[AcceptorEnd, WorkerEnd]) -> None:
     acceptor, worker = ends
     for connections in range(5_000):
