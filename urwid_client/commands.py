@@ -109,12 +109,14 @@ def _run(chat: Chat, line: str, now: int) -> Wish | None:
     needed = sum(not word.startswith("[") for word in command.arguments.split())
     if len(argument.split(maxsplit=1)) < min(needed, 2) or (argument and not command.arguments):
         raise WrongInput(f"usage: {command.usage}")
+    if "NAME" in command.arguments:
+        argument = argument.removeprefix("@")  # as people are named in a text
     return command.run(chat, argument, now)
 
 
 def _meant(name: str) -> str:
     close = meant(name.lower(), [*_BY_NAME])
-    return f" (did you mean /{close}?)" if close else ""
+    return f" (did you mean /{close}?)" if close else " (/help lists them)"
 
 
 def _shortened(text: str) -> str:

@@ -11,7 +11,7 @@ from common.client_events import Acknowledged, SendDelayed, SendFailed
 from common.client_protocol import ClientProtocol, Phase
 from common.errors import Code, Refused
 from common.limits import MEMBERS_SHOWN, Limits
-from common.names import as_room, check_name, fold
+from common.names import as_room, check_name, check_room, fold
 from common.text import clean, clean_line, is_blank
 from urwid_client import emoji, markup
 from urwid_client.buffers import Buffer, Kind, Said
@@ -117,6 +117,7 @@ class Sending(Filing):
         """The buffer of a room that one is in. Raises `WrongInput`."""
         found = self.find_room(as_room(name))
         if found is None:
+            check_as_input(check_room, as_room(name))
             raise WrongInput(f"you are not in {name}; /join {as_room(name)}")
         return found
 

@@ -50,11 +50,11 @@ def test_nothing_is_not_sent(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("/unknown", "there is no command /unknown; //… sends a text that begins with a slash"),
+        ("/unknown", "there is no command /unknown (/help lists them); //… sends a text that begins with a slash"),
         ("/lsit", "there is no command /lsit (did you mean /list?); //… sends a text that begins with a slash"),
-        ("/", "there is no command /; //… sends a text that begins with a slash"),
-        ("/\x00", "there is no command /; //… sends a text that begins with a slash"),
-        ("/usr/bin/env", "there is no command /usr/bin/env; //… sends a text that begins with a slash"),
+        ("/", "there is no command / (/help lists them); //… sends a text that begins with a slash"),
+        ("/\x00", "there is no command / (/help lists them); //… sends a text that begins with a slash"),
+        ("/usr/bin/env", "there is no command /usr/bin/env (/help lists them); //… sends a text that begins with a slash"),
         ("/msg", "usage: /msg NAME TEXT"),
         ("/msg bob", "usage: /msg NAME TEXT"),
         ("/msg bob   ", "usage: /msg NAME TEXT"),
@@ -64,6 +64,7 @@ def test_nothing_is_not_sent(line: str) -> None:
         ("/join #" + "x" * 10_000, "a room's name has at most 50 characters"),
         ("/msg #dev hello", "you are not in #dev; /join #dev"),
         ("/part #nowhere", "you are not in #nowhere; /join #nowhere"),
+        ("/part #dev bye", "a room's name is # and then letters, digits or _ - . [ ] { } ^ | `, without spaces"),
         ("/help nothing", "there is no command nothing; /help lists them"),
     ],
 )
@@ -91,6 +92,13 @@ def test_a_message_to_one_person() -> None:
     enter(ada, "/msg bob  two words ", "/W bob more")
     assert [(entry.to, entry.text) for entry in ada.server.entries] == [("bob", "two words"), ("bob", "more")]
     assert ada.chat.active.title == "bob"
+
+
+def test_somebody_may_be_named_as_in_a_text() -> None:
+    ada = talk()
+    enter(ada, "/msg @bob hello", "/ignore @eve")
+    assert [(entry.to, entry.text) for entry in ada.server.entries] == [("bob", "hello")]
+    assert list(ada.chat.ignored.values()) == ["eve"]
 
 
 def test_opening_a_conversation_says_nothing() -> None:
