@@ -57,7 +57,7 @@ class Screen(urwid.Widget):
         self.full_status: Spans = []
         """The same with more words, for a screen that has room for them."""
         self.elsewhere: Spans = []
-        """What waits in other conversations; it is added to the status when their list is not shown."""
+        """What waits in other conversations; it is added to the status when their list, or its beginning, is not shown."""
         self.typing: Spans = []
         """Who is typing; it is added behind everything else that stands in the status."""
         self.help_hint = ""
@@ -71,6 +71,8 @@ class Screen(urwid.Widget):
         self._listed: dict[int, Buffer] = {}
         """Which conversation stands in which row of the screen, as far as they do."""
         self._list_cols = 0
+        self._skipped = 0
+        """How many conversations stand above those that are listed."""
         self.beside_input: list[Spans] = []
         """Lines between the status and the input: what could be written, what is asked."""
         self.overlay: Overlay | None = None
@@ -125,7 +127,7 @@ class Screen(urwid.Widget):
         """A rule with words in it: it parts the messages from the input, and tells how things are."""
         hint = canvases.text([self.hint], min(len(self.hint[1]), cols // 2)) if self.hint[1] and cols >= 8 else None
         room = cols - (hint.cols() + 3 if hint else 0)
-        elsewhere = [] if self._list_cols else self.elsewhere
+        elsewhere = [] if self._list_cols and not self._skipped else self.elsewhere
         full, short = ([("border", "── "), *status, *elsewhere, *self.typing] for status in (self.full_status, self.status))
         words = full if self.full_status and _width(full) <= room else short
         if _width(words) > room:
@@ -169,8 +171,8 @@ class Screen(urwid.Widget):
         lines = []
         ordered = by_importance(self.buffers)
         at = next((place for place, buffer in enumerate(ordered) if buffer is self.active), 0)
-        skipped = max(at - rows + 1, 0)
-        shown = ordered[skipped : skipped + rows]
+        self._skipped = max(at - rows + 1, 0)
+        shown = ordered[self._skipped : self._skipped + rows]
         self._listed = {top + row: buffer for row, buffer in enumerate(shown)}
         for buffer in shown:
             line = rendering.conversation_line(buffer, buffer is self.active)

@@ -111,6 +111,17 @@ def test_what_waits_elsewhere_is_told_without_the_list() -> None:
     assert "● ada  #dev 3 ──" in rows(shown)[-2]
 
 
+def test_what_waits_elsewhere_is_told_where_the_list_does_not_begin_with_it() -> None:
+    """The active one is the last one that is listed, and the list is longer than the screen."""
+    shown = screen("ada")
+    shown.elsewhere = [("unread", "  #dev 3")]
+    others = [Buffer(Kind.ROOM, f"#room{number}") for number in range(30)]
+    shown.buffers = [*shown.buffers, *others]
+    assert "#dev" not in rows(shown)[-2]
+    shown.active = others[-1]
+    assert rows(shown)[-2].startswith("── ● ada  #dev 3 ──")
+
+
 def test_a_hint_stands_at_the_right() -> None:
     shown = screen("ada")
     shown.hint = ("unread", "↓ 3 new")
