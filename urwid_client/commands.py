@@ -169,6 +169,9 @@ def _part(chat: Chat, argument: str, now: int) -> None:
 
 
 def _topic(chat: Chat, argument: str, now: int) -> None:
+    if (named := chat.find_room(argument)) is not None:  # as people of IRC ask for it; they would have set it here
+        chat.note(rendering.topic(named), now)
+        return
     check_is_room(chat.active)
     if argument in _CLEARING and not chat.active.may_have_topic:
         chat.note(rendering.topic(chat.active), now)

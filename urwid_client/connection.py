@@ -235,7 +235,7 @@ class Connection:
             self._tell_lag(silent=data is None)
             match watch.due(_now()):
                 case Due.GIVE_UP:
-                    return "the server does not answer any more"
+                    return "the server does not answer"
                 case Due.PING:
                     self._ping()
             self._retry()

@@ -47,7 +47,7 @@ A URL is an invitation like chat://HOST:PORT/ROOM?fp=SHA256:…; it stands for -
 _SHOWN = 60
 _SETTINGS = {"": SCREEN, "send": SEND, "tail": TAIL}
 _MORE = f"""\
-All but {{}} can also stand in the environment and in the TOML file:
+Everything but {{}} can also stand in the environment and in the TOML file:
 --data-dir as {PREFIX}_DATA_DIR and data_dir; what takes no value as {PREFIX}_TLS=true and tls = true."""
 
 

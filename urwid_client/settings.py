@@ -105,7 +105,7 @@ _MOST = 2**63 - 1
 TAIL = (
     *COMMON,
     Setting("json", Flag(), "each message as one JSON object", False, option_only=True),
-    Setting("after", Number(0, _MOST), "begin behind the message with this id", option_only=True),
+    Setting("after", Number(0, _MOST), "begin after the message with this id", option_only=True),
     Setting("history", Number(0, 1_000_000), "begin with so many earlier messages", option_only=True),
     Setting("count", Number(1, _MOST), "end after so many messages", option_only=True),
 )

@@ -23,6 +23,6 @@ complete -c chat-client -n 'not __fish_seen_subcommand_from send tail' -l alert 
 complete -c chat-client -n 'not __fish_seen_subcommand_from send tail' -l typing -x -a 'on off' -d 'tell others that you are typing, and show who is'
 complete -c chat-client -n '__fish_seen_subcommand_from send' -l to -x -d 'the room or the person to write to'
 complete -c chat-client -n '__fish_seen_subcommand_from tail' -l json -d 'each message as one JSON object'
-complete -c chat-client -n '__fish_seen_subcommand_from tail' -l after -x -d 'begin behind the message with this id'
+complete -c chat-client -n '__fish_seen_subcommand_from tail' -l after -x -d 'begin after the message with this id'
 complete -c chat-client -n '__fish_seen_subcommand_from tail' -l history -x -d 'begin with so many earlier messages'
 complete -c chat-client -n '__fish_seen_subcommand_from tail' -l count -x -d 'end after so many messages'

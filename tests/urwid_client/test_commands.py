@@ -283,6 +283,16 @@ def test_a_topic_is_set_shown_and_cleared() -> None:
     )
 
 
+def test_the_topic_of_another_room_is_shown_and_not_set_here() -> None:
+    ada = talk()
+    enter(ada, "/join #dev", "/topic tea")
+    ada.exchange()
+    ada.chat.open(ada.chat.lobby)
+    enter(ada, "/topic #Dev")
+    assert len(ada.server.entries) == 1
+    assert notes(ada.chat.lobby)[-1].startswith("the topic of #dev, set by ada ")
+
+
 def test_where_there_is_no_topic_nobody_is_told_that_it_was_cleared() -> None:
     ada = talk()
     enter(ada, "/topic -")

@@ -415,7 +415,7 @@ def test_a_server_that_falls_silent_is_asked_and_then_given_up(tmp_path: Path, m
                 assert client.connection.status.stage is Stage.ONLINE  # it answers its pings
                 server.silent = True
                 await client.until(lambda: client.connection.status.stage is Stage.WAITING)
-                assert client.connection.status.problem == "the server does not answer any more"
+                assert client.connection.status.problem == "the server does not answer"
 
     play(scene())
 
