@@ -277,7 +277,7 @@ class App:
         match event:
             case UnknownKey():
                 self._ask_about_key(event)
-            case EncryptionRequired() if (encrypted := self._where.encrypted()) is not None:
+            case EncryptionRequired() if not self._leaving and (encrypted := self._where.encrypted()) is not None:
                 self.go_on = encrypted
                 self._quit()
             case OtherKey():

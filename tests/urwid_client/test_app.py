@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import urwid
 from urwid.testing import ScriptedScreen
 
 from common import messages as m
+from common.errors import Code
 from tests.support.model_server import ModelServer
 from tests.support.timeouts import seconds
 from tests.urwid_client.listener import Listener, free_port
@@ -88,6 +90,28 @@ def test_quitting_says_goodbye(tmp_path: Path) -> None:
     listener = Listener(ModelServer())
     run(Waiting([*"/quit", "enter"], waits=["● ada", "never"]), settings(tmp_path), listener)
     assert listener.goodbyes == 1
+
+
+class Clinging(Listener):
+    """It does not let go of who says goodbye, and wants to be spoken to encrypted."""
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = self._clients[writer] = self.model.connect()
+        with contextlib.suppress(asyncio.CancelledError):  # by the end of the client, which ends all that its loop does
+            while data := await reader.read(65536):
+                connection.receive(data)
+                if isinstance(connection.requests[-1], m.Bye):
+                    connection.out = bytearray(m.encode(m.Error(None, Code.TLS_REQUIRED, "encrypted, please")))
+                self.deliver()
+
+
+def test_who_leaves_is_not_led_back(tmp_path: Path) -> None:
+    loop, here = asyncio.new_event_loop(), Clinging(ModelServer())
+    loop.run_until_complete(here.open())
+    app = App(settings(tmp_path, port=here.port), Preferences({}), loop, Waiting(["ctrl c"] * 2, waits=["● ada", "never"]))
+    assert (app.run(), app.go_on) == (0, None)
+    loop.run_until_complete(here.close())
+    loop.close()
 
 
 def test_a_name_is_asked_for_until_it_can_be_had(tmp_path: Path) -> None:
