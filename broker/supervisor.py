@@ -440,12 +440,14 @@ class Supervisor:
             self._after_death(child.key, child.ready_at, how)
 
     def _after_death(self, key: Key, ready_at: float | None, how: str) -> None:
-        """Has it started again, unless that is hopeless."""
+        """Has it started again, unless that is hopeless. It is not where all were well once: then the system may be short of
+        something, and the others go on.
+        """
         now = time.monotonic()
         history = self._histories.get(key, History()).after_death(None if ready_at is None else now - ready_at)
         self._histories[key] = history
         self._died_at.setdefault(key, now)
-        if history.hopeless:
+        if history.hopeless and self._ready_at is None:
             self._give_up(f"{how}, the {NEVER_READY_MOST}th time before it was ready; the log says more")
             return
         lived = "before it was ready" if ready_at is None else f"after {now - ready_at:.1f} s"

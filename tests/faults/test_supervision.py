@@ -41,6 +41,16 @@ def test_without_descriptors_for_its_children_it_says_so(tmp_path: Path) -> None
         assert re.search(r" could not be started \(Too many open files\), the 5th time before it was ready; ", said)
 
 
+def test_one_that_was_well_is_not_given_up(tmp_path: Path) -> None:
+    """The system may be short of memory or processes for a while, which is no reason to end the others as well."""
+    with supervised(tmp_path, acceptor="is_long_in_coming_back") as run:
+        run.wait_for("ready on")
+        os.kill(ask(tmp_path)["acceptor"], signal.SIGKILL)
+        run.wait_for(" is back, ", limit=20)
+        assert "chat-broker: " not in run.err
+        stop(run)
+
+
 def test_one_that_keeps_dying_early_is_given_time(tmp_path: Path) -> None:
     with supervised(tmp_path, acceptor="dies_after_its_start") as run:
         run.wait_for("starting it again in 0.4 s")

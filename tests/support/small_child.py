@@ -13,6 +13,7 @@ import select
 import time
 from typing import NoReturn
 
+from broker.restarts import NEVER_READY_MOST
 from common.child import Boot, CannotStart
 from common.control import Control
 
@@ -58,6 +59,13 @@ def stumbles(boot: Boot, control: Control) -> None:
     behaves(boot, control)
 
 
+def is_long_in_coming_back(boot: Boot, control: Control) -> None:
+    """Is well, and after that dies in its start more often than may be at the beginning."""
+    if 1 <= boot.generation <= NEVER_READY_MOST:
+        os._exit(1)
+    behaves(boot, control)
+
+
 def loses_workers(boot: Boot, control: Control) -> None:
     """An acceptor whose socket to each worker is closed as soon as it has it, the first time."""
     for number in (1, 2):
@@ -83,5 +91,15 @@ def refuses_silently(boot: Boot, control: Control) -> NoReturn:
 
 MISDEEDS = {
     action.__name__: action
-    for action in (disobeys, dies, dies_after_its_start, stumbles, loses_workers, loses_a_worker, refuses, refuses_silently)
+    for action in (
+        disobeys,
+        dies,
+        dies_after_its_start,
+        stumbles,
+        is_long_in_coming_back,
+        loses_workers,
+        loses_a_worker,
+        refuses,
+        refuses_silently,
+    )
 }
