@@ -54,6 +54,11 @@ def split(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def is_host(text: str) -> bool:
+    """Whether it can stand in an address."""
+    return is_address(join(text, DEFAULT_PORT))
+
+
 def is_address(text: str) -> bool:
     """Whether `split` takes it."""
     try:

@@ -72,7 +72,7 @@ def parse(text: str) -> Invitation:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise NoInvitation("the invitation's server cannot be understood, it is written chat://HOST:PORT/ROOM") from None
-    if not is_invitation(text) or not host or parts.username is not None:
+    if not is_invitation(text) or not host or not addresses.is_host(host) or parts.username is not None:
         raise NoInvitation("an invitation is written chat://HOST:PORT/ROOM")
     if port == 0:
         raise NoInvitation("no server has port 0")

@@ -25,6 +25,18 @@ FILE = "settings.toml"
 """The file in the configuration directory that is read if none is named, and that `/set` writes to."""
 
 
+class _Host(Text):
+    """The server's name or address: what is remembered of it stands in a file under that."""
+
+    wants = "the name or the address of a host"
+
+    def from_toml(self, value: Any) -> str:
+        host = super().from_toml(value)
+        if not addresses.is_host(host):
+            raise ValueError
+        return host
+
+
 class _Fingerprint(Kind):
     """The fingerprint of a server's key."""
 
@@ -86,7 +98,7 @@ TLS, INSECURE, FINGERPRINT, ACCEPT_NEW = ENCRYPTION = (
 )
 
 COMMON = (
-    Setting("host", Text("HOST"), "the server's name or address", default_text=DEFAULT_HOST),
+    Setting("host", _Host("HOST"), "the server's name or address", default_text=DEFAULT_HOST),
     Setting("port", Number(1, 65535), "the server's port", default_text=str(DEFAULT_PORT)),
     NAME,
     Setting("room", Text("ROOM"), "a room to go into, too; tail prints that alone, send writes where --to says"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import shlex
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.addresses import is_address
 from common.errors import Refused
 from common.invitations import Invitation, NoInvitation, is_invitation, parse, understand
 from common.names import check_room
@@ -57,6 +59,7 @@ def test_what_it_says(text: str, invitation: Invitation) -> None:
         "chat://ada@host/",
         "chat://ada:secret@host/",
         "chat://host/dev/ops",
+        "chat://two words/dev",
         "chat://host/dev#ops",
         "chat://host/a b",
         "chat://host/%0A",
@@ -108,10 +111,8 @@ def test_written_out_it_survives_a_shell_and_other_programs(
 
 @given(st.text(max_size=40).map("chat://host/{}".format) | st.text(max_size=40).map("chat://{}".format))
 def test_whatever_it_is_it_is_understood_or_refused(text: str) -> None:
-    try:
-        parse(text)
-    except NoInvitation:
-        pass
+    with contextlib.suppress(NoInvitation):
+        assert is_address(parse(text).server)
 
 
 def test_what_somebody_writes_who_wants_to_go_somewhere() -> None:

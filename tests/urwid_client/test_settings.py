@@ -72,6 +72,8 @@ def test_the_environment_and_the_file_come_after_the_command_line(tmp_path: Path
         (("--port", "0"), "--port must be a whole number from 1 to 65535"),
         (("--port", "65536"), "--port"),
         (("--port", "80x"), "--port"),
+        (("--host", "two words"), "--host must be the name or the address of a host, not 'two words'"),
+        (("--host", "["), "--host"),
         (("--name", "two words"), "--name: "),
         (("--name", "x" * 33), "--name: a name has at most 32 characters"),
         (("--name", "server"), "--name: the name server is reserved"),
