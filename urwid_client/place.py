@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from common.messages import ID_MAX
 from common.names import fold
 from urwid_client import commands
 from urwid_client.buffers import Buffer, Kind
@@ -181,7 +182,7 @@ def _restore(chat: Chat, told: dict[str, Any]) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value <= ID_MAX
 
 
 def _is_conversation(told: object) -> bool:

@@ -69,6 +69,8 @@ class TableFile:
             with open(self._path, "rb", opener=without_waiting) as file:
                 text = file.read()
             table = json.loads(text) if text or self._durable else {}
+            if not text.isascii() or rb"\ud" in text.lower():
+                json.dumps(table, ensure_ascii=False).encode()  # where half a character stands alone, this is a ValueError
         except FileNotFoundError:
             return {}, b""
         except (ValueError, RecursionError):

@@ -134,6 +134,12 @@ def test_of_what_was_sent_the_newest_is_kept_as_far_as_it_is_not_much() -> None:
     assert remember(talk().chat, ["a", "b" * 60_000])["sent"] == []
 
 
+def test_a_number_that_no_message_can_have_is_none() -> None:
+    place = left(in_a_room())
+    assert is_place({**place, "cursor": m.ID_MAX})
+    assert not is_place({**place, "cursor": m.ID_MAX + 1}), "it could not be said to a server"
+
+
 def test_conversations_come_back_in_their_order() -> None:
     ada = talk()
     ada.server.say("eve", "ada", "psst")

@@ -49,6 +49,19 @@ def test_an_entry_is_a_line_and_one_that_was_written_otherwise_is_read(tmp_path:
     assert (tmp_path / "table.json").read_text() == '{\n"a": {"b": "\\u00e4"},\n"c": []\n}\n'
 
 
+@pytest.mark.parametrize("text", [rb'{"a": {"b": ["\uD83D"]}}', rb'{"\ude00": 1}', b'{"a": "\xed\xa0\x80"}'])
+def test_half_a_character_is_damage(text: bytes, tmp_path: Path) -> None:
+    """It could not be said to a server."""
+    (tmp_path / "table.json").write_bytes(text)
+    with pytest.raises(Unusable, match="is damaged"):
+        table(tmp_path).read()
+
+
+def test_a_character_in_two_halves_is_one(tmp_path: Path) -> None:
+    (tmp_path / "table.json").write_text(r'{"a": "\ud83d\ude00", "b": "\\ud83d"}')
+    assert table(tmp_path).read() == {"a": "😀", "b": r"\ud83d"}
+
+
 def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError), table(tmp_path).changing() as entries:
         entries["a"] = b"no JSON"
