@@ -53,19 +53,28 @@ def run(
     screen: Waiting, given: ClientSettings, listener: Listener | None = None, likes: Mapping[str, object] | None = None
 ) -> list[str]:
     """Runs the program through the script; what was on the screen before each batch, and at the end."""
+    run_app(screen, given, listener, likes)
+    return screen.shown
+
+
+def run_app(
+    screen: Waiting, given: ClientSettings, listener: Listener | None = None, likes: Mapping[str, object] | None = None
+) -> App:
+    """The same; what there is to know afterwards."""
     loop = asyncio.new_event_loop()
     if listener is not None:
         loop.run_until_complete(listener.open())
         given = given._replace(port=listener.port)
     try:
-        App(given, Preferences(likes or {}), loop, screen).run()
+        program = App(given, Preferences(likes or {}), loop, screen)
+        program.run()
         assert not [timer for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
     finally:
         if listener is not None:
             loop.run_until_complete(listener.close())
             loop.run_until_complete(asyncio.sleep(0.01))
         loop.close()
-    return screen.shown
+    return program
 
 
 def prompt(shown: str) -> str:
@@ -97,7 +106,7 @@ class Clinging(Listener):
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = self._clients[writer] = self.model.connect()
-        with contextlib.suppress(asyncio.CancelledError):  # by the end of the client, which ends all that its loop does
+        with contextlib.closing(writer), contextlib.suppress(asyncio.CancelledError):  # by the client's end, whose loop it is
             while data := await reader.read(65536):
                 connection.receive(data)
                 if isinstance(connection.requests[-1], m.Bye):
@@ -106,12 +115,8 @@ class Clinging(Listener):
 
 
 def test_who_leaves_is_not_led_back(tmp_path: Path) -> None:
-    loop, here = asyncio.new_event_loop(), Clinging(ModelServer())
-    loop.run_until_complete(here.open())
-    app = App(settings(tmp_path, port=here.port), Preferences({}), loop, Waiting(["ctrl c"] * 2, waits=["● ada", "never"]))
-    assert (app.run(), app.go_on) == (0, None)
-    loop.run_until_complete(here.close())
-    loop.close()
+    screen = Waiting(["ctrl c"] * 2, waits=["● ada", "never"])
+    assert run_app(screen, settings(tmp_path), Clinging(ModelServer())).go_on is None
 
 
 def test_a_name_is_asked_for_until_it_can_be_had(tmp_path: Path) -> None:
