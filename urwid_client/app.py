@@ -535,8 +535,7 @@ class App:
                 here = self._where.settings.server
                 others = [known for known in self._where.servers() if not addresses.is_same(known.server, here)]
                 there = [f"{known.server} as {known.name}" for known in others]
-                at = f"you are on {here} as {self._chat.name}" if self._chat.was_welcome else f"{here} has not answered yet"
-                self._chat.note("\n".join([at, *there, "/connect SERVER goes to another one"]), _now())
+                self._chat.note("\n".join([self._where_one_is(here), *there, "/connect SERVER goes to another one"]), _now())
             case commands.Set(key, None):
                 self._chat.note(self._preferences.show(key), _now())
             case commands.Set(key, value) if key is not None and value is not None:
@@ -546,6 +545,11 @@ class App:
                     self._apply_preferences()
             case commands.Open(number):
                 self._open_link(number)
+
+    def _where_one_is(self, here: str) -> str:
+        if self._chat.online:
+            return f"you are on {here} as {self._chat.name}"
+        return f"{here} does not answer at the moment" if self._chat.was_welcome else f"{here} has not answered yet"
 
     def _go_elsewhere(self, server: Invitation) -> None:
         """To another server, or to this one by another key, if it can be reached. Raises `WrongInput` and `Failed`."""

@@ -96,6 +96,8 @@ class WorkerEnd:
 
     def __init__(self, fd: int) -> None:
         self._socket = _adopt(fd)
+        self.lost = 0
+        """Connections that were closed, since there was no descriptor left for them."""
         self._taken = 0
         self._said = (0, 0)
         self._unsaid: dict[str, int] = {}
@@ -121,7 +123,8 @@ class WorkerEnd:
             if flags & _CUT_SHORT or len(fds) != 1 or _is_one_of_the_last(fds[0]):
                 for fd in fds:
                     os.close(fd)
-                continue  # there is no descriptor left for it: this connection is lost, and closed by that
+                self.lost += 1
+                continue
             host, port = msgpack.unpackb(packet)
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             taken.append(Passed(socket.socket(family, socket.SOCK_STREAM, 0, fds[0]), host, port))

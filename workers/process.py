@@ -42,6 +42,8 @@ _LINGER_SECONDS = 2.0
 """How long a connection that was said goodbye to may take to read it."""
 _HANDSHAKING_SECONDS = 0.005
 """What a turn spends on TLS handshakes: a crowd that comes at once does not make those wait who are here."""
+_QUIET_SECONDS = 60.0
+"""How long it is not reported again that connections were lost."""
 _DRAIN_SECONDS = 1.5
 """How long open requests may take to be answered when the server stops."""
 
@@ -85,6 +87,7 @@ class WorkerProcess:
         self._selector.register(control, selectors.EVENT_READ, self._take_orders)
         self._broker: Channel | None = None
         self._handoff: WorkerEnd | None = None
+        self._quiet_until = 0.0
         self._connections: dict[int, Connection] = {}
         self._sources: Counter[str] = Counter()
         """Where the connections come from, see `workers.admission`."""
@@ -275,6 +278,13 @@ class WorkerProcess:
             return
         for sock, host, port in passed:
             self._welcome(sock, addresses.join(host, port), source_of(host))
+        self._report_lost(self._handoff, time.monotonic())
+
+    def _report_lost(self, handoff: WorkerEnd, now: float) -> None:
+        if handoff.lost and now >= self._quiet_until:
+            self._quiet_until = now + _QUIET_SECONDS
+            logger.warning("new connections are closed, %d so far: raise the limit of open files", handoff.lost)
+            handoff.lost = 0
 
     def _welcome(self, sock: socket.socket, peer: str, source: str) -> None:
         try:

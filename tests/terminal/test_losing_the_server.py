@@ -149,6 +149,8 @@ def test_what_is_known_without_a_server_is_told_as_such(tmp_path: Path) -> None:
             ada.wait_for("bob: you are not connected, so this is as of ", "wrote last in #dev")
             ada.enter(f"/connect 127.0.0.1:{server.port}")
             ada.wait_for(f"127.0.0.1:{server.port} is being tried already")
+            ada.enter("/connect")
+            ada.wait_for(f"127.0.0.1:{server.port} does not answer at the moment")
 
 
 def test_a_server_that_cannot_be_reached_or_is_none_is_not_gone_to(open_client: Open, windows: ExitStack) -> None:
