@@ -169,7 +169,7 @@ def _part(chat: Chat, argument: str, now: int) -> None:
 
 
 def _topic(chat: Chat, argument: str, now: int) -> None:
-    if (named := chat.find_room(argument)) is not None:  # as people of IRC ask for it; they would have set it here
+    if (named := chat.find_room(argument)) is not None:  # IRC's way to ask for it, and no topic
         chat.note(rendering.topic(named), now)
         return
     check_is_room(chat.active)

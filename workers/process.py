@@ -43,7 +43,7 @@ _LINGER_SECONDS = 2.0
 _HANDSHAKING_SECONDS = 0.005
 """What a turn spends on TLS handshakes: a crowd that comes at once does not make those wait who are here."""
 _QUIET_SECONDS = 60.0
-"""How long it is not reported again that connections were lost."""
+"""How long it is not reported again that new connections are closed."""
 _DRAIN_SECONDS = 1.5
 """How long open requests may take to be answered when the server stops."""
 
@@ -283,7 +283,7 @@ class WorkerProcess:
     def _report_lost(self, handoff: WorkerEnd, now: float) -> None:
         if handoff.lost and now >= self._quiet_until:
             self._quiet_until = now + _QUIET_SECONDS
-            logger.warning("new connections are closed, %d so far: raise the limit of open files", handoff.lost)
+            logger.warning("new connections are closed for want of descriptors (%d): raise the limit of open files", handoff.lost)
             handoff.lost = 0
 
     def _welcome(self, sock: socket.socket, peer: str, source: str) -> None:

@@ -128,7 +128,7 @@ def test_a_worker_without_descriptors_loses_only_who_comes_then(tmp_path: Path) 
             ada.hello("ada")
             with no_descriptor_left(worker), Wire(server.host, server.port) as late:
                 assert late.receive() is None
-                said = "new connections are closed, 1 so far: raise the limit of open files\n"
+                said = "new connections are closed for want of descriptors (1): raise the limit of open files\n"
                 wait_until(lambda: said in server.log.read_text(), "the operator is told")
                 before = processor_seconds(worker)
                 assert ada.say(m.make_ref(1, 1), m.LOBBY, "I am still here")

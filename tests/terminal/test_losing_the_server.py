@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.support.server import SCRIPTS, running_server
-from tests.support.terminal import terminal
+from tests.support.terminal import Terminal, terminal
 from tests.support.timeouts import seconds
 from tests.terminal.conftest import Open, client_command
 from tests.terminal.test_chatting import say
@@ -85,6 +85,15 @@ def test_a_name_that_was_taken_meanwhile_is_told_and_what_is_typed_is_no_answer(
         eve.wait_for("bea ok")
 
 
+def assert_draft_is_sent(ada: Terminal) -> None:
+    ada.wait_for("● ada", "> an important message")
+    ada.press("enter")
+    ada.wait_for_line(r"an important message +│")
+    ada.enter("/quit")
+    ada.wait_exit()
+    assert "not sent" not in ada.text
+
+
 def test_who_meets_another_server_at_the_same_port_loses_nothing(tmp_path: Path) -> None:
     """Neither what was to be sent when it took the place of the right one, nor who they are there."""
     with ExitStack() as stack:
@@ -111,12 +120,7 @@ def test_who_meets_another_server_at_the_same_port_loses_nothing(tmp_path: Path)
         assert ada.wait_exit() == 0
         ada.wait_for(f"chat-client: 1 message to 127.0.0.1:{port} was not sent; it is kept as a draft")
         again = stack.enter_context(terminal(command))
-        again.wait_for("● ada", "> an important message")
-        again.press("enter")
-        again.wait_for_line(r"an important message +│")
-        again.enter("/quit")
-        again.wait_exit()
-        assert "not sent" not in again.text
+        assert_draft_is_sent(again)
 
 
 def test_it_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -215,9 +219,4 @@ def test_what_was_not_sent_is_told_at_the_end_and_kept(tmp_path: Path) -> None:
         assert ada.wait_exit() == 0
         assert f"chat-client: 1 message to 127.0.0.1:{port} was not sent".encode() in ada.output
     with running_server(tmp_path / "other", "--port", port), terminal(command) as ada:
-        ada.wait_for("● ada", "> an important message")
-        ada.press("enter")
-        ada.wait_for_line(r"ada an important message +│")
-        ada.enter("/quit")
-        ada.wait_exit()
-        assert "not sent" not in ada.text
+        assert_draft_is_sent(ada)

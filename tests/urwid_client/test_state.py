@@ -972,17 +972,22 @@ def test_of_a_room_that_no_hello_had_room_for_nothing_is_missing_after_a_break()
     assert texts(last) == ["before", "meanwhile", "now"]
 
 
+def come_back_as_somebody_new(ada: Talk) -> None:
+    """The server does not know her any more, and her name is another one's."""
+    ada.disconnect()
+    ada.server.expired.add("token of idada")
+    ada.server.taken.add("ada")
+    ada.chat.protocol.choose_name("lovelace")
+    ada.connect()
+
+
 def test_as_somebody_new_one_begins_direct_conversations_anew() -> None:
     ada = talk()
     bob = talk("bob", ada.server)
     bob.chat.say_to("ada", "do you know me?", NOON)
     bob.exchange()
     ada.exchange()
-    ada.disconnect()
-    ada.server.expired.add("token of idada")
-    ada.server.taken.add("ada")
-    ada.chat.protocol.choose_name("lovelace")
-    ada.connect()
+    come_back_as_somebody_new(ada)
     ada.chat.say_to("bob", "not any more", NOON)
     ada.exchange()
     assert ada.server.entries[-1].conv == direct("idlovelace", "idbob")
@@ -1223,11 +1228,7 @@ def test_what_cannot_be_loaded_again_stays_where_somebody_is_not_ignored_any_mor
     ada = talk()
     ada.server.say("bob", "ada", "do you know me?")
     ada.exchange()
-    ada.disconnect()
-    ada.server.expired.add("token of idada")
-    ada.server.taken.add("ada")
-    ada.chat.protocol.choose_name("lovelace")
-    ada.connect()
+    come_back_as_somebody_new(ada)
     ada.chat.ignore("cyd")
     ada.chat.unignore("cyd")
     ada.chat.open(buffer_of(ada.chat, "bob"))
