@@ -62,7 +62,7 @@ class BrokerProcess:
             if (left := self._pacing.left(time.monotonic())) > 0:
                 time.sleep(left)  # a selector would wait for whole milliseconds
                 self._hear(0.0)
-            while (left := self._pacing.left_for_others(time.monotonic())) > 0:
+            while (left := self._pacing.left_for_others(time.monotonic(), self._core.rows)) > 0:
                 self._hear(left)
             self._finish_turn(time.monotonic())
 

@@ -207,8 +207,8 @@ class Hub:
 
     @property
     def awaits_messages(self) -> bool:
-        """What the broker was asked last is to write something, and it has not answered."""
-        return self._asked.ends_with_message
+        """Several people want something of the broker, the last of them to write, and it has not answered."""
+        return len(self._asked) > 1 and self._asked.ends_with_message
 
     @property
     def drained(self) -> bool:

@@ -218,6 +218,11 @@ class Broker:
         else:
             self._postponed.append((number, batch))
 
+    @property
+    def rows(self) -> int:
+        """How many rows of messages the turn at hand has decided to write."""
+        return sum(type(step) is Post for step in self._steps)
+
     def settle(self) -> dict[int, Batch]:
         """Commits the turn's messages and gives out the answers, by worker."""
         self._carry_out()

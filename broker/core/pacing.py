@@ -1,6 +1,12 @@
-"""How far apart the broker's turns end. While several write at once, few large commits cost less than many small ones.
+"""When the broker's turns end. While several write at once, few large commits cost less than many small ones.
 
-Who writes alone does not wait: what they send without waiting themselves is one row, or two where it is long.
+- Where many rows come, turns end some time apart.
+- Where single rows follow each other closely, one waits for a second one. A turn costs as much for one as for two, and so do the
+  sends to everybody in a room. It is what a receiver of TCP does with its acknowledgements (RFC 1122, 4.2.3.2).
+
+Who writes alone does not wait: what they send without waiting themselves is one row, or two where it is long. Whether they are
+alone cannot be told from how fast they write: of two who answer each other at once, neither writes while the other waits. So it
+is tried now and then, and where nobody came it is tried ever more rarely.
 """
 
 from __future__ import annotations
@@ -13,6 +19,38 @@ _SEVERAL = 3
 """So many rows of one turn are those of several."""
 _ENOUGH = 5
 """So many rows share a commit well enough: it takes about as long as they do."""
+_FOR_A_SECOND_SECONDS = 0.003
+"""So long a row waits for a second one."""
+_ALONE_TURNS = 128
+"""At most so many turns in which one row does not wait: whoever writes alone waits once in so many."""
+
+
+class Company:
+    """Whether a single row is to wait for a second one.
+
+    After each wait in vain it does not for twice as many turns as before, after each other one for half as many.
+    """
+
+    def __init__(self) -> None:
+        self._alone = self._alone_left = _ALONE_TURNS
+        """In how many turns of single rows there is no waiting, and how many of them are still to come."""
+        self._waited = False
+
+    def worth_waiting(self, rows: int) -> bool:
+        """Whether the turn at hand, which has so many rows, is to wait for more."""
+        if rows != 1 or self._alone_left:
+            return False
+        self._waited = True
+        return True
+
+    def ended(self, rows: int) -> None:
+        """The turn ended with so many rows."""
+        if self._waited:
+            self._waited = False
+            self._alone = self._alone // 2 if rows > 1 else min(max(1, 2 * self._alone), _ALONE_TURNS)
+            self._alone_left = self._alone
+        elif rows and self._alone_left:
+            self._alone_left -= 1
 
 
 class Pacing:
@@ -28,6 +66,7 @@ class Pacing:
         self._heard_since = 0.0
         self._expected: set[int] = set()
         """Those that did in the last turn, if several wrote in it."""
+        self._company = Company()
 
     def heard(self, worker: int, now: float) -> None:
         """A worker asks for something."""
@@ -39,19 +78,25 @@ class Pacing:
         """How long the turn at hand is to wait for more, in seconds; 0 if it may end."""
         return max(0.0, self._earliest - now)
 
-    def left_for_others(self, now: float) -> float:
-        """How long it is to wait for workers that asked for something the last time, as this one did.
+    def left_for_others(self, now: float, rows: int) -> float:
+        """How long it is to wait for others, having so many rows by now: for a second row to one, see `Company`, and for the
+        workers that asked for something the last time, as this one did.
 
-        Not longer than that took, within reason. Else their turns go on in between each other's, and each tells all workers.
+        Not longer for them than that took, within reason. Else their turns go on in between each other's, and each tells all
+        workers.
         """
-        if not self._heard or self._expected <= self._heard:
-            return 0.0
-        return max(0.0, self._heard_since + min(self._took, _FOR_OTHERS_SECONDS) - now)
+        patience = 0.0
+        if self._heard and not self._expected <= self._heard:
+            patience = min(self._took, _FOR_OTHERS_SECONDS)
+        if self._company.worth_waiting(rows):
+            patience = max(patience, _FOR_A_SECOND_SECONDS)
+        return max(0.0, self._heard_since + patience - now)
 
     def ended(self, began: float, now: float, written: int) -> None:
         """A turn ended, and its rows are written. The next one waits until there will be enough, if they come as they did."""
         rows, self._written = written - self._written, written
         apart, self._began, self._took = began - self._began, began, now - began
+        self._company.ended(rows)
         self._expected = set()
         if rows >= _SEVERAL:
             self._earliest = began + min(apart * _ENOUGH / rows, _APART_SECONDS)

@@ -3,8 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from broker.core.pacing import Pacing
+from broker.core.pacing import Company, Pacing
+
+ALONE = 128
+"""What is waited for once in so many turns by one who writes alone."""
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
@@ -48,14 +53,14 @@ def turn(pacing: Pacing, workers: Iterable[int], began: float, took: float, writ
 def test_a_turn_waits_for_those_who_took_part_in_the_last_one_as_long_as_that_took() -> None:
     pacing = Pacing(0)
     turn(pacing, [1, 2, 3], 1.0, 0.004, 10)
-    assert pacing.left_for_others(1.005) == 0.0, "nobody waits for an answer"
+    assert pacing.left_for_others(1.005, 10) == 0.0, "nobody waits for an answer"
     pacing.heard(2, 1.005)
-    assert pacing.left_for_others(1.005) == pytest.approx(0.004)
+    assert pacing.left_for_others(1.005, 10) == pytest.approx(0.004)
     pacing.heard(1, 1.006)
-    assert pacing.left_for_others(1.006) == pytest.approx(0.003)
-    assert pacing.left_for_others(1.010) == 0.0
+    assert pacing.left_for_others(1.006, 10) == pytest.approx(0.003)
+    assert pacing.left_for_others(1.010, 10) == 0.0
     pacing.heard(3, 1.006)
-    assert pacing.left_for_others(1.006) == 0.0
+    assert pacing.left_for_others(1.006, 10) == 0.0
 
 
 def test_after_a_turn_that_took_long_nobody_is_waited_for_as_long() -> None:
@@ -63,7 +68,7 @@ def test_after_a_turn_that_took_long_nobody_is_waited_for_as_long() -> None:
     pacing = Pacing(0)
     turn(pacing, [1, 2], 1.0, 0.9, 10)
     pacing.heard(1, 1.9)
-    assert pacing.left_for_others(1.9) == pytest.approx(0.03)
+    assert pacing.left_for_others(1.9, 10) == pytest.approx(0.03)
 
 
 def test_nobody_is_waited_for_twice_or_where_few_write() -> None:
@@ -71,7 +76,61 @@ def test_nobody_is_waited_for_twice_or_where_few_write() -> None:
     turn(pacing, [1, 2], 1.0, 0.004, 10)
     turn(pacing, [1], 1.01, 0.004, 20)
     pacing.heard(1, 1.02)
-    assert pacing.left_for_others(1.02) == 0.0
+    assert pacing.left_for_others(1.02, 10) == 0.0
     turn(pacing, [1, 2], 1.02, 0.004, 22)
     pacing.heard(1, 1.03)
-    assert pacing.left_for_others(1.03) == 0.0
+    assert pacing.left_for_others(1.03, 10) == 0.0
+
+
+def waits(company: Company, rows: Iterable[int]) -> list[bool]:
+    """In which turns one row waited for a second one; the turns ended with so many rows each, if they waited."""
+    waited = []
+    for then in rows:
+        waited.append(company.worth_waiting(1))
+        company.ended(then if waited[-1] else 1)
+    return waited
+
+
+def test_who_writes_alone_waits_once_in_many_turns() -> None:
+    assert sum(waits(Company(), [1] * 10 * (ALONE + 1))) == 10
+
+
+def test_where_a_second_row_comes_each_turn_waits_after_a_while() -> None:
+    waited = waits(Company(), [2] * 300)
+    assert not any(waited[:ALONE]), "nobody is known to come yet"
+    assert all(waited[-30:])
+
+
+def test_who_is_alone_again_soon_waits_no_more() -> None:
+    company = Company()
+    waits(company, [2] * 300)
+    assert sum(waits(company, [1] * 2 * ALONE)) <= 8
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=2_000))
+def test_waits_in_vain_are_few_beside_the_others(rows: list[int]) -> None:
+    """Each doubles what comes without, and each other one halves it: at most seven in vain go before it is at its most."""
+    company = Company()
+    waited = waits(company, rows)
+    in_vain = sum(waited[turn] and rows[turn] == 1 for turn in range(len(rows)))
+    assert in_vain <= sum(waited) - in_vain + len(rows) / ALONE + 8
+
+
+def test_only_one_row_waits_for_a_second_one() -> None:
+    company = Company()
+    waits(company, [2] * 300)
+    assert [company.worth_waiting(rows) for rows in (0, 1, 2, 3)] == [False, True, False, False]
+
+
+def test_one_row_waits_three_milliseconds_from_when_it_was_heard_of() -> None:
+    pacing = Pacing(0)
+    written = 0
+    for number in range(300):
+        pacing.heard(1, number)
+        written += 2 if pacing.left_for_others(number, 1) else 1
+        pacing.ended(number, number, written)
+    pacing.heard(1, 300.0)
+    assert pacing.left_for_others(300.0, 1) == pytest.approx(0.003)
+    assert pacing.left_for_others(300.002, 1) == pytest.approx(0.001)
+    assert pacing.left_for_others(300.001, 2) == 0.0
+    assert pacing.left_for_others(300.0031, 1) == 0.0
