@@ -33,11 +33,11 @@ class Company:
 
     def __init__(self) -> None:
         self._alone = self._alone_left = _ALONE_TURNS
-        """In how many turns of single rows there is no waiting, and how many of them are still to come."""
+        """In how many turns that write something there is no waiting, and how many of them are still to come."""
         self._waited = False
 
-    def worth_waiting(self, rows: int) -> bool:
-        """Whether the turn at hand, which has so many rows, is to wait for more."""
+    def waits(self, rows: int) -> bool:
+        """Whether the turn at hand, which has so many rows, waits for more. That it does is remembered until it ended."""
         if rows != 1 or self._alone_left:
             return False
         self._waited = True
@@ -88,7 +88,7 @@ class Pacing:
         patience = 0.0
         if self._heard and not self._expected <= self._heard:
             patience = min(self._took, _FOR_OTHERS_SECONDS)
-        if self._company.worth_waiting(rows):
+        if self._company.waits(rows):
             patience = max(patience, _FOR_A_SECOND_SECONDS)
         return max(0.0, self._heard_since + patience - now)
 

@@ -82,44 +82,44 @@ def test_nobody_is_waited_for_twice_or_where_few_write() -> None:
     assert pacing.left_for_others(1.03, 10) == 0.0
 
 
-def waits(company: Company, rows: Iterable[int]) -> list[bool]:
+def turns_that_wait(company: Company, rows: Iterable[int]) -> list[bool]:
     """In which turns one row waited for a second one; the turns ended with so many rows each, if they waited."""
     waited = []
     for then in rows:
-        waited.append(company.worth_waiting(1))
+        waited.append(company.waits(1))
         company.ended(then if waited[-1] else 1)
     return waited
 
 
 def test_who_writes_alone_waits_once_in_many_turns() -> None:
-    assert sum(waits(Company(), [1] * 10 * (ALONE + 1))) == 10
+    assert sum(turns_that_wait(Company(), [1] * 10 * (ALONE + 1))) == 10
 
 
 def test_where_a_second_row_comes_each_turn_waits_after_a_while() -> None:
-    waited = waits(Company(), [2] * 300)
+    waited = turns_that_wait(Company(), [2] * 300)
     assert not any(waited[:ALONE]), "nobody is known to come yet"
     assert all(waited[-30:])
 
 
 def test_who_is_alone_again_soon_waits_no_more() -> None:
     company = Company()
-    waits(company, [2] * 300)
-    assert sum(waits(company, [1] * 2 * ALONE)) <= 8
+    turns_that_wait(company, [2] * 300)
+    assert sum(turns_that_wait(company, [1] * 2 * ALONE)) <= 8
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=2_000))
 def test_waits_in_vain_are_few_beside_the_others(rows: list[int]) -> None:
-    """Each doubles what comes without, and each other one halves it: at most seven in vain go before it is at its most."""
+    """Each is a step up, to turns without, and each other one a step down; beyond the eighth step one costs 128 turns."""
     company = Company()
-    waited = waits(company, rows)
+    waited = turns_that_wait(company, rows)
     in_vain = sum(waited[turn] and rows[turn] == 1 for turn in range(len(rows)))
     assert in_vain <= sum(waited) - in_vain + len(rows) / ALONE + 8
 
 
 def test_only_one_row_waits_for_a_second_one() -> None:
     company = Company()
-    waits(company, [2] * 300)
-    assert [company.worth_waiting(rows) for rows in (0, 1, 2, 3)] == [False, True, False, False]
+    turns_that_wait(company, [2] * 300)
+    assert [company.waits(rows) for rows in (0, 1, 2, 3)] == [False, True, False, False]
 
 
 def test_one_row_waits_three_milliseconds_from_when_it_was_heard_of() -> None:
