@@ -11,7 +11,7 @@ from common.errors import Refused
 from common.fingerprints import as_fingerprint
 from common.invitations import Invitation
 from common.limits import DEFAULT_PORT
-from common.messages import LOBBY
+from common.messages import ID_MAX, LOBBY
 from common.names import as_room, check_name, check_room
 from common.settings import ANY, CONFIG, HELP, VERSION, Choice, Flag, Kind, Location, Number, Setting, Switch, Text, UsageError
 from urwid_client import keys
@@ -113,13 +113,12 @@ SEND = (
     *COMMON,
     Setting("to", Text("TO"), "the room or the person to write to", default_text="the invitation's room", option_only=True),
 )
-_MOST = 2**63 - 1
 TAIL = (
     *COMMON,
     Setting("json", Flag(), "each message as one JSON object", False, option_only=True),
-    Setting("after", Number(0, _MOST), "begin after the message with this id", option_only=True),
+    Setting("after", Number(0, ID_MAX), "begin after the message with this id", option_only=True),
     Setting("history", Number(0, 1_000_000), "begin with so many earlier messages", option_only=True),
-    Setting("count", Number(1, _MOST), "end after so many messages", option_only=True),
+    Setting("count", Number(1, ID_MAX), "end after so many messages", option_only=True),
 )
 CHANGEABLE: dict[str, Setting] = {setting.key: setting for setting in (*PREFERENCES, *_TABLES)}
 """What `/set` knows, by key."""

@@ -207,7 +207,7 @@ class Hub:
 
     @property
     def awaits_messages(self) -> bool:
-        """Several people want something of the broker, the last of them to write, and it has not answered."""
+        """The broker has several requests, the last of them to write something, and has not answered."""
         return len(self._asked) > 1 and self._asked.ends_with_message
 
     @property

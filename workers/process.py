@@ -121,7 +121,7 @@ class WorkerProcess:
             self._finish_turn()
 
     def _await_answers(self) -> None:
-        """While the broker has requests of ours, what clients ask for further would only wait in the pipe.
+        """While the broker has several requests of ours, what clients ask for further would only wait in the pipe.
 
         So it may come together first, for a moment, which saves a turn of this loop for each of them.
         """

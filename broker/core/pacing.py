@@ -4,9 +4,9 @@
 - Where single rows follow each other closely, one waits for a second one. A turn costs as much for one as for two, and so do the
   sends to everybody in a room. It is what a receiver of TCP does with its acknowledgements (RFC 1122, 4.2.3.2).
 
-Who writes alone does not wait: what they send without waiting themselves is one row, or two where it is long. Whether they are
-alone cannot be told from how fast they write: of two who answer each other at once, neither writes while the other waits. So it
-is tried now and then, and where nobody came it is tried ever more rarely.
+Who writes alone hardly ever waits: what they send without waiting themselves is one row, or two where it is long. Whether they
+are alone cannot be told from how fast they write: of two who answer each other at once, neither writes while the other waits. So
+it is tried, and ever more rarely where nobody came.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SEVERAL = 3
 """So many rows of one turn are those of several."""
 _ENOUGH = 5
 """So many rows share a commit well enough: it takes about as long as they do."""
-_FOR_A_SECOND_SECONDS = 0.003
+_FOR_COMPANY_SECONDS = 0.003
 """So long a row waits for a second one."""
 _ALONE_TURNS = 128
 """At most so many turns in which one row does not wait: whoever writes alone waits once in so many."""
@@ -79,17 +79,17 @@ class Pacing:
         return max(0.0, self._earliest - now)
 
     def left_for_others(self, now: float, rows: int) -> float:
-        """How long it is to wait for others, having so many rows by now: for a second row to one, see `Company`, and for the
-        workers that asked for something the last time, as this one did.
+        """How long the turn at hand, which has so many rows by now, is to wait for others.
 
-        Not longer for them than that took, within reason. Else their turns go on in between each other's, and each tells all
-        workers.
+        A single row waits for a second one, see `Company`. And workers that asked for something the last time are waited for by
+        one that does again, not longer than that took, within reason: else their turns go on in between each other's, and each
+        tells all workers.
         """
         patience = 0.0
         if self._heard and not self._expected <= self._heard:
             patience = min(self._took, _FOR_OTHERS_SECONDS)
         if self._company.waits(rows):
-            patience = max(patience, _FOR_A_SECOND_SECONDS)
+            patience = max(patience, _FOR_COMPANY_SECONDS)
         return max(0.0, self._heard_since + patience - now)
 
     def ended(self, began: float, now: float, written: int) -> None:

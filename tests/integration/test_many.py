@@ -22,6 +22,8 @@ CLIENTS = 500
 WORKERS = 4
 MESSAGES = 1_000
 SENDERS = 8
+WAVE = 100
+"""So many come at once: a worker that stands still for a moment has caught up before the last of them come."""
 _MSG = b"\x98\xa3msg"
 """How a `msg` begins; half a million of them are not unpacked one by one."""
 
@@ -67,11 +69,14 @@ def test_a_crowd_hears_everything_once_and_in_order(tmp_path: Path) -> None:
         contextlib.ExitStack() as stack,
     ):
         pids = server.children()
-        clients = [Client(server, number) for number in range(CLIENTS)]
-        for client in clients:
-            stack.enter_context(client.socket)
-            selector.register(client.socket, selectors.EVENT_READ, client)
-        read_until(selector, lambda: all(client.in_lobby for client in clients))
+        clients: list[Client] = []
+        for first_number in range(0, CLIENTS, WAVE):
+            wave = [Client(server, number) for number in range(first_number, first_number + WAVE)]
+            for client in wave:
+                stack.enter_context(client.socket)
+                selector.register(client.socket, selectors.EVENT_READ, client)
+            clients.extend(wave)
+            read_until(selector, lambda: all(client.in_lobby for client in clients))
         for sender, client in enumerate(clients[:SENDERS]):
             client.socket.sendall(
                 b"".join(
@@ -84,8 +89,7 @@ def test_a_crowd_hears_everything_once_and_in_order(tmp_path: Path) -> None:
         print(f"{CLIENTS * MESSAGES} deliveries in {time.monotonic() - began:.2f} s")
         status = server.status()
         assert sum(worker["connections"] for worker in status["per_worker"]) == CLIENTS
-        # a worker that stands still for a moment while all come at once has fewer
-        assert min(worker["connections"] for worker in status["per_worker"]) > CLIENTS // WORKERS // 10
+        assert min(worker["connections"] for worker in status["per_worker"]) > CLIENTS // WORKERS // 2
         assert server.children() == pids
     first = clients[0].messages
     messages = [message for body in first if isinstance(message := m.parse_reply(body), m.Msg)]

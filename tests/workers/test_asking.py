@@ -89,6 +89,15 @@ def test_a_topic_does_not_go_together_with_messages() -> None:
     assert desk.hub.awaits_messages
 
 
+def test_one_request_alone_is_not_waited_for() -> None:
+    desk = Desk(Limits())
+    desk.welcome(1)
+    for number, waited_for in enumerate((False, True)):
+        desk.say(1, m.Send(m.make_ref(1, number), f"#dev{number}", "tea", {}))
+        desk.look()
+        assert desk.hub.awaits_messages is waited_for
+
+
 def test_a_reason_to_be_away_is_cleaned_and_has_a_limit(ada: Desk) -> None:
     most = LIMITS.away_bytes
     assert ada.say(1, m.Away(5, " at\n\x1b lunch ", {}), m.Away(6, "é" * (most // 2), {}), m.Away(7, "", {})) == []
